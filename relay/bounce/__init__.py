@@ -1,0 +1,1 @@
+"""Reading and writing bad news: delivery status notifications. Pure."""

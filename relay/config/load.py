@@ -1,0 +1,147 @@
+"""YAML files become one frozen, validated `Config`.
+
+In:  the path of a file.
+Out: a `Config`; or `ConfigError`, whose lines each name file, line, key and what is wrong, with the nearest
+     valid name where a key is unknown.
+
+Booleans are `true` and `false` (YAML 1.2): `no` is a string; and a key given twice is refused. Relative paths
+are relative to the working directory of the relay.
+"""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from relay.config.schema import Auth, Config, ListenerKind
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. `lines` each say where and why."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with 1.2 booleans and without keys given twice."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or says what it must not.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "config") -> Config:
+    """The same from text; `name` stands for the file in errors."""
+    lines: dict[tuple[str | int, ...], int] = {}
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        tree = _build(loader, node, (), lines, name) if node is not None else {}
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{name}: {error}".replace("\n", " ")]) from error
+    if not isinstance(tree, dict):
+        raise ConfigError([f"{name}: expected keys and values at the top"])
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError([_explain(each, lines, name) for each in error.errors()]) from error
+    if faults := _check(config, lines, name):
+        raise ConfigError(faults)
+    return config
+
+
+def _build(
+    loader: _Loader,
+    node: yaml.Node,
+    path: tuple[str | int, ...],
+    lines: dict[tuple[str | int, ...], int],
+    name: str,
+) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        tree: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(loader.construct_object(key_node))
+            if key in tree:
+                where = f"{name}, line {key_node.start_mark.line + 1}"
+                raise ConfigError([f"{where}: {'.'.join(map(str, (*path, key)))} is given twice"])
+            lines[(*path, key)] = key_node.start_mark.line + 1
+            tree[key] = _build(loader, value_node, (*path, key), lines, name)
+        return tree
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(loader, each, (*path, number), lines, name) for number, each in enumerate(node.value)]
+    return loader.construct_object(node)
+
+
+def _explain(error: Any, lines: dict[tuple[str | int, ...], int], name: str) -> str:
+    path = tuple(error["loc"])
+    known = path
+    while known and known not in lines:
+        known = known[:-1]
+    where = f"{name}, line {lines.get(known, 1)}: {'.'.join(map(str, path))}"
+    if error["type"] == "extra_forbidden":
+        return f"{where}: no such key{_nearest(path)}"
+    if error["type"] == "missing":
+        return f"{where}: is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
+def _nearest(path: tuple[str | int, ...]) -> str:
+    model: Any = Config
+    for step in path[:-1]:
+        if isinstance(step, str):
+            model = _part(model.model_fields[step].annotation)
+    near = difflib.get_close_matches(str(path[-1]), list(model.model_fields), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _part(annotation: Any) -> Any:
+    if isinstance(annotation, type):
+        return annotation
+    return next(_part(each) for each in annotation.__args__ if each is not Ellipsis)
+
+
+def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
+    """What one key alone cannot tell."""
+    faults = []
+    for number, each in enumerate(config.listeners):
+        where = f"{name}, line {lines.get(('listeners', number), 1)}: listeners.{number}"
+        open_door = each.auth is Auth.NONE or each.auth_without_tls
+        if open_door and not each.networks:
+            faults.append(f"{where}: needs networks, since it takes mail without TLS and AUTH")
+        if open_door and any(ipaddress.ip_network(net).prefixlen == 0 for net in each.networks):
+            faults.append(f"{where}.networks: would let in the whole Internet")
+        if each.auth is Auth.NONE and not each.credential:
+            faults.append(f"{where}: auth none needs the credential whose domains and limits apply")
+        if each.kind is ListenerKind.PLAIN and each.auth is Auth.REQUIRED and not each.auth_without_tls:
+            faults.append(f"{where}: nobody could log in: kind plain has no TLS, and auth_without_tls is false")
+    names = [each.name for each in config.listeners]
+    faults += [
+        f"{name}: listeners: two are called {each}" for each in sorted({n for n in names if names.count(n) > 1})
+    ]
+    return faults

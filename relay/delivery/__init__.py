@@ -1,0 +1,1 @@
+"""Mail out: from a recipient that is due to its outcome on disk."""

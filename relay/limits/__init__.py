@@ -1,0 +1,1 @@
+"""Machine-wide limits: places leased from the broker in the supervisor, and marks all workers see."""

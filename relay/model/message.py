@@ -1,0 +1,104 @@
+"""A message the relay has taken, and what it keeps of each recipient.
+
+The states of a recipient. `flight` is in the memory of the process that owns the shard: it is being
+attempted, or about to be; at start every `flight` becomes `queued` again, due at once. All states from
+`delivered` on are final.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.model.envelope import Envelope, Recipient
+from relay.model.event import Event
+from relay.model.options import NOTHING_ASKED, Resolved
+
+
+class State(StrEnum):
+    QUEUED = "queued"  # waits for its next attempt
+    FLIGHT = "flight"
+    HELD = "held"  # waits for an operator
+    DELIVERED = "delivered"
+    FAILED = "failed"  # refused for good while we were sending
+    EXPIRED = "expired"  # its deadline came first
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self not in (State.QUEUED, State.FLIGHT, State.HELD)
+
+
+class Origin(StrEnum):
+    SUBMISSION = "submission"  # a client handed it to us
+    REPORT = "report"  # we wrote it ourselves: a DSN; never answered with another
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What all recipients of a submission share. Contents lie beside it, by number from 0."""
+
+    id: str
+    account: str
+    credential: str
+    envelope: Envelope
+    received: float
+    deadline: float  # no attempt begins after it
+    size: int  # octets of content 0
+    resolved: Resolved = NOTHING_ASKED
+    origin: Origin = Origin.SUBMISSION
+    sandbox: bool = False  # process fully, keep, send nothing
+    peer: str = ""  # client's address and port, for logs and explain, never in what is sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRecipient:
+    number: int  # from 1, in the order of the envelope
+    recipient: Recipient
+    content: int = 0
+    state: State = State.QUEUED
+    due: float = 0.0  # time of the first attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """All that becomes durable together when a message is taken."""
+
+    message: Message
+    contents: tuple[bytes, ...]  # final octets, CRLF line ends, signed; content 0 and its variants
+    recipients: tuple[NewRecipient, ...]
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The unit of fairness and of claiming: one domain's mail of one account."""
+
+    domain: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A recipient in flight: handed to delivery, and to nobody else until it is settled or released."""
+
+    shard: int
+    message: Message
+    number: int
+    recipient: Recipient
+    content: int
+    attempts: int  # made before this one
+    due: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What became of one recipient in flight: its new state, and the events that say so."""
+
+    due: Due
+    state: State
+    attempts: int  # made so far, this one included
+    next_attempt: float | None = None  # for `queued`
+    reply: str = ""  # the last reply, as text, for the queue listing
+    events: tuple[Event, ...] = ()

@@ -1,0 +1,1 @@
+"""Scheduling, pure: what is due, how often to retry, how many connections. Time comes in as an argument."""

@@ -1,0 +1,1 @@
+"""What happened, told outside: journals folded into search, timelines and log lines."""

@@ -1,0 +1,1 @@
+"""What the relay keeps, behind `interface.py`; the engines are packages beside it."""

@@ -1,0 +1,216 @@
+"""What the relay keeps, and the only door to it.
+
+Engines stand behind these interfaces: `sqlite` (embedded, one directory a shard) now, one for several
+machines later. All pass the contract tests of `tests/store/contract.py`, so nothing above this package
+knows which one is in use.
+
+Three kinds of room:
+    Queue     one shard: contents, recipients, journal. One process owns it for life (an exclusive lock);
+              its writes are asynchronous and return once they are on disk.
+    Reader    the same shard, read by anyone at any time, also while its owner runs or none does.
+    Registry  accounts, credentials, domains, keys, tokens: small, mostly read, shared by all processes;
+              its calls are synchronous and take microseconds.
+
+What they raise:
+    StoreFull: no room; the session answers 452 4.3.1.
+    StoreDown: the engine cannot be reached or failed; the session answers 451 4.3.0.
+    ShardBusy: another process owns the shard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from relay.model.account import Account, Credential, DkimKey, Domain, Token
+from relay.model.event import Event
+from relay.model.message import Due, Lane, Message, NewMessage, Settlement, State
+
+
+class StoreFull(Exception):
+    """There is no room for another message."""
+
+
+class StoreDown(Exception):
+    """The engine failed or cannot be reached; nothing of the call was kept."""
+
+
+class ShardBusy(Exception):
+    """Another process owns this shard."""
+
+
+class NotFound(LookupError):
+    """No such message, content, account, credential, domain, key or token."""
+
+
+class Exists(Exception):
+    """What should be made is there already."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    lane: Lane
+    due: float  # earliest next attempt among its queued recipients
+    queued: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a lane handed out, and when it has more."""
+
+    dues: tuple[Due, ...]
+    next_due: float | None  # earliest next attempt of what stayed queued in this lane; None: nothing left
+
+
+class Queue(Protocol):
+    """One shard, as its owner sees it."""
+
+    @property
+    def shard(self) -> int: ...
+
+    @property
+    def last_id(self) -> str | None:
+        """The greatest submission id kept, for `IdSource(after=...)`."""
+
+    async def add(self, new: NewMessage) -> None:
+        """Take responsibility for a message: contents, recipients and events become durable together."""
+
+    async def record(self, events: Sequence[Event]) -> None:
+        """Journal events that change no state (`rejected`, `attempted`)."""
+
+    async def lanes(self) -> list[LaneState]:
+        """Every lane with queued recipients. Asked once at start; the scheduler keeps count afterwards."""
+
+    async def claim(self, lane: Lane, now: float, limit: int) -> Claim:
+        """Put at most `limit` due recipients of the lane in flight, earliest first, and hand them out."""
+
+    async def settle(self, settlements: Sequence[Settlement], reports: Sequence[NewMessage] = ()) -> None:
+        """Record attempts and add the reports they cause, all in one transaction.
+
+        Settling the same recipient twice is refused silently: the first outcome stands.
+        """
+
+    async def release(self, dues: Iterable[Due], at: float) -> None:
+        """Put recipients in flight back into the queue, due at `at`, as if never claimed."""
+
+    async def content(self, message: str, number: int) -> bytes:
+        """Final octets of a content.
+
+        Raises:
+            NotFound: pruned, or never there.
+        """
+
+    async def prune(self, now: float) -> int:
+        """Forget what outlived its retention; returns how many messages went."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientState:
+    number: int
+    address: str
+    state: State
+    attempts: int
+    next_attempt: float | None  # for queued
+    reply: str  # the last one
+    ended: float | None
+    content: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A journal row. `seq` rises by one a row within a shard and is never used twice."""
+
+    shard: int
+    seq: int
+    event: Event
+
+    @property
+    def id(self) -> str:
+        return f"{self.shard}.{self.seq}"
+
+
+class Reader(Protocol):
+    """A shard, read from outside its owner. Synchronous."""
+
+    @property
+    def shard(self) -> int: ...
+
+    def message(self, message: str) -> Message:
+        """Raises NotFound."""
+
+    def recipients(self, message: str) -> list[RecipientState]: ...
+
+    def content(self, message: str, number: int) -> bytes:
+        """Raises NotFound."""
+
+    def journal(self, after: int, limit: int) -> list[Entry]:
+        """Rows with a seq greater than `after`, in order."""
+
+    def history(self, message: str) -> list[Entry]:
+        """All journal rows of one message, in order."""
+
+    def listing(
+        self, *, states: Sequence[State] = (), domain: str = "", limit: int = 100
+    ) -> list[tuple[Message, RecipientState]]:
+        """Recipients for the queue listing, earliest next attempt first; no states: all that are not final."""
+
+    def counts(self) -> Mapping[State, int]:
+        """Recipients by state; final ones are counted while their message is kept."""
+
+    def close(self) -> None: ...
+
+
+class Registry(Protocol):
+    """Accounts and what belongs to them. Every change raises `version`."""
+
+    def version(self) -> int:
+        """Changes with every change any process makes; cheap enough to ask for each session."""
+
+    def add_account(self, account: Account) -> None: ...
+    def account(self, name: str) -> Account:
+        """Raises NotFound."""
+
+    def accounts(self) -> list[Account]: ...
+    def set_account_disabled(self, name: str, disabled: bool) -> None: ...
+
+    def add_credential(self, credential: Credential) -> None: ...
+    def credential(self, username: str) -> Credential:
+        """Raises NotFound. User names are compared without regard to case."""
+
+    def credentials(self, account: str | None = None) -> list[Credential]: ...
+    def update_credential(self, credential: Credential) -> None:
+        """Replace the credential of that user name. Raises NotFound."""
+
+    def add_domain(self, domain: Domain) -> None: ...
+    def domain(self, name: str) -> Domain:
+        """Raises NotFound."""
+
+    def domains(self, account: str | None = None) -> list[Domain]: ...
+    def verify_domain(self, name: str, at: float, by: str) -> None:
+        """Mark a domain verified and record by whom. Raises NotFound."""
+
+    def remove_domain(self, name: str) -> None: ...
+
+    def add_key(self, key: DkimKey) -> None: ...
+    def keys(self, domain: str | None = None) -> list[DkimKey]:
+        """All keys of a domain (of all domains), newest first."""
+
+    def retire_key(self, domain: str, selector: str) -> None:
+        """Raises NotFound."""
+
+    def add_token(self, token: Token) -> None: ...
+    def token(self, token_id: str) -> Token:
+        """Raises NotFound."""
+
+    def tokens(self, account: str | None = None) -> list[Token]: ...
+
+    def audit(self, at: float, who: str, act: str, detail: Mapping[str, Any]) -> None:
+        """Keep who did what; acts that loosen a rule (`domain verify --force`) are recorded here."""
+
+    def audits(self, limit: int = 100) -> list[Mapping[str, Any]]:
+        """The newest first: `at`, `who`, `act`, `detail`."""
+
+    def close(self) -> None: ...

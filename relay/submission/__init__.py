@@ -1,0 +1,1 @@
+"""Mail in: from a client's last octet to our 250."""

@@ -1,0 +1,1 @@
+"""Octets in, octets out: header fields, MIME structure, line lengths, DKIM. No IO."""

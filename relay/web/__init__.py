@@ -1,0 +1,1 @@
+"""The HTTP application of the web worker."""
