@@ -128,7 +128,7 @@ def _part(annotation: Any) -> Any:
 
 def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
     """What one key alone cannot tell."""
-    faults = []
+    faults = [] if config.listeners else [f"{name}: listeners: at least one is needed"]
     for number, each in enumerate(config.listeners):
         where = f"{name}, line {lines.get(('listeners', number), 1)}: listeners.{number}"
         open_door = each.auth is Auth.NONE or each.auth_without_tls

@@ -301,7 +301,7 @@ class Config(_Part):
         description="this relay's name in EHLO, Received and Message-ID; should resolve, with matching PTR"
     )
     data: Path = Field(Path("var"), description="directory of queue, registry and keys")
-    listeners: tuple[Listener, ...] = Field(min_length=1, description="where SMTP clients connect")
+    listeners: tuple[Listener, ...] = Field(description="where SMTP clients connect")
     http: Http = Field(Http(), description="the HTTP application")
     tls: Tls = Field(Tls(), description="certificates")
     limits: Limits = Field(Limits(), description="what one client may take")

@@ -1,0 +1,157 @@
+"""The configuration says file, line, key and what is wrong, or is one frozen value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from relay.config import Auth, ConfigError, ListenerKind, load, parse, parse_duration, parse_size
+
+SMALLEST = """
+hostname: relay.example.net
+listeners:
+  - name: submission
+    port: 2525
+"""
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        parse(dedent(text), "relay.yaml")
+    return raised.value.lines
+
+
+def test_what_is_not_said_has_the_decided_default() -> None:
+    config = parse(SMALLEST)
+    assert config.listeners[0].kind is ListenerKind.STARTTLS
+    assert config.listeners[0].auth is Auth.REQUIRED
+    assert config.limits.size == 50 * 1024 * 1024
+    assert config.limits.recipients == 1000
+    assert config.limits.command_timeout == 300
+    assert config.delivery.lifetime == 5 * 86400
+    assert config.delivery.retry == (300, 600, 1200, 2400, 3600, 7200, 14400)
+    assert (config.delivery.connections, config.delivery.messages_per_connection, config.delivery.idle) == (
+        10,
+        100,
+        5,
+    )
+    assert not config.sandbox.enabled
+
+
+def test_a_misspelt_key_names_file_line_and_the_nearest_name() -> None:
+    lines = faults(SMALLEST + "limits:\n  recipient: 5\n")
+    assert lines == ["relay.yaml, line 7: limits.recipient: no such key; did you mean recipients?"]
+
+
+def test_a_misspelt_key_inside_a_list_is_found_too() -> None:
+    lines = faults("hostname: a.example\nlisteners:\n  - name: x\n    prot: 25\n    port: 26\n")
+    assert lines == ["relay.yaml, line 4: listeners.0.prot: no such key; did you mean port?"]
+
+
+def test_every_fault_is_told_at_once() -> None:
+    lines = faults(SMALLEST + "limits: {recipients: 0, size: big}\ndelivery: {lifetime: 5 fortnights}\n")
+    assert len(lines) == 3
+    assert "relay.yaml, line 6: limits.size: expected something like 64KiB, 50MiB or 5GiB, not 'big'" in lines
+    assert (
+        "relay.yaml, line 7: delivery.lifetime: expected something like 30s, 5min, 4h or 7d, not '5 fortnights'"
+        in lines
+    )
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    assert faults(SMALLEST + "hostname: other.example\n") == ["relay.yaml, line 6: hostname is given twice"]
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off"])
+def test_yaml_1_1_booleans_are_words(word: str) -> None:
+    config = parse(f"hostname: {word}\nlisteners: [{{name: {word}, port: 25}}]\n")
+    assert config.hostname == word
+
+
+def test_what_is_missing_is_named() -> None:
+    assert faults("listeners: [{name: a, port: 25}]\n") == ["relay.yaml, line 1: hostname: is missing"]
+
+
+def test_an_empty_file_and_a_list_are_told_apart_from_a_configuration() -> None:
+    assert faults("") == [
+        "relay.yaml, line 1: hostname: is missing",
+        "relay.yaml, line 1: listeners: is missing",
+    ]
+    assert faults("- a\n") == ["relay.yaml: expected keys and values at the top"]
+
+
+def test_broken_yaml_names_the_place() -> None:
+    (line,) = faults("hostname: [a\nlisteners: x\n")
+    assert line.startswith("relay.yaml: ")
+    assert "line 2" in line
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
+def test_nobody_opens_the_relay_to_the_world(network: str) -> None:
+    door = f"{{name: x, port: 25, auth: none, credential: c, networks: ['{network}']}}"
+    assert faults(f"hostname: a.example\nlisteners:\n  - {door}\n") == [
+        "relay.yaml, line 3: listeners.0.networks: would let in the whole Internet"
+    ]
+
+
+def test_an_open_door_needs_networks_and_a_credential() -> None:
+    lines = faults("hostname: a.example\nlisteners: [{name: x, port: 25, auth: none}]\n")
+    assert any("needs networks" in line for line in lines)
+    assert any("needs the credential" in line for line in lines)
+
+
+def test_a_listener_where_nobody_could_log_in_is_refused() -> None:
+    (line,) = faults("hostname: a.example\nlisteners: [{name: x, port: 25, kind: plain}]\n")
+    assert "nobody could log in" in line
+
+
+def test_two_listeners_of_one_name_are_refused() -> None:
+    (line,) = faults("hostname: a.example\nlisteners: [{name: x, port: 25}, {name: x, port: 26}]\n")
+    assert line == "relay.yaml: listeners: two are called x"
+
+
+def test_secrets_come_from_files_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "password").write_text("from-file\n")
+    monkeypatch.setenv("SMARTHOST_PASSWORD", "from-environment")
+    rule = "{{name: r, smarthost: {{host: mx.example, password: '{}'}}}}"
+    text = SMALLEST + "delivery:\n  routes: [{}, {}]\n".format(
+        rule.format(f"file:{tmp_path / 'password'}"), rule.format("env:SMARTHOST_PASSWORD")
+    )
+    passwords = [each.smarthost.password for each in parse(text).delivery.routes]
+    assert passwords == ["from-file", "from-environment"]
+    (line,) = faults(SMALLEST + "delivery:\n  routes: [" + rule.format("env:NOT_THERE_AT_ALL") + "]\n")
+    assert "the environment has no NOT_THERE_AT_ALL" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("30s", 30), ("5min", 300), ("1.5h", 5400), ("7d", 604800), (90, 90)]
+)
+def test_durations_carry_their_unit(text: str | int, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "octets"), [("64KiB", 65536), ("2MB", 2_000_000), (4096, 4096), ("1 GiB", 1 << 30)])
+def test_sizes_carry_their_unit(text: str | int, octets: int) -> None:
+    assert parse_size(text) == octets
+
+
+@pytest.mark.parametrize("text", ["-1s", "5 parsecs", "", True, "1:30", None])
+def test_what_is_no_duration_says_what_one_looks_like(text: object) -> None:
+    with pytest.raises(ValueError, match="30s, 5min, 4h or 7d"):
+        parse_duration(text)
+
+
+def test_a_relay_without_listeners_is_refused() -> None:
+    assert faults("hostname: a.example\nlisteners: []\n") == ["relay.yaml: listeners: at least one is needed"]
+
+
+def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "absent.yaml")
+
+
+def test_the_configuration_does_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        parse(SMALLEST).hostname = "other.example"  # type: ignore[misc]
