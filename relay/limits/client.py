@@ -1,0 +1,234 @@
+"""Limits as a worker sees them, leased from the broker over a Unix socket.
+
+In:  what delivery and submission ask (`interface.Limits`).
+Out: answers from memory wherever possible: places are leased in small batches, and a place given back stays
+     with us for its next use; what lay idle for a whole second goes back to the broker.
+
+When the broker does not answer within `timeout` seconds, leases are granted from our share of the limit
+(`local.share`) until it speaks again; places granted meanwhile are ours alone and not told to it. A grant
+that comes late is put with the idle ones, and so returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from relay.limits.interface import Kind, Limits, Mark, Place
+from relay.limits.ledger import Marks, Strikes
+from relay.limits.local import share
+from relay.model.clock import Clock
+
+logger = logging.getLogger("relay.limits")
+
+BATCH = 8  # places asked for at once, at most
+UNSENT = 1 << 20  # octets the broker may leave unread before we count it as silent
+KEY = 512  # characters of a key as the broker sees it; longer ones (the site of many hosts) are digested
+WHY = 500  # characters of a mark's reason
+LINE = 64 << 10
+
+
+@dataclass(slots=True)
+class _Held:
+    used: int = 0  # leased from the broker, in use
+    idle: int = 0  # leased, not in use
+    least: int = 0  # fewest idle since the last round: these nobody needed
+    loose: int = 0  # in use, granted by ourselves while the broker was silent
+    asked: int = 0  # questions under way
+
+
+class BrokerLimits(Limits):
+    def __init__(self, sock: socket.socket, workers: int, clock: Clock, *, timeout: float = 0.5) -> None:
+        """`workers`: how many processes share the limits, for the time without a broker."""
+        self._sock = sock
+        self._workers = max(1, workers)
+        self._clock = clock
+        self._timeout = timeout
+        self._held: dict[tuple[Place, str], _Held] = {}
+        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._number = 0
+        self._marks = Marks()
+        self._strikes = Strikes()  # only while the broker is silent
+        self._silent = True  # until start()
+        self._writer: asyncio.StreamWriter | None = None
+        self._reader: asyncio.StreamReader | None = None
+
+    async def start(self) -> None:
+        self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock, limit=LINE)
+        self._silent = False
+
+    async def run(self, *, round_seconds: float = 1.0) -> None:
+        """Listen to the broker and return idle places, until cancelled. Losing the broker does not end it."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            group.create_task(self._return_idle(round_seconds))
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    async def lease(self, place: Place, key: str, limit: int) -> bool:
+        key = _short(key)
+        held = self._held.setdefault((place, key), _Held())
+        # A grant may be taken by another task before we run again; then ask once more.
+        while not held.idle and not self._silent and await self._ask(held, place, key, limit):
+            pass
+        if held.idle:
+            held.idle -= 1
+            held.least = min(held.least, held.idle)
+            held.used += 1
+            return True
+        if self._silent and held.used + held.loose < share(limit, self._workers):
+            held.loose += 1
+            # It may have been dropped from the table while we asked and nobody used it.
+            self._held[place, key] = held
+            return True
+        self._tidy(place, key)
+        return False
+
+    def give_back(self, place: Place, key: str) -> None:
+        key = _short(key)
+        held = self._held.get((place, key))
+        if held is None:
+            return
+        if held.loose:
+            held.loose -= 1
+        elif held.used:
+            held.used -= 1
+            held.idle += 1
+        self._tidy(place, key)
+
+    def mark(self, mark: Mark) -> None:
+        mark = Mark(mark.kind, _short(mark.key), mark.until, mark.why[:WHY])
+        self._marks.put(mark, self._clock())
+        self._send(["mark", mark.kind.value, mark.key, mark.until, mark.why])
+
+    def unmark(self, kind: Kind, key: str) -> None:
+        self._marks.remove(kind, _short(key))
+        self._send(["unmark", kind.value, _short(key)])
+
+    def marked(self, kind: Kind, key: str) -> Mark | None:
+        return self._marks.get(kind, _short(key), self._clock())
+
+    def strike(self, kind: Kind, key: str, *, limit: int, window: float, rest: float, why: str) -> None:
+        key, why = _short(key), why[:WHY]
+        if not self._silent and self._send(["strike", kind.value, key, limit, window, rest, why]):
+            return
+        now = self._clock()
+        mark = self._strikes.strike(kind, key, limit=limit, window=window, rest=rest, why=why, now=now)
+        if mark is not None:
+            self._marks.put(mark, now)
+
+    async def _ask(self, held: _Held, place: Place, key: str, limit: int) -> int:
+        # Ask for company only when nobody else is asking, and never for so much that the others starve.
+        batch = 1 if held.asked else max(1, min(BATCH, limit // (4 * self._workers)))
+        self._number += 1
+        number = self._number
+        if not self._send(["lease", number, place.value, key, limit, batch]):
+            self._lost_touch("does not read")
+            return 0
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        held.asked += 1
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await answer
+        except TimeoutError:
+            self._lost_touch(f"did not answer within {self._timeout:g} s")
+            return 0
+        finally:
+            held.asked -= 1
+            self._waiting.pop(number, None)
+
+    async def flushed(self) -> None:
+        """Wait until the broker has read nearly all we sent; for who sends many marks at once."""
+        if self._writer is not None:
+            await self._writer.drain()
+
+    def _lost_touch(self, how: str) -> None:
+        if not self._silent:
+            self._silent = True
+            logger.warning("the broker of limits %s; this worker keeps to its share of them", how)
+
+    def _send(self, words: list[Any]) -> bool:
+        if self._writer is None or self._writer.is_closing():
+            return False
+        if self._writer.transport.get_write_buffer_size() > UNSENT:
+            return False
+        self._writer.write(json.dumps(words).encode() + b"\n")
+        return True
+
+    async def _listen(self) -> None:
+        assert self._reader is not None, "start() comes first"
+        while line := await self._reader.readline():
+            self._heard(json.loads(line))
+        self._lost_touch("is gone")
+        self._sock_gone()
+
+    def _sock_gone(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_result(0)
+        # What we leased is nobody's book any more: it counts as granted by ourselves.
+        for held in self._held.values():
+            held.loose += held.used
+            held.used = held.idle = held.least = 0
+
+    def _heard(self, words: list[Any]) -> None:
+        if self._silent:
+            self._silent = False
+            logger.warning("the broker of limits answers again")
+        match words:
+            case ["leased", number, place, key, granted]:
+                self._granted(number, Place(place), key, granted)
+            case ["recall", place, key]:
+                self._hand_in(Place(place), key, everything=True)
+            case ["mark", kind, key, until, why]:
+                self._marks.put(Mark(Kind(kind), key, until, why), self._clock())
+            case ["unmark", kind, key]:
+                self._marks.remove(Kind(kind), key)
+            case ["reset"]:
+                self._marks.clear()
+
+    def _granted(self, number: int, place: Place, key: str, granted: int) -> None:
+        if granted:
+            self._held.setdefault((place, key), _Held()).idle += granted
+        answer = self._waiting.pop(number, None)
+        if answer is not None and not answer.done():
+            answer.set_result(granted)
+
+    async def _return_idle(self, round_seconds: float) -> None:
+        while True:
+            await asyncio.sleep(round_seconds)
+            if self._silent:
+                self._send(["ping"])
+            for place, key in list(self._held):
+                self._hand_in(place, key, everything=False)
+
+    def _hand_in(self, place: Place, key: str, *, everything: bool) -> None:
+        held = self._held.get((place, key))
+        if held is None:
+            return
+        count = held.idle if everything else held.least
+        if count and self._send(["return", place.value, key, count]):
+            held.idle -= count
+        held.least = held.idle
+        self._tidy(place, key)
+
+    def _tidy(self, place: Place, key: str) -> None:
+        held = self._held.get((place, key))
+        if held is not None and not (held.used or held.idle or held.loose or held.asked):
+            del self._held[place, key]
+
+
+def _short(key: str) -> str:
+    if len(key) <= KEY:
+        return key
+    return f"{key[:64]}...{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}"

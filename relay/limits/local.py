@@ -1,0 +1,48 @@
+"""Limits without a broker: what one process may do on its own.
+
+A process that cannot ask keeps to its share, limit / workers, rounded down but at least one, so that all
+processes together stay at or under the limit wherever the limit allows one place a process.
+"""
+
+from __future__ import annotations
+
+from relay.limits.interface import Kind, Limits, Mark, Place
+from relay.limits.ledger import Marks, Places, Strikes
+from relay.model.clock import Clock
+
+_ME = 0
+
+
+def share(limit: int, workers: int) -> int:
+    """The part of a machine-wide limit that is one worker's without asking."""
+    return max(1, limit // max(1, workers))
+
+
+class LocalLimits(Limits):
+    def __init__(self, workers: int, clock: Clock) -> None:
+        self._workers = workers
+        self._clock = clock
+        self._places: Places[int] = Places()
+        self._strikes = Strikes()
+        self._marks = Marks()
+
+    async def lease(self, place: Place, key: str, limit: int) -> bool:
+        return self._places.lease(_ME, place, key, share(limit, self._workers), 1) == 1
+
+    def give_back(self, place: Place, key: str) -> None:
+        self._places.give_back(_ME, place, key, 1)
+
+    def mark(self, mark: Mark) -> None:
+        self._marks.put(mark, self._clock())
+
+    def unmark(self, kind: Kind, key: str) -> None:
+        self._marks.remove(kind, key)
+
+    def marked(self, kind: Kind, key: str) -> Mark | None:
+        return self._marks.get(kind, key, self._clock())
+
+    def strike(self, kind: Kind, key: str, *, limit: int, window: float, rest: float, why: str) -> None:
+        now = self._clock()
+        mark = self._strikes.strike(kind, key, limit=limit, window=window, rest=rest, why=why, now=now)
+        if mark is not None:
+            self._marks.put(mark, now)
