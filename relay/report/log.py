@@ -1,0 +1,131 @@
+"""What is written about it all: one line an event, one line a message of the program itself.
+
+In:  events of the journals; records of the standard library's logging.
+Out: lines on standard error, `key=value` or JSON by configuration, in the words of the events.
+
+    2026-01-31T12:00:00.123Z event=delivered id=0000...-1 account=demo to=ann@example.net reply="250 2.0.0 ok"
+    2026-01-31T12:00:00.123Z level=warning process=worker-0 logger=relay.limits msg="..."
+
+Never written: contents, conversations (`relay explain` shows them), passwords, tokens. A value never makes a
+second line or a terminal command: control characters are escaped, and long ones are cut.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from relay.config import Log, LogFormat
+from relay.model.clock import iso
+from relay.model.event import Event
+from relay.model.ids import Id
+
+LONGEST = 1000  # characters of one value
+LONGEST_TRACE = 20_000  # a traceback is our own text, and useless in part
+_UNTOLD = frozenset({"conversation"})
+_TIMES = frozenset({"next", "until", "deadline", "due"})  # words whose numbers are times
+_BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"\\]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
+
+
+def event_line(event: Event, form: LogFormat) -> str:
+    """One event as a line, without its end."""
+    words: dict[str, Any] = {"event": event.name.value}
+    if event.message:
+        words["id"] = str(Id(event.message, event.recipient))
+    if event.account:
+        words["account"] = event.account
+    if event.credential:
+        words["credential"] = event.credential
+    words |= {key: _told(key, value) for key, value in event.data.items() if key not in _UNTOLD}
+    return line(event.at, words, form)
+
+
+def line(at: float, words: Mapping[str, Any], form: LogFormat, longest: int = LONGEST) -> str:
+    """Words and their values as one line, in their order, the time first."""
+    if form is LogFormat.JSON:
+        cut = {key: _cut(value, longest) if isinstance(value, str) else value for key, value in words.items()}
+        # Escaped to ASCII, so that no character of a value ends a line or speaks to a terminal.
+        return json.dumps({"time": iso(at), **cut}, default=str, separators=(",", ":"))
+    return " ".join([iso(at), *(f"{key}={_quoted(value, longest)}" for key, value in words.items())])
+
+
+def _told(key: str, value: Any) -> Any:
+    if key in _TIMES and isinstance(value, int | float):
+        return iso(value)
+    return round(value, 3) if isinstance(value, float) else value
+
+
+def _quoted(value: Any, longest: int) -> str:
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, list | tuple):
+        text = ",".join(map(str, value))
+    elif isinstance(value, dict):
+        text = json.dumps(value, separators=(",", ":"), default=str)
+    else:
+        text = str(value)
+    text = _cut(text, longest)
+    return text if _BARE.fullmatch(text) else f'"{_UNSAFE.sub(_escape, text)}"'
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found[0]
+    return _SHORT.get(character) or f"\\u{ord(character):04x}"
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, form: LogFormat, process: str) -> None:
+        super().__init__()
+        self._form = form
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        words = {
+            "level": record.levelname.lower(),
+            "process": self._process,
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        if record.exc_info:
+            words["trace"] = self.formatException(record.exc_info)
+        return line(record.created, words, self._form, LONGEST_TRACE)
+
+
+class _Stderr(logging.Handler):
+    """One write a line: lines of several processes on one pipe do not mix (up to PIPE_BUF octets)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            write(self.format(record))
+        except Exception:  # a log that cannot be written stops nothing
+            self.handleError(record)
+
+
+def write(text: str) -> None:
+    """A line, or several with line ends between them, to standard error."""
+    octets = memoryview(text.encode("utf-8", "backslashreplace") + b"\n")
+    while octets:
+        octets = octets[os.write(2, octets) :]
+
+
+def setup(log: Log, process: str) -> None:
+    """Send what the program says about itself to standard error; call again to change it."""
+    handler = _Stderr()
+    handler.setFormatter(_Formatter(log.format, process))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("relay").setLevel(log.level.upper())
+    # aiosmtpd warns of every command it does not like, with the client's text in it; ours say what matters.
+    logging.getLogger("mail").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -1,0 +1,28 @@
+"""SIGHUP: what a new configuration may change while the relay runs, and what it may not.
+
+In:  the configuration in force, the new one as its file says.
+Out: the configuration in force from now on, and the names of what waits for a restart.
+
+Listeners, ports, the data directory and the number of workers are what processes and sockets are made of;
+they stay as they are until the next start.
+"""
+
+from __future__ import annotations
+
+from relay.config import Config
+
+FIXED = ("hostname", "data", "listeners", "http", "processes")
+
+
+def renewed(now: Config, new: Config, asked: Config) -> tuple[Config, list[str]]:
+    """`now` is in force, `asked` is what its file said, before port 0 became a real one."""
+    waits = [name for name in FIXED if getattr(new, name) != getattr(asked, name)]
+    kept = {name: getattr(now, name) for name in FIXED}
+    if new.processes != asked.processes:
+        # How long to wait is no matter of sockets or shards.
+        kept["processes"] = now.processes.model_copy(
+            update={"hang": new.processes.hang, "drain": new.processes.drain}
+        )
+        if kept["processes"] == new.processes:
+            waits.remove("processes")
+    return new.model_copy(update=kept), waits

@@ -1,0 +1,154 @@
+"""Every listening socket of the relay, opened once and kept for the supervisor's life.
+
+In:  the configuration, how many mail workers there are, and sockets a service manager opened.
+Out: for each worker its own socket of each listener; the HTTP socket; the configuration with real ports.
+
+Each worker gets a SO_REUSEPORT socket of its own, so that the kernel spreads connections without a lock
+between the workers; it stays open while the worker is replaced, so connections that wait in its backlog
+reach the successor. A socket from the service manager is one for all workers, who then take turns.
+
+Why so: SO_REUSEPORT would also let a second relay (or any program of this user) share our ports without a
+word, and take half of our connections. So each port is first bound without it, which fails when somebody
+listens there. For a few seconds we try again: the children of a supervisor that was just killed may still
+be on their way out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from relay.config import Config, Listener
+from relay.supervisor.service import Inherited
+
+logger = logging.getLogger("relay.supervisor")
+
+BACKLOG = 512  # connections that wait for a worker, for each socket; the kernel's somaxconn may cut it
+PATIENCE = 3.0  # seconds in which an address may become free
+
+
+class CannotListen(Exception):
+    """An address cannot be bound; the text says which listener, where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    config: Config  # as given, with the ports that were bound
+    listeners: dict[str, tuple[socket.socket, ...]]  # by name; one for each worker, or one for all
+    http: socket.socket
+
+    def of_worker(self, number: int) -> tuple[tuple[Listener, socket.socket], ...]:
+        mine = []
+        for each in self.config.listeners:
+            socks = self.listeners[each.name]
+            mine.append((each, socks[number % len(socks)]))
+        return tuple(mine)
+
+    def close(self) -> None:
+        for each in self.all():
+            each.close()
+
+    def all(self) -> Iterator[socket.socket]:
+        for socks in self.listeners.values():
+            yield from socks
+        yield self.http
+
+
+def open_sockets(config: Config, workers: int, given: Sequence[Inherited] = ()) -> Sockets:
+    """Bind and listen everywhere.
+
+    Raises:
+        CannotListen: somewhere it is not possible; what was opened before is closed again.
+    """
+    with contextlib.ExitStack() as opened:
+        for each in given:
+            opened.callback(each.sock.close)
+        rest = list(given)
+        listeners: dict[str, tuple[socket.socket, ...]] = {}
+        actual = []
+        for listener in config.listeners:
+            socks = _take(rest, listener.name, listener.port)
+            if not socks:
+                socks = _bind(f"listener {listener.name}", listener.address, listener.port, workers)
+                for sock in socks:
+                    opened.callback(sock.close)
+            listeners[listener.name] = tuple(socks)
+            actual.append(listener.model_copy(update={"port": socks[0].getsockname()[1]}))
+        web = _take(rest, "http", config.http.port) or _bind("http", config.http.address, config.http.port, 1)
+        for each in rest:
+            logger.warning("no listener is called %r: the socket from the service manager is not used", each.name)
+            each.sock.close()
+        real = config.model_copy(
+            update={
+                "listeners": tuple(actual),
+                "http": config.http.model_copy(update={"port": web[0].getsockname()[1]}),
+            }
+        )
+        opened.pop_all()
+        return Sockets(real, listeners, web[0])
+
+
+def _take(given: list[Inherited], name: str, port: int) -> list[socket.socket]:
+    """Sockets of that name; without names, those that are bound to that port."""
+    mine = [each for each in given if each.name == name]
+    if not mine:
+        mine = [each for each in given if not each.name and each.sock.getsockname()[1] == port]
+    for each in mine:
+        given.remove(each)
+        each.sock.setblocking(False)
+    return [each.sock for each in mine]
+
+
+def _bind(what: str, address: str, port: int, count: int) -> list[socket.socket]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if port:
+        _must_be_free(what, family, address, port)
+    socks: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            socks.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            _both_families(sock, family, address)
+            sock.bind((address, port))
+            port = sock.getsockname()[1]  # with 0 the first one chooses for all
+        for sock in socks:
+            sock.listen(BACKLOG)
+            sock.setblocking(False)
+    except OSError as error:
+        for sock in socks:
+            sock.close()
+        raise _cannot(what, address, port, error) from error
+    return socks
+
+
+def _must_be_free(what: str, family: int, address: str, port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # Past connections in TIME_WAIT are no obstacle; a socket that listens is.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            _both_families(probe, family, address)
+            try:
+                probe.bind((address, port))
+                return
+            except OSError as error:
+                if time.monotonic() >= deadline:
+                    raise _cannot(what, address, port, error) from error
+        time.sleep(0.05)
+
+
+def _both_families(sock: socket.socket, family: int, address: str) -> None:
+    if family == socket.AF_INET6:
+        # `::` means all addresses, IPv4 too; any other IPv6 address means itself.
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address == "::" else 1)
+
+
+def _cannot(what: str, address: str, port: int, error: OSError) -> CannotListen:
+    where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return CannotListen(f"{what}: cannot listen on {where}: {error.strerror}")

@@ -1,0 +1,189 @@
+"""The relay as a program: from a configuration file to the last child's end.
+
+In:  the path of the configuration file.
+Out: the exit code: 0 after an orderly end, 1 when it cannot be started, with the reasons on standard error.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import selectors
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from relay.config import Config, ConfigError, ListenerKind, load
+from relay.limits.broker import Broker
+from relay.model.clock import system_clock
+from relay.report import log
+from relay.smtp import tls
+from relay.store.sqlite import existing_shards
+from relay.supervisor.child import Role
+from relay.supervisor.keeper import Keeper
+from relay.supervisor.renew import renewed
+from relay.supervisor.roles import count_workers, roles
+from relay.supervisor.service import Notifier, inherited
+from relay.supervisor.sockets import CannotListen, Sockets, open_sockets
+from relay.worker import mail, reporter, web
+from relay.worker.context import Context
+
+logger = logging.getLogger("relay.supervisor")
+
+LOCK = "relay.lock"
+MARKS = "limits.json"
+
+
+class CannotStart(Exception):
+    """The relay cannot be started; `lines` say why, each for itself."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines = lines
+
+
+def start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None) -> int:
+    """See `relay.supervisor.run`."""
+    try:
+        return _start(config_path, ready)
+    except CannotStart as fault:
+        for line in fault.lines:
+            sys.stderr.write(f"relay: {line}\n")
+        return 1
+
+
+def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None) -> int:
+    try:
+        config = load(config_path)
+    except ConfigError as error:
+        raise CannotStart(*error.lines) from error
+    log.setup(config.log, "supervisor")
+    if not config.data.is_dir():
+        raise CannotStart(f"the data directory {config.data} is not there: `relay init` makes it")
+    notifier = Notifier(os.environ)
+    with _Lock(config.data / LOCK):
+        workers = count_workers(config)
+        context = _certificates(config)
+        try:
+            sockets = open_sockets(config, workers, inherited(os.environ))
+        except (CannotListen, ValueError) as error:
+            raise CannotStart(str(error)) from error
+        try:
+            return _keep(_Relay(config_path, config, sockets, context), workers, ready, notifier)
+        finally:
+            sockets.close()
+
+
+@dataclass(slots=True)
+class _Relay:
+    """What the keeper asks for that is ours to know: sockets, certificates, the configuration file."""
+
+    path: Path
+    asked: Config  # as the file said, the last time it was used
+    sockets: Sockets
+    tls: ssl.SSLContext | None
+    sharers: int = 1
+
+    def context(self, role: Role, config: Config, control: socket.socket, limits: socket.socket) -> Context:
+        return Context(
+            name=role.name,
+            config=config,
+            control=control,
+            limits=limits,
+            sharers=self.sharers,
+            shard=role.shard,
+            adopted=role.adopted,
+            listeners=role.listeners,
+            http=role.http,
+            tls=self.tls if role.listeners else None,
+        )
+
+    def leave(self, role: Role) -> None:
+        own = {sock for _, sock in role.listeners} | {role.http}
+        for sock in self.sockets.all():
+            if sock not in own:
+                sock.close()
+
+    def reload(self, now: Config) -> Config | None:
+        """Read the file again. None, and a log line for each reason, when it cannot be used."""
+        try:
+            new = load(self.path)
+            if self.tls is not None:
+                tls.reload(self.tls, new.data / new.tls.certificate, new.data / new.tls.key)
+        except ConfigError as error:
+            for line in error.lines:
+                logger.error("not reloaded: %s", line)
+            return None
+        except OSError as error:
+            logger.error("not reloaded: certificate %s and key %s: %s", new.certificate, new.key, error)
+            return None
+        config, waits = renewed(now, new, self.asked)
+        for name in waits:
+            logger.warning("%s: a change of `%s` waits for a restart", self.path, name)
+        log.setup(config.log, "supervisor")
+        logger.info("reloaded %s", self.path)
+        return config
+
+
+def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None] | None, notifier: Notifier) -> int:
+    config = relay.sockets.config
+    relay.sharers = workers
+    ports = {each.name: each.port for each in config.listeners} | {"http": config.http.port}
+    with selectors.DefaultSelector() as selector:
+        keeper = Keeper(
+            config,
+            roles(
+                relay.sockets,
+                workers,
+                existing_shards(config.data),
+                mail=mail.run,
+                web=web.run,
+                reporter=reporter.run,
+            ),
+            selector,
+            Broker(selector, system_clock, config.data / MARKS),
+            make_context=relay.context,
+            leave=relay.leave,
+            reload=relay.reload,
+            ready=(lambda: ready(ports)) if ready else (lambda: None),
+            notifier=notifier,
+        )
+        return keeper.run()
+
+
+def _certificates(config: Config) -> ssl.SSLContext | None:
+    if all(each.kind is ListenerKind.PLAIN for each in config.listeners):
+        return None
+    try:
+        return tls.server_context(config.certificate, config.key)
+    except OSError as error:
+        raise CannotStart(f"certificate {config.certificate} and key {config.key}: {error}") from error
+
+
+class _Lock:
+    """One relay a data directory. The kernel drops the lock however we end; children do not hold it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        try:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise CannotStart(f"{self._path} cannot be written: {error.strerror}") from error
+        try:
+            # A POSIX lock and not an flock: a forked child does not inherit it, so nobody has to give it back.
+            fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            owner = os.pread(self._handle, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._handle)
+            raise CannotStart(f"{self._path}: a relay runs already on this data (process {owner})") from error
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._handle)
