@@ -1,0 +1,283 @@
+"""One shard of the queue on SQLite, as its owner sees it.
+
+In:  messages, events and settlements from the tasks of one event loop.
+Out: the same once they are on disk; recipients that are due; contents.
+
+Writes go through the shard's writing thread (`writer.py`), which commits them in groups. Reads of contents
+and the work of pruning run in a small pool of threads on reading connections. Nothing here waits for the
+disk on the event loop, but for one statvfs a second.
+
+Why so: a claim is a write although a crash undoes it, because the alternative (remembering in memory what
+the index of waiting recipients must not hand out again) costs more than its share of a commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TypeVar
+
+import apsw
+
+from relay.config.schema import Retention, Sandbox
+from relay.model.clock import Clock
+from relay.model.event import Event
+from relay.model.message import Due, Lane, NewMessage, Settlement, State
+from relay.store.interface import Claim, LaneState, StoreDown, StoreFull
+from relay.store.sqlite import contents, lookup, prune
+from relay.store.sqlite import statements as sql
+from relay.store.sqlite.connect import connect_writer, fetch
+from relay.store.sqlite.layout import DATABASE, read_cursor
+from relay.store.sqlite.opening import Opened, open_shard
+from relay.store.sqlite.rows import IN_ROW, Parcel, event_row, pack
+from relay.store.sqlite.writer import Writer
+from relay.store.sqlite.writes import claim, insert, run_many, settle
+
+T = TypeVar("T")
+
+THREADS = 3  # for files and reads; each has a reading connection
+CACHE = 32 << 20  # octets of contents kept in memory
+PRUNE_SECONDS = 5.0  # longest a call of prune goes on; the next one continues
+
+
+async def open_queue(
+    directory: Path, shard: int, retention: Retention, sandbox: Sandbox, clock: Clock
+) -> SqliteQueue:
+    """Take a shard and open it, made or migrated as needed; what a former owner had in flight is due now.
+
+    Raises:
+        ShardBusy: another process owns it.
+        StoreDown: it cannot be opened, or a newer version of the program made it.
+    """
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"shard-{shard}")
+    loop = asyncio.get_running_loop()
+    try:
+        opened = await loop.run_in_executor(pool, open_shard, directory, THREADS, clock())
+    except BaseException:
+        pool.shutdown(wait=False)
+        raise
+    return SqliteQueue(directory, shard, retention, sandbox, clock, pool, opened)
+
+
+class SqliteQueue:
+    """`Queue` of `relay.store.interface`."""
+
+    def __init__(
+        self,
+        directory: Path,
+        shard: int,
+        retention: Retention,
+        sandbox: Sandbox,
+        clock: Clock,
+        pool: ThreadPoolExecutor,
+        opened: Opened,
+    ) -> None:
+        self._directory = directory
+        self._shard = shard
+        self._retention = retention
+        self._sandbox = sandbox
+        self._clock = clock
+        self._pool = pool
+        self._lock = opened.lock
+        self._last_id: str = opened.last_id
+        self._last_key: int = opened.last_key
+        # These stay open while the writer's connection comes and goes: with no connection left SQLite would
+        # build the log's index anew, and take up what a failed sync had left in the log.
+        self._readers: SimpleQueue[apsw.Connection] = SimpleQueue()
+        for each in opened.readers:
+            self._readers.put(each)
+        self.writer = Writer(lambda: connect_writer(directory / DATABASE), opened.writer, f"writer-{shard}")
+        self._messages = lookup.Messages()
+        self._cache = contents.Cache(CACHE)
+        self._free = 0
+        self._free_asked = float("-inf")
+        self._closing: asyncio.Future[None] | None = None
+
+    @property
+    def shard(self) -> int:
+        return self._shard
+
+    @property
+    def last_id(self) -> str | None:
+        return self._last_id or None
+
+    # --- taking ---------------------------------------------------------------------------------------
+
+    async def add(self, new: NewMessage) -> None:
+        """Take responsibility for a message.
+
+        A caller that is cancelled meanwhile does not learn whether the message was kept; who must know
+        (because recipients in flight are to be offered to delivery) shields the call.
+
+        Raises:
+            StoreFull, StoreDown: not kept.
+            Exists: a message of that id is kept already.
+            ValueError: the parts of the message do not fit each other.
+        """
+        self._room(sum(map(len, new.contents)))
+        parcel = self._pack(new)
+        await self._write_with_files([parcel], partial(insert, parcel))
+        self._remember(new)
+
+    async def record(self, events: Sequence[Event]) -> None:
+        rows = [event_row(each) for each in events]
+        if rows:
+            await self.writer.write(partial(run_many, sql.ADD_EVENT, rows))
+
+    # --- delivery -------------------------------------------------------------------------------------
+
+    async def lanes(self) -> list[LaneState]:
+        rows = await self._read(lambda connection: fetch(connection, sql.LANES))
+        return [LaneState(Lane(domain, account), due, queued) for domain, account, due, queued in rows]
+
+    async def claim(self, lane: Lane, now: float, limit: int) -> Claim:
+        """A caller cancelled meanwhile may leave recipients in flight that nobody has; shield the call."""
+        return await self.writer.write(partial(claim, self._messages, self._shard, lane, now, limit))
+
+    async def settle(self, settlements: Sequence[Settlement], reports: Sequence[NewMessage] = ()) -> None:
+        """Record what became of recipients in flight, and add the reports that causes.
+
+        Reports are left out when every settlement was refused as a second one. Unlike `add` this never
+        looks at how much of the disk is free: what is under way must be able to end.
+        """
+        for each in settlements:
+            if each.state is State.FLIGHT or (each.state is State.QUEUED and each.next_attempt is None):
+                raise ValueError(f"{each.due.message.id}-{each.due.number}: settled as {each.state} without a time")
+        parcels = [self._pack(each) for each in reports]
+        now = self._clock()
+
+        def work(connection: apsw.Connection) -> bool:
+            settled = settle(settlements, now, connection)
+            if settled or not settlements:
+                for parcel in parcels:
+                    insert(parcel, connection)
+                return True
+            return False
+
+        if await self._write_with_files(parcels, work):
+            for report in reports:
+                self._remember(report)
+        else:
+            await self._unlink(parcels)
+
+    async def release(self, dues: Iterable[Due], at: float) -> None:
+        rows = [(at, each.number, each.message.id) for each in dues]
+        if rows:
+            await self.writer.write(partial(run_many, sql.RELEASE, rows))
+
+    async def content(self, message: str, number: int) -> bytes:
+        found = self._cache.get(message, number)
+        if found is None:
+            found = await self._read(partial(lookup.content, self._directory, message, number))
+            if len(found) <= IN_ROW:
+                self._cache.put(message, number, found)
+        return found
+
+    # --- keeping house --------------------------------------------------------------------------------
+
+    async def prune(self, now: float) -> int:
+        """Forget what outlived its retention, in small batches between which others write.
+
+        Goes on until nothing is left, or for PRUNE_SECONDS; the next call continues.
+        """
+        until = time.monotonic() + PRUNE_SECONDS
+        limits = prune.Limits.at(now, self._retention, self._sandbox)
+        pruned = 0
+        while time.monotonic() < until:
+            cursor = await self._in_pool(read_cursor, self._directory)
+            batch = await self._read(partial(prune.overdue, cursor, limits))
+            if not batch:
+                break
+            gone = await self.writer.write(partial(prune.forget, batch))
+            for message, number in gone.contents:
+                self._cache.drop(message, number)
+            await self._in_pool(contents.unlink_files, self._directory, gone.files)
+            pruned += gone.messages
+        while time.monotonic() < until:
+            cursor = await self._in_pool(read_cursor, self._directory)
+            upto = await self._read(partial(prune.folded, cursor, limits.contents_before))
+            if upto is None:
+                break
+            await self.writer.write(partial(run_many, sql.TRIM_JOURNAL, [(upto,)]))
+        while time.monotonic() < until and await self._read(prune.roomy):
+            await self.writer.write(prune.shrink)
+        return pruned
+
+    async def close(self) -> None:
+        """Finish what is being written and let go of the shard. Calling it again does nothing."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().run_in_executor(self._pool, self._close)
+        await asyncio.shield(self._closing)
+        self._pool.shutdown(wait=True)
+
+    def _close(self) -> None:
+        self.writer.close()
+        for _ in range(THREADS):
+            self._readers.get(timeout=60).close()
+        self._lock.release()
+
+    # --- inside ---------------------------------------------------------------------------------------
+
+    def _room(self, octets: int) -> None:
+        """Raises StoreFull: with so many octets more the disk would be fuller than it may be."""
+        now = time.monotonic()
+        if now - self._free_asked >= 1.0:
+            disk = os.statvfs(self._directory)
+            self._free = disk.f_bavail * disk.f_frsize
+            self._free_asked = now
+        if self._free - octets < self._retention.min_free:
+            raise StoreFull(f"{self._free} octets free on the disk, {self._retention.min_free} stay free")
+        self._free -= octets  # so that one second's mail cannot use the same room twice
+
+    def _pack(self, new: NewMessage) -> Parcel:
+        self._last_key += 1
+        return pack(self._last_key, new)
+
+    def _remember(self, new: NewMessage) -> None:
+        self._last_id = max(self._last_id, new.message.id)
+        # Only what goes out at once is soon read again.
+        if any(each.state is State.FLIGHT for each in new.recipients):
+            for number, octets in enumerate(new.contents):
+                if len(octets) <= IN_ROW:
+                    self._cache.put(new.message.id, number, octets)
+
+    async def _write_with_files(self, parcels: Sequence[Parcel], work: Callable[[apsw.Connection], T]) -> T:
+        """Files first, then the rows that name them."""
+        files = [file for parcel in parcels for file in parcel.files]
+        if not files:
+            return await self.writer.write(work)
+        await self._in_pool(contents.write_files, self._directory, files)
+        try:
+            return await self.writer.write(work)
+        except Exception:
+            # Not on CancelledError: the rows may be on their way, and an orphan is swept at start.
+            await self._unlink(parcels)
+            raise
+
+    async def _unlink(self, parcels: Sequence[Parcel]) -> None:
+        keys = [key for parcel in parcels for key, _ in parcel.files]
+        if keys:
+            await self._in_pool(contents.unlink_files, self._directory, keys)
+
+    async def _in_pool(self, function: Callable[..., T], *arguments: object) -> T:
+        if self._closing is not None:
+            raise StoreDown("the shard is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+
+    async def _read(self, work: Callable[[apsw.Connection], T]) -> T:
+        return await self._in_pool(self._borrow, work)
+
+    def _borrow(self, work: Callable[[apsw.Connection], T]) -> T:
+        connection = self._readers.get()  # there is one for each thread of the pool
+        try:
+            return work(connection)
+        except apsw.Error as error:
+            raise StoreDown(f"the database cannot be read: {error}") from error
+        finally:
+            self._readers.put(connection)

@@ -1,0 +1,182 @@
+"""The SQL of a shard, each statement with a name and a sentence.
+
+A content's and a recipient's key is `message.key << 24 | number`; all of a message's lie between
+`key << 24` and `key << 24 | 0xffffff`. The partial index of what waits is used only by statements that
+say `state = 'queued'` in so many words.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHIFT: Final = 24  # bits of a number inside a message
+NUMBERS: Final = (1 << SHIFT) - 1
+
+# --- taking a message ---------------------------------------------------------------------------------
+
+# add_message: the row all its recipients share.
+ADD_MESSAGE: Final = """
+insert into message (key, id, account, credential, reverse_path, envid, ret, body, smtputf8, received,
+                     deadline, size, resolved, origin, sandbox, peer, bytes, open, ended)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+# add_content: its octets, or null when they lie in a file.
+ADD_CONTENT: Final = "insert into content (key, octets) values (?, ?)"
+
+# add_recipient: new ones may be in flight already; those never touch the index of what waits.
+ADD_RECIPIENT: Final = """
+insert into recipient (key, account, domain, address, notify, original, content, state, attempts,
+                       next_attempt, reply, ended)
+values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', ?)
+"""
+
+# add_event: one row of the journal; its seq is the next free one.
+ADD_EVENT: Final = "insert into journal (at, message, event) values (?, ?, ?)"
+
+# --- handing out and taking back ----------------------------------------------------------------------
+
+# claim: put the earliest due recipients of a lane in flight.
+CLAIM: Final = """
+update recipient set state = 'flight'
+ where key in (select key from recipient
+                where state = 'queued' and domain = ? and account = ? and next_attempt <= ?
+                order by next_attempt limit ?)
+returning key, address, notify, original, content, attempts, next_attempt
+"""
+
+# next_due: when a lane has work again.
+NEXT_DUE: Final = """
+select next_attempt from recipient
+ where state = 'queued' and domain = ? and account = ? order by next_attempt limit 1
+"""
+
+# lanes: everything that waits, by lane.
+LANES: Final = """
+select domain, account, min(next_attempt), count(*) from recipient
+ where state = 'queued' group by domain, account
+"""
+
+# settle: what became of a recipient; only one in flight can be settled.
+SETTLE: Final = """
+update recipient set state = ?, attempts = ?, next_attempt = ?, reply = ?, ended = ?
+ where key = ? and state = 'flight'
+"""
+
+# close_recipients: so many recipients of a message became final; with the last one the message ended.
+CLOSE_RECIPIENTS: Final = """
+update message set open = open - ?1, ended = iif(open = ?1, ?2, null) where key = ?3
+"""
+
+# release: back into the queue, as if never claimed.
+RELEASE: Final = """
+update recipient set state = 'queued', next_attempt = ?
+ where key = (select key << 24 | ? from message where id = ?) and state = 'flight'
+"""
+
+# requeue: at start, whatever a former owner had in flight is due now.
+REQUEUE: Final = """
+update recipient set state = 'queued', next_attempt = ?
+ where key in (
+       select recipient.key from message indexed by message_ended cross join recipient
+        where message.sandbox in (0, 1) and message.ended is null
+          and recipient.key between message.key << 24 and message.key << 24 | 16777215
+          and recipient.state = 'flight')
+"""
+
+# --- looking up ---------------------------------------------------------------------------------------
+
+# key_of: the key behind a submission id.
+KEY_OF: Final = "select key from message where id = ?"
+
+# message: the columns of one message, by key.
+MESSAGE: Final = """
+select id, account, credential, reverse_path, envid, ret, body, smtputf8, received, deadline, size,
+       resolved, origin, sandbox, peer
+  from message where key = ?
+"""
+
+# envelope: the recipients of a message as its envelope named them, in order.
+ENVELOPE: Final = """
+select address, notify, original from recipient where key between ? and ? order by key
+"""
+
+# recipients: what became of each recipient of a message so far.
+RECIPIENTS: Final = """
+select key, address, state, attempts, next_attempt, reply, ended, content
+  from recipient where key between ? and ? order by key
+"""
+
+# content: the octets, or null for a file; no row: pruned, or never there.
+CONTENT: Final = "select octets from content where key = ?"
+
+# content_files: which of the contents lie in files.
+CONTENT_FILES: Final = "select key from content where octets is null and key = ?"
+
+# greatest: the newest message and key, for the next ones.
+GREATEST: Final = """
+select max((select last_id from shard), ifnull((select max(id) from message), '')),
+       ifnull((select max(key) from message), 0)
+"""
+
+# journal: what happened after a row, in order.
+JOURNAL: Final = "select seq, event from journal where seq > ? order by seq limit ?"
+
+# history: all that happened to one message, in order.
+HISTORY: Final = "select seq, event from journal where message = ? order by seq"
+
+# counts: recipients by state.
+COUNTS: Final = "select state, count(*) from recipient group by state"
+
+# list_queued: what waits, the next one first; an empty domain means all.
+LIST_QUEUED: Final = """
+select key, address, state, attempts, next_attempt, reply, ended, content from recipient
+ where state = 'queued' and (:domain = '' or domain = :domain)
+ order by next_attempt, key limit :limit
+"""
+
+# list_open: recipients of messages that have not ended, in the given states.
+LIST_OPEN: Final = """
+select recipient.key, address, state, attempts, next_attempt, reply, recipient.ended, content
+  from message indexed by message_ended cross join recipient
+ where message.sandbox in (0, 1) and message.ended is null
+   and recipient.key between message.key << 24 and message.key << 24 | 16777215
+   and state in (select value from json_each(:states)) and (:domain = '' or domain = :domain)
+ order by next_attempt nulls last, recipient.key limit :limit
+"""
+
+# list_any: recipients in the given states, ended ones too: the whole table is read.
+LIST_ANY: Final = """
+select key, address, state, attempts, next_attempt, reply, ended, content from recipient
+ where state in (select value from json_each(:states)) and (:domain = '' or domain = :domain)
+ order by next_attempt nulls last, key desc limit :limit
+"""
+
+# --- forgetting ---------------------------------------------------------------------------------------
+
+# overdue: ended messages past their time, oldest first, unless the reporter has yet to read of them.
+OVERDUE: Final = """
+select key, id, bytes from message
+ where sandbox = :sandbox and ended < :before
+   and not exists (select 1 from journal where journal.message = message.id and journal.seq > :cursor)
+ order by ended limit :limit
+"""
+
+# sandbox_bytes: octets of all messages the sandbox has captured.
+SANDBOX_BYTES: Final = "select ifnull(sum(bytes), 0) from message where sandbox = 1 and ended is not null"
+
+# forget_message, forget_recipients, forget_contents: all rows of a message; files are told by their keys.
+FORGET_MESSAGE: Final = "delete from message where key = ? and ended is not null"
+FORGET_RECIPIENTS: Final = "delete from recipient where key between ? and ?"
+FORGET_CONTENTS: Final = "delete from content where key between ? and ? returning key, octets is null"
+
+# remember_id: the greatest id forgotten, so that none is made a second time.
+REMEMBER_ID: Final = "update shard set last_id = max(last_id, ?)"
+
+# folded: the newest row that is old enough, among the oldest rows the reporter has read.
+FOLDED: Final = """
+select max(seq) from (select seq, at from journal where seq <= ? order by seq limit ?) where at < ?
+"""
+
+# trim_journal: drop the journal's beginning.
+TRIM_JOURNAL: Final = "delete from journal where seq <= ?"
