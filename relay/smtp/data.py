@@ -1,0 +1,156 @@
+"""The content of a message, from the octet after DATA's 354 to its end: found, bounded, unstuffed, checked.
+
+In:  octets as they arrive, in pieces of any size.
+Out: `Arrived`, or `Refused` once the end has come.
+
+The end is CRLF.CRLF and nothing else (RFC 5321 section 4.1.1.4); a dot is taken off at the start of a line
+only where that line begins after CRLF (section 4.5.2). So no other sequence of CR, LF and dots can end a message
+early and make commands of what follows it. What becomes of those sequences is `Rule`'s to say.
+
+Nothing is kept of a message once it is clear that it will be refused, and yet it is read to its end, since the
+client listens only then (section 4.2.5). A client that goes on far beyond the limit is `endless`.
+
+Why so: NUL is refused (550 5.6.0). RFC 6152 does not allow it in 8BITMIME, and it ends the message in the eyes of
+many a receiver. Eight-bit octets without BODY=8BITMIME are taken, as everybody does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relay.model.reply import Refused
+from relay.smtp.budget import Budget
+from relay.smtp.door import Arrived
+
+_END = b"\r\n.\r\n"
+_FALSE_END = re.compile(rb"[\r\n]\.(?:\r\n|\r|\n)\Z")  # what some clients take for the end
+_HALF_END = b"\r\n.\r"  # not among them: the true end, but for its last octet
+_SLACK = 1 << 20  # octets beyond twice the limit before we stop reading
+_ADVICE = "end each line with CR LF, and the message with CR LF dot CR LF"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What contents a listener takes."""
+
+    size: int  # octets, without the dots that were stuffed in
+    line: int  # octets of a line, without its CRLF
+    mend_lf: bool  # a bare LF becomes CRLF, or refuses the message
+
+
+class Collector:
+    def __init__(self, rule: Rule, budget: Budget) -> None:
+        self._rule = rule
+        self._budget = budget
+        self._pieces: list[bytes] = []
+        self._tail = b"\r\n"  # the last octets seen; the content starts at the start of a line
+        self._seen = 0
+        self._no_room = False
+        # A dot is stuffed into lines of at least three octets, dot and CRLF: at most a third more.
+        self._keep = rule.size + rule.size // 3 + len(_END)
+        self.held = 0  # octets taken from the budget; `release` gives them back
+        self.ended = False
+
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Take octets from `data[at:]`; returns where the rest begins that is no longer content."""
+        end = self._end(data, at)
+        piece = data[at:end] if at or end < len(data) else data
+        self._seen += len(piece)
+        self._tail = piece[-4:] if len(piece) >= 4 else (self._tail + piece)[-4:]
+        if self._seen > self._keep:
+            self.release()
+        elif not self._no_room:
+            if self._budget.take(len(piece)):
+                self.held += len(piece)
+                self._pieces.append(piece)
+            else:
+                self.release()
+                self._no_room = True
+        return end
+
+    @property
+    def endless(self) -> bool:
+        """The client has sent so much beyond the limit that we need not hear the end."""
+        return not self.ended and self._seen > 2 * self._rule.size + _SLACK
+
+    @property
+    def false_end(self) -> bool:
+        """What came last looks like an end, to a client that is about to wait for our reply."""
+        tail = self._tail
+        return not self.ended and tail != _HALF_END and _FALSE_END.search(tail) is not None
+
+    def release(self) -> None:
+        """Forget what is kept and give its octets back to the budget. May be called again."""
+        self._pieces.clear()
+        self._budget.give(self.held)
+        self.held = 0
+
+    def finish(self) -> Arrived:
+        """The content, once `ended`; the budget still counts it until `release`.
+
+        Raises:
+            Refused: 452 4.3.1, 552 5.3.4, 500 5.6.0 or 550 5.6.0; all that was kept is released.
+        """
+        try:
+            return self._finish()
+        except Refused:
+            self.release()
+            raise
+
+    def _finish(self) -> Arrived:
+        rule = self._rule
+        if self._no_room:
+            raise Refused(452, "4.3.1", "No memory for another message at the moment; please try again")
+        too_large = Refused(552, "5.3.4", f"The message is larger than {rule.size} octets")
+        if self._seen > self._keep:
+            raise too_large
+        content = b"".join(self._pieces)[:-3]  # the last CRLF of the content is the first of the end
+        self._pieces.clear()
+        if content.startswith(b"."):
+            content = content[1:]
+        content = content.replace(b"\r\n.", b"\r\n")
+        if len(content) > rule.size:
+            raise too_large
+        content, bare_lf = _line_ends(content, rule.mend_lf)
+        if b"\0" in content:
+            raise Refused(550, "5.6.0", "The message has a NUL octet; encode it with base64")
+        if _longer(content, rule.line):
+            raise Refused(500, "5.6.0", f"The message has a line longer than {rule.line} octets")
+        return Arrived(content, bare_lf)
+
+    def _end(self, data: bytes, at: int) -> int:
+        """Where the content and its end are over in `data`; its length while they are not."""
+        window = self._tail + data[at : at + 4]
+        found = window.find(_END)
+        if found >= 0:  # it began in what came before
+            self.ended = True
+            return at + found + len(_END) - len(self._tail)
+        found = data.find(_END, at)
+        if found < 0:
+            return len(data)
+        self.ended = True
+        return found + len(_END)
+
+
+def _line_ends(content: bytes, mend_lf: bool) -> tuple[bytes, bool]:
+    """The content with CRLF alone, and whether a bare LF was mended."""
+    pairs = content.count(b"\r\n")
+    if content.count(b"\r") != pairs:
+        raise Refused(550, "5.6.0", f"The message has a bare CR; {_ADVICE}")
+    if content.count(b"\n") == pairs:
+        return content, False
+    if not mend_lf:
+        raise Refused(550, "5.6.0", f"The message has a bare LF; {_ADVICE}")
+    return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), True
+
+
+def _longer(content: bytes, limit: int) -> bool:
+    """Whether a line has more than `limit` octets. Leaps from line end to line end, a limit at a time."""
+    at = 0
+    while len(content) - at > limit:
+        line_end = content.rfind(b"\r\n", at, at + limit + 2)
+        if line_end < 0:
+            return True
+        at = line_end + 2
+    return False

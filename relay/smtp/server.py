@@ -1,0 +1,329 @@
+"""The SMTP session: what a client may say when, and what it hears.
+
+In:  lines and contents from `Wire`, answers of the `Door`.
+Out: replies; and for each message an `Envelope` and its `Arrived` content, handed to the Door.
+
+Of aiosmtpd remain its class and vocabulary: a method `smtp_VERB` for each command, `push`, `challenge_auth`, and its
+AUTH PLAIN and LOGIN. Commands run in place and do not wait; one that must starts the session's work.
+
+Standards: RFC 5321, RFC 6409 (submission), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 2920 (PIPELINING),
+RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 2034 (ENHANCEDSTATUSCODES).
+
+Why so: a command ends in CR LF, and one that ends in LF alone is refused with a text that says so; nothing
+that was sent along with STARTTLS is read, and the session ends there (RFC 3207 section 4.2, and the injections of
+2011 and 2021). A recipient given twice gets one copy. Refused commands count towards `errors`, and a message that
+is taken forgives them: an application that sends for hours makes a mistake now and then.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Coroutine
+from typing import Any, AnyStr, ClassVar
+
+from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword, _Missing
+
+from relay.model.address import printable
+from relay.model.envelope import Envelope, Recipient
+from relay.model.reply import Refused, Reply
+from relay.smtp.commands import Mail, parse_mail, parse_rcpt
+from relay.smtp.data import Collector
+from relay.smtp.door import Arrived
+from relay.smtp.service import Service
+from relay.smtp.wire import HANDSHAKE, Wire
+
+COMMAND = 2048  # octets of a command with its CRLF; 512 and what the extensions add; AUTH may have more
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+_HELO = re.compile(r"[!-~]{1,255}")
+_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"NOOP", b"QUIT", b"RSET", b"STARTTLS", b"HELP", b"AUTH"})
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+# A browser made to post to a mail port sends these first, and a message further down.
+_HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH"})
+_LONG = frozenset({b"AUTH"})
+
+_Command = Callable[["Session", str], Coroutine[Any, Any, None]]
+
+
+class Session(Wire):
+    commands: ClassVar[dict[bytes, _Command]]
+    AuthLoginUsernameChallenge = "Username:"
+    AuthLoginPasswordChallenge = "Password:"
+
+    def __init_subclass__(cls) -> None:
+        cls.commands = _commands(cls)
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._mail: Mail | None = None
+        self._recipients: dict[str, Recipient] = {}
+        self._at_the_door = False  # `Door.opened` was called
+        self._secure_first = service.secure_first
+
+    # From greeting to close.
+
+    async def opened(self) -> None:
+        service, refused = self.service, None
+        try:
+            service.admit(self.info.address)
+            self._at_the_door = True
+            await service.door.opened(self.info)
+        except Refused as error:
+            refused = error.reply
+        except Exception:
+            self.fault()
+            self._out.clear()
+            refused = Reply(421, "4.3.0", f"A fault of ours, please try again (session {self.id})")
+        if service.implicit_tls:
+            if refused is not None and service.budget.crowded:
+                return self.farewell()  # a handshake only to say no is more than we can spare
+            if not await self.upgrade(HANDSHAKE if refused is None else HANDSHAKE / 6):
+                return None
+        if refused is not None:
+            return self.farewell(refused)
+        return self.say(service.greeting)
+
+    def closed(self) -> None:
+        if self._at_the_door:
+            self.service.door.closed(self.info)
+
+    # Commands.
+
+    def line(self, line: bytes) -> None:
+        if not line.endswith(b"\r"):
+            return self.refuse(Reply(500, "5.5.2", "End each command with CR LF, not with LF alone"))
+        verb, _, octets = line[:-1].partition(b" ")
+        verb = verb.upper()
+        if len(line) >= COMMAND and verb not in _LONG:
+            return self.refuse(Reply(500, "5.5.2", f"Command longer than {COMMAND} octets"))
+        command = self.commands.get(verb)
+        if command is None:
+            return self._unknown(verb)
+        argument = octets.decode("utf-8", "surrogateescape").strip(" ")
+        if _CONTROL.search(argument):
+            return self.refuse(Reply(500, "5.5.2", "A command has no NUL, no CR and no other control character"))
+        if self._secure_first and verb not in _BEFORE_TLS:
+            return self.refuse(Reply(530, "5.7.0", "Must issue a STARTTLS command first"))
+        return self._step(command(self, argument))
+
+    def _step(self, command: Coroutine[Any, Any, None]) -> None:
+        try:
+            command.send(None)
+        except StopIteration:
+            return
+        except Refused as refused:
+            return self.refuse(refused.reply)
+        except Exception:
+            return self.fault()
+        command.close()
+        raise RuntimeError(f"{command} waits; it must start work instead")
+
+    def _unknown(self, verb: bytes) -> None:
+        if verb in _HTTP:
+            return self.farewell(Reply(554, "5.5.0", "This is SMTP, not HTTP"))
+        shown = printable(verb.decode("ascii", "replace"), 20) or "nothing"
+        return self.refuse(Reply(500, "5.5.2", f"No such command: {shown}"))
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        self._greeted(hostname, esmtp=True)
+        info = self.info
+        self.say(self.service.ehlo(secure=bool(info.tls), known=info.login is not None))
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        self._greeted(hostname, esmtp=False)
+        self.say(f"250 {self.service.hostname}\r\n".encode())
+
+    def _greeted(self, name: str, *, esmtp: bool) -> None:
+        if _HELO.fullmatch(name) is None:
+            raise Refused(501, "5.5.4", "Syntax: EHLO name, in ASCII and without spaces")
+        self._set_rset_state()
+        self.info.helo, self.info.esmtp = name, esmtp
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        if not self.service.starttls:
+            raise Refused(502, "5.5.1", "STARTTLS is not offered here")
+        if self.info.tls:
+            raise Refused(503, "5.5.1", "TLS is in use already")
+        if arg:
+            raise Refused(501, "5.5.4", "Syntax: STARTTLS")
+        if self._behind:
+            self.farewell(Reply(554, "5.5.1", "Nothing may follow STARTTLS before the handshake"))
+            return
+        self.say(b"220 2.0.0 Ready to start TLS\r\n")
+        self.flush()
+        self.hold()
+        self.work(self._secure())
+
+    async def _secure(self) -> None:
+        if await self.upgrade(HANDSHAKE):
+            self._secure_first = False
+            self._set_rset_state()
+            self.info.helo, self.info.esmtp = "", False
+            if self.service.auth:  # elsewhere the network is the login, and stays
+                self.info.login = None
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        service, info, words = self.service, self.info, arg.split()
+        if not service.auth:
+            raise Refused(503, "5.5.1", "AUTH is not offered here; your network is your login")
+        if not service.auth_offered(secure=bool(info.tls)):
+            raise Refused(538, "5.7.11", "AUTH only under TLS: STARTTLS first")
+        if not info.esmtp:
+            raise Refused(503, "5.5.1", "EHLO first")
+        if info.login is not None:
+            raise Refused(503, "5.5.1", "Already authenticated")
+        if self._mail is not None:
+            raise Refused(503, "5.5.1", "No AUTH during a mail transaction")
+        if not 1 <= len(words) <= 2:
+            raise Refused(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
+        mechanism = words[0].upper()
+        if mechanism not in ("PLAIN", "LOGIN"):
+            raise Refused(504, "5.5.4", "Mechanisms are PLAIN and LOGIN")
+        self.work(self._log_in(mechanism, words))
+
+    async def _log_in(self, mechanism: str, words: list[str]) -> None:
+        speak = self.auth_PLAIN if mechanism == "PLAIN" else self.auth_LOGIN
+        result = await speak(None, words)
+        if not result.success:  # aiosmtpd has said why
+            self.count_error()
+            return
+        try:
+            username, password = (each.decode() for each in result.auth_data or ())
+        except UnicodeDecodeError:
+            raise Refused(501, "5.5.2", "User name and password are UTF-8") from None
+        self.info.login = await self.service.door.login(self.info, username, password)
+        self.say(b"235 2.7.0 Authentication successful\r\n")
+
+    async def push(self, status: AnyStr) -> None:
+        self.say((status.encode() if isinstance(status, str) else status) + b"\r\n")
+
+    async def challenge_auth(
+        self, challenge: str | bytes, encode_to_b64: bool = True, log_client_response: bool = False
+    ) -> _Missing | bytes:
+        """Put a challenge to the client; its decoded answer, or MISSING when the refusal is said already.
+
+        Nothing of it is ever logged.
+        """
+        octets = challenge.encode() if isinstance(challenge, str) else challenge
+        self.say(b"334 " + (b64encode(octets) if encode_to_b64 else octets) + b"\r\n")
+        answer = (await self.answer()).strip(b" \r")
+        if answer == b"*":
+            self.say(b"501 5.7.0 AUTH cancelled\r\n")
+            return MISSING
+        if _BASE64.fullmatch(answer) is None or len(answer) % 4:
+            self.say(b"501 5.5.2 Can't decode base64\r\n")
+            return MISSING
+        return b64decode(answer)
+
+    def _authenticate(self, mechanism: str, auth_data: LoginPassword) -> AuthResult:
+        return AuthResult(success=True, auth_data=auth_data)  # the Door decides, once both are known
+
+    def _ready_for_mail(self) -> None:
+        if not self.info.helo:
+            raise Refused(503, "5.5.1", "EHLO first")
+        if self.info.login is None:
+            raise Refused(530, "5.7.0", "Authentication required")
+
+    async def smtp_MAIL(self, arg: str | None) -> None:
+        self._ready_for_mail()
+        if self._mail is not None:
+            raise Refused(503, "5.5.1", "MAIL was given already; RSET to begin anew")
+        limits = self.service.limits
+        mail = parse_mail(arg or "", esmtp=self.info.esmtp)
+        if mail.size is not None and mail.size > limits.size:
+            raise Refused(552, "5.3.4", f"A message has at most {limits.size} octets")
+        if self.info.messages >= limits.messages_per_session:
+            return self.farewell(
+                Reply(421, "4.7.0", f"{limits.messages_per_session} messages in a session are enough")
+            )
+        self.service.door.mail(self.info, mail.reverse_path)
+        self._mail = mail
+        return self.say(b"250 2.1.0 Ok\r\n")
+
+    async def smtp_RCPT(self, arg: str | None) -> None:
+        self._ready_for_mail()
+        mail, service = self._mail, self.service
+        if mail is None:
+            raise Refused(503, "5.5.1", "MAIL first")
+        address = parse_rcpt(arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname)
+        if address not in self._recipients:
+            if len(self._recipients) >= service.limits.recipients:
+                raise Refused(452, "4.5.3", f"A message has at most {service.limits.recipients} recipients")
+            service.door.rcpt(self.info, mail.reverse_path, address)
+            self._recipients[address] = Recipient(address=address)
+        self.say(b"250 2.1.5 Ok\r\n")
+
+    async def smtp_DATA(self, arg: str) -> None:
+        self._ready_for_mail()
+        if self._mail is None:
+            raise Refused(503, "5.5.1", "MAIL first")
+        if not self._recipients:
+            raise Refused(554, "5.5.1", "No valid recipients")
+        if arg:
+            raise Refused(501, "5.5.4", "Syntax: DATA")
+        if self.service.budget.full:
+            raise Refused(452, "4.3.1", "No memory for another message at the moment; please try again")
+        self.say(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+        self.collect()
+
+    def content(self, collector: Collector) -> None:
+        mail, recipients = self._mail, self._recipients
+        assert mail is not None
+        self._set_rset_state()
+        try:
+            arrived = collector.finish()
+        except Refused as refused:
+            return self.refuse(refused.reply)
+        envelope = Envelope(
+            reverse_path=mail.reverse_path,
+            recipients=tuple(recipients.values()),
+            body=mail.body,
+            smtputf8=mail.smtputf8,
+        )
+        return self.work(self._hand_in(envelope, arrived, collector))
+
+    async def _hand_in(self, envelope: Envelope, arrived: Arrived, collector: Collector) -> None:
+        try:
+            reply = await self.service.door.message(self.info, envelope, arrived)
+        finally:
+            collector.release()
+        self.info.messages += 1
+        self._errors = 0
+        self.say(reply.octets())
+
+    async def smtp_RSET(self, arg: str) -> None:
+        if arg:
+            raise Refused(501, "5.5.4", "Syntax: RSET")
+        self._set_rset_state()
+        self.say(b"250 2.0.0 Ok\r\n")
+
+    def _set_rset_state(self) -> None:
+        self._mail, self._recipients = None, {}
+
+    async def smtp_NOOP(self, arg: str) -> None:
+        self.say(b"250 2.0.0 Ok\r\n")
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        if arg:
+            raise Refused(501, "5.5.4", "Syntax: QUIT")
+        self.say(b"221 2.0.0 Bye\r\n")
+        self.farewell()
+
+    async def smtp_HELP(self, arg: str) -> None:
+        names = " ".join(sorted(name.decode() for name in self.commands if name != b"EXPN"))
+        self.say(f"214 2.0.0 Commands: {names}\r\n".encode())
+
+    async def smtp_VRFY(self, arg: str) -> None:
+        if not arg:
+            raise Refused(501, "5.5.4", "Syntax: VRFY address")
+        self.say(b"252 2.5.0 Send mail to it, and you will see\r\n")
+
+    async def smtp_EXPN(self, arg: str) -> None:
+        raise Refused(502, "5.5.1", "EXPN is not offered here")
+
+
+def _commands(cls: type[Session]) -> dict[bytes, _Command]:
+    return {name.removeprefix("smtp_").encode(): getattr(cls, name) for name in dir(cls) if name.startswith("smtp_")}
+
+
+Session.commands = _commands(Session)

@@ -1,0 +1,103 @@
+"""What all sessions of a listener share: its configuration, its door, and what can be worked out beforehand.
+
+Why so: a session is made for each connection and should cost little; whatever is the same for all of them
+(the greeting, the replies to EHLO, the networks) is made here, once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from relay.config import Auth, Limits, Listener, ListenerKind
+from relay.model.reply import Refused
+from relay.smtp.budget import Budget
+from relay.smtp.data import Rule
+from relay.smtp.door import Door
+
+if TYPE_CHECKING:
+    from relay.smtp.wire import Wire
+
+
+class Service:
+    def __init__(
+        self,
+        listener: Listener,
+        limits: Limits,
+        hostname: str,
+        door: Door,
+        tls: ssl.SSLContext | None,
+        budget: Budget,
+    ) -> None:
+        if tls is None and listener.kind is not ListenerKind.PLAIN:
+            raise ValueError(f"listener {listener.name}: kind {listener.kind} needs a TLS context")
+        self.listener = listener
+        self.limits = limits
+        self.hostname = hostname
+        self.door = door
+        self.tls = tls
+        self.budget = budget
+        self.loop = asyncio.get_running_loop()
+        self.sessions: set[Wire] = set()
+        self.empty = asyncio.Event()  # no session is open
+        self.empty.set()
+        self.greeting = f"220 {hostname} ESMTP relay\r\n".encode()
+        self.auth = listener.auth is Auth.REQUIRED
+        self.implicit_tls = listener.kind is ListenerKind.TLS
+        self.starttls = listener.kind is ListenerKind.STARTTLS
+        self.secure_first = self.starttls and self.auth and not listener.auth_without_tls
+        self.rule = Rule(size=limits.size, line=limits.line, mend_lf=self.auth)
+        self._networks = [ipaddress.ip_network(each) for each in listener.networks]
+        self._ehlo = {
+            (secure, known): self._ehlo_reply(secure, known) for secure in (False, True) for known in (False, True)
+        }
+
+    def ehlo(self, *, secure: bool, known: bool) -> bytes:
+        """The reply to EHLO: under TLS or not, with a login or without."""
+        return self._ehlo[secure, known]
+
+    def auth_offered(self, *, secure: bool) -> bool:
+        return self.auth and (secure or self.listener.auth_without_tls)
+
+    def admit(self, address: str) -> None:
+        """Whether the listener is there for this client. Raises Refused."""
+        if self._networks:
+            client = ipaddress.ip_address(address.partition("%")[0])
+            if not any(client in each for each in self._networks):
+                raise Refused(554, "5.7.1", f"{address} is not among the networks this listener is for")
+
+    def enter(self, session: Wire) -> None:
+        self.sessions.add(session)
+        self.empty.clear()
+
+    def leave(self, session: Wire) -> None:
+        self.sessions.discard(session)
+        if not self.sessions:
+            self.empty.set()
+
+    def _ehlo_reply(self, secure: bool, known: bool) -> bytes:
+        lines = [
+            self.hostname,
+            "PIPELINING",
+            f"SIZE {self.limits.size}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "ENHANCEDSTATUSCODES",
+        ]
+        if self.starttls and not secure:
+            lines.append("STARTTLS")
+        if self.auth_offered(secure=secure) and not known:
+            lines.append("AUTH PLAIN LOGIN")
+        lines.append("HELP")
+        return "".join(f"250{' ' if line == 'HELP' else '-'}{line}\r\n" for line in lines).encode()
+
+
+@lru_cache(maxsize=4096)
+def client_address(text: str) -> str:
+    """An address as the system gives it, IPv4 clients of an IPv6 socket in their own spelling."""
+    if text.startswith("::ffff:") and "." in text:
+        return text[7:]
+    return text
