@@ -1,0 +1,120 @@
+"""The header of a message by offsets: found, read and spliced in octets, never parsed into objects and printed.
+
+In:  a content with CRLF line ends.
+Out: its fields as (lower-case name, offsets), and contents made by cutting pieces out and putting lines on top.
+     No other octet changes.
+
+Standards: RFC 5322 sections 2.2 and 3.6, RFC 6532 (UTF-8 in values).
+
+Why so: a line that is neither a field nor the continuation of one is read in three ways (the header ends
+there, the line is skipped, the message is broken), so which From counts, whether a Bcc goes out and whether
+a signature holds would depend on the reader. Such a message is refused with the line named. The one
+exception is an mbox separator as the very first line, which everybody takes for the same thing: it is cut off.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from relay.model.address import printable
+from relay.model.reply import Refused
+
+HEADER_OCTETS = 1 << 20  # of all fields together; far above what any reader takes
+FIELDS = 5000
+
+# One field with its continuation lines. Its parts cannot match the same octets, so it runs in linear time.
+_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n\x00]*(?:\r\n[ \t][^\r\n\x00]*)*(?:\r\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: bytes  # lower case
+    start: int  # offset of the name
+    value: int  # offset of what follows the colon
+    end: int  # offset after its last CRLF
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of `content`: its fields in order, and where the body begins."""
+
+    content: bytes
+    fields: tuple[Field, ...]
+    start: int  # of the first field; above 0 only behind an mbox separator
+    body: int  # offset of the first octet after the blank line; the content's length where there is none
+
+    def named(self, name: bytes) -> list[Field]:
+        return [each for each in self.fields if each.name == name]
+
+    def has(self, name: bytes) -> bool:
+        return any(each.name == name for each in self.fields)
+
+    def value(self, field: Field) -> bytes:
+        """What stands behind the colon, folds included, without the CRLF at its end."""
+        return self.content[field.value : field.end].removesuffix(b"\r\n")
+
+
+def read_header(content: bytes) -> Header:
+    """Find the fields of a content.
+
+    Raises:
+        Refused: 554 5.6.0 a line that is no field; 552 5.3.4 a header without measure.
+    """
+    start = at = _after_separator(content)
+    size = len(content)
+    fields: list[Field] = []
+    while at < size and not content.startswith(b"\r\n", at):
+        found = _FIELD.match(content, at)
+        if found is None:
+            raise Refused(554, "5.6.0", _complaint(content, at, first=not fields))
+        colon = found.end(1)
+        fields.append(Field(content[at:colon].lower(), at, colon + 1, found.end()))
+        at = found.end()
+        if at - start > HEADER_OCTETS or len(fields) > FIELDS:
+            limit = f"{FIELDS} fields and {HEADER_OCTETS >> 20} MiB"
+            raise Refused(552, "5.3.4", f"the header of the message is over the limit of {limit}")
+    return Header(content, tuple(fields), start, min(at + 2, size))
+
+
+def splice(header: Header, remove: Iterable[Field], put_on_top: Sequence[bytes]) -> bytes:
+    """The content without some fields, and with whole lines (each with its CRLF) on top."""
+    content = memoryview(header.content)
+    pieces: list[bytes | memoryview] = list(put_on_top)
+    at = header.start
+    for field in sorted(remove, key=lambda each: each.start):
+        pieces.append(content[at : field.start])
+        at = field.end
+    pieces.append(content[at:])
+    return b"".join(pieces)
+
+
+def unfold(value: bytes) -> bytes:
+    """A value on one line: the CRLFs go, all white space stays (RFC 5322 section 2.2.3)."""
+    return value.replace(b"\r\n", b"")
+
+
+def _after_separator(content: bytes) -> int:
+    if content.startswith((b"From ", b">From ")):
+        end = content.find(b"\r\n", 0, 1000)
+        if end > 0:
+            return end + 2
+    return 0
+
+
+def _complaint(content: bytes, at: int, *, first: bool) -> str:
+    """What to tell about the line at `at`, or the line of its continuation that is amiss."""
+    end = content.find(b"\r\n", at, at + HEADER_OCTETS)
+    line = content[at : end if end >= 0 else at + HEADER_OCTETS]
+    number = content.count(b"\r\n", 0, at) + 1
+    shown = printable(line[:200].decode("utf-8", "replace"), 60)
+    if line[:1] in b" \t" and first:
+        why = "begins with white space, but continues no field"
+    elif re.match(rb"[!-9;-~]+[ \t]+:", line):
+        why = "has white space before its colon"
+    elif re.match(rb"[!-9;-~]+:", line):
+        why = "has a NUL, or a CR or LF that ends no line, in its field"
+    else:
+        why = "is no header field (name: value), and no blank line stands before it"
+    return f"line {number} of the message {why}: {shown}"

@@ -1,0 +1,94 @@
+"""What is done to every message, asked or not: Received on top, Date and Message-ID when missing, and
+Bcc, Resent-Bcc and Return-Path out. Everything else stays byte for byte.
+
+In:  a content's header, the facts of its arrival, fields that others want out (control headers).
+Out: the new content, before long lines are seen to and signatures are put on.
+
+Standards: RFC 5321 section 4.4 (Received), RFC 6409 section 8 (what a submission server may add),
+RFC 5322 section 3.6.3 (Bcc), RFC 3848 and RFC 6531 section 4.3 (protocol names in Received).
+
+Why so: the client's address and name are left out of Received unless the operator wants them: where somebody
+sat when he wrote is nobody's business but the operator's, who has it in the log. `for` names a recipient only
+when he is the only one, since others would learn of him.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from relay.model.clock import rfc5322
+from relay.model.reply import Refused
+from relay.transform.headers import Field, Header, splice
+
+REMOVED = frozenset({b"bcc", b"resent-bcc", b"return-path"})
+_UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]-]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """How a message came: what its Received field tells."""
+
+    hostname: str  # ours
+    id: str  # of the submission
+    at: float
+    helo: str = ""
+    address: str = ""  # of the client
+    tls: str = ""  # protocol and cipher; "" in clear text
+    esmtp: bool = True
+    authenticated: bool = True
+    smtputf8: bool = False
+    recipient: str = ""  # the only one; "" where there are several
+    hide_client: bool = True
+
+    @property
+    def protocol(self) -> str:
+        """ESMTPSA and its kin (RFC 3848); UTF8SMTPSA where SMTPUTF8 was asked for."""
+        if not self.esmtp:
+            return "SMTP"
+        name = "UTF8SMTP" if self.smtputf8 else "ESMTP"
+        return f"{name}{'S' if self.tls else ''}{'A' if self.authenticated else ''}"
+
+
+def check_loop(header: Header, limit: int) -> None:
+    """Raises Refused, 554 5.4.6, when the message went through more than `limit` servers."""
+    count = len(header.named(b"received"))
+    if count > limit:
+        text = f"the message seems to loop: it has {count} Received fields, over the limit of {limit}"
+        raise Refused(554, "5.4.6", text)
+
+
+def tidy(header: Header, arrival: Arrival, remove: Iterable[Field] = ()) -> bytes:
+    """The content with our fields on top, and without those that must not go out."""
+    top = [received(arrival)]
+    if not header.has(b"date"):
+        top.append(f"Date: {rfc5322(arrival.at)}\r\n".encode())
+    if not header.has(b"message-id"):
+        top.append(f"Message-ID: <{arrival.id}@{arrival.hostname}>\r\n".encode())
+    out = {each.start: each for each in header.fields if each.name in REMOVED}
+    out.update((each.start, each) for each in remove)
+    return splice(header, out.values(), top)
+
+
+def received(arrival: Arrival) -> bytes:
+    """Our Received field, with its CRLF."""
+    lines = []
+    if not arrival.hide_client:
+        where = f"IPv6:{arrival.address}" if ":" in arrival.address else arrival.address
+        lines.append(f"from {_fit(arrival.helo) or 'unknown'} ([{_fit(where)}])")
+    tls = f" ({_fit_words(arrival.tls)})" if arrival.tls else ""
+    lines.append(f"by {arrival.hostname} with {arrival.protocol}{tls} id {arrival.id}")
+    if arrival.recipient:
+        lines.append(f"for <{arrival.recipient}>")
+    told = "\r\n\t".join(lines)
+    return f"Received: {told};\r\n\t{rfc5322(arrival.at)}\r\n".encode()
+
+
+def _fit(text: str) -> str:
+    """A stranger's word, in the characters of host names and literals."""
+    return _UNFIT.sub("?", text[:255])
+
+
+def _fit_words(text: str) -> str:
+    return " ".join(_fit(each) for each in text.split())
