@@ -1,0 +1,95 @@
+"""All commands of `relay`, and how they end.
+
+A command that cannot do its work raises CommandError; its words go to standard error, its code out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import typer
+
+from relay.cli import account, credential, dkim, domain
+from relay.cli.check import check
+from relay.cli.events import events
+from relay.cli.explain import explain
+from relay.cli.frame import CommandError, examples
+from relay.cli.init import init
+from relay.cli.message import message
+from relay.cli.queue import queue
+from relay.cli.send import send
+from relay.cli.serve import serve
+
+# Click cuts and wraps help at 80 columns where there is no terminal; a pipe gets whole lines.
+_SETTINGS = {"help_option_names": ["--help", "-h"], **({} if sys.stdout.isatty() else {"terminal_width": 1000})}
+_EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 relay unreachable."
+
+app = typer.Typer(
+    help="A self-hosted outbound mail relay that an application steers message by message.",
+    epilog=examples("relay init && relay serve", "relay send --to you@example.net --subject Hello")
+    + f"\n\n{_EXIT_CODES}",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=_SETTINGS,
+)
+_COMMANDS = (
+    (init, "relay init", "relay init --bare --config /etc/relay/relay.yaml"),
+    (serve, "relay serve --config config/local.yaml"),
+    (check, "relay check --config /etc/relay/relay.yaml"),
+    (send, "relay send --to you@example.net --subject Hello --text 'It works.'", "relay send < message.eml"),
+    (queue, "relay queue --state queued --domain example.net", "relay queue --counts"),
+    (events, "relay events --limit 20"),
+    (explain, "relay explain 0f3k2m9s8t7u6v5a-1"),
+    (message, "relay message 0f3k2m9s8t7u6v5a > message.eml"),
+)
+for function, *lines in _COMMANDS:
+    app.command(function.__name__, epilog=examples(*lines))(function)
+app.add_typer(account.app, name="account")
+app.add_typer(credential.app, name="credential")
+app.add_typer(domain.app, name="domain")
+app.add_typer(dkim.app, name="dkim")
+
+
+@app.callback()
+def start(
+    version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
+) -> None:
+    """Answer `--version` also where it stands among other words."""
+    if version:
+        from relay import __version__
+
+        print(f"relay {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        app(args=list(arguments), prog_name="relay", standalone_mode=True)
+    except CommandError as error:
+        for line in str(error).splitlines():
+            print(f"relay: {line}", file=sys.stderr)
+        return error.code
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+def help_pages() -> Iterator[tuple[str, str]]:
+    """Every command with its help, in the order of the help of `relay` itself, for the handbook."""
+    root = typer.main.get_command(app)
+    assert isinstance(root, typer.core.TyperGroup)
+    with typer.Context(root, info_name="relay", terminal_width=100) as context:
+        yield "relay", root.get_help(context)
+        for name, command in root.commands.items():
+            with typer.Context(command, info_name=name, parent=context) as inner:
+                yield f"relay {name}", command.get_help(inner)
+                for below, leaf in getattr(command, "commands", {}).items():
+                    with typer.Context(leaf, info_name=below, parent=inner) as last:
+                        yield f"relay {name} {below}", leaf.get_help(last)

@@ -1,0 +1,49 @@
+"""`relay check`: would the relay start, and would what it sends be believed?"""
+
+from __future__ import annotations
+
+import typer
+
+from relay.cli.examine import Finding, examine
+from relay.cli.frame import ConfigOption, JsonOption, config_path, registry, settings
+from relay.cli.output import print_json
+from relay.config import Config
+
+
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check configuration, files and keys.
+
+    Each DKIM key signs a message, and the signature is verified independently. Exit code 1 when there is an
+    error; warnings alone give 0.
+    """
+    checked = settings(config)
+    found = examine(checked)
+    if (checked.data / "registry.db").exists():
+        found += _domains(checked)
+    errors = sum(each.level == "error" for each in found)
+    if as_json:
+        findings = [{"level": each.level, "subject": each.subject, "text": each.text} for each in found]
+        print_json({"config": str(config_path(config)), "ok": errors == 0, "findings": findings})
+    else:
+        for each in found:
+            print(f"{each.level}: {each.subject} {each.text}")
+        print(f"{config_path(config)}: {errors} errors, {len(found) - errors} warnings")
+    if errors:
+        raise typer.Exit(1)
+
+
+def _domains(config: Config) -> list[Finding]:
+    """Every active key signs, and each verified domain has one."""
+    from relay.cli.prove import prove
+    from relay.model.account import KeyState
+
+    found = []
+    with registry(config) as opened:
+        active = [each for each in opened.keys(None) if each.state is KeyState.ACTIVE]
+        unsigned = {each.name for each in opened.domains() if each.verified is not None}
+    for key in active:
+        unsigned.discard(key.domain)
+        if fault := prove(key):
+            found.append(Finding("error", f"DKIM key {key.selector} of {key.domain}", fault))
+    advice = "is verified and has no DKIM key: relay dkim make"
+    return found + [Finding("error", name, f"{advice} {name}") for name in sorted(unsigned)]

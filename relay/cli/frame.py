@@ -1,0 +1,130 @@
+"""What all commands share: where the configuration is, options, exit codes, and how a command fails.
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 relay unreachable. `CommandError` carries
+the code and one or several lines for standard error; `app.run` prints them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from relay.config import Config
+    from relay.store.interface import Registry
+
+SYSTEM_CONFIG = Path("/etc/relay/relay.yaml")
+LOCAL_CONFIG = Path("config/local.yaml")
+LOCAL_DATA = Path("var")
+
+
+class ExitCode(IntEnum):
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    REFUSED = 4
+    UNREACHABLE = 5
+
+
+class CommandError(Exception):
+    """The command ends here, with this code and these words."""
+
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Configuration. Default: $RELAY_CONFIG; else ./config/local.yaml where ./var exists; "
+        "else /etc/relay/relay.yaml.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    word = "Example" if len(lines) == 1 else "Examples"
+    return "\n".join(["\b", f"{word}:", *(f"  {each}" for each in lines)])
+
+
+def config_path(given: Path | None) -> Path:
+    """The file a command reads: the option, the environment, this directory, the system."""
+    if given is not None:
+        return given
+    if named := os.environ.get("RELAY_CONFIG"):
+        return Path(named)
+    if LOCAL_DATA.is_dir() and LOCAL_CONFIG.is_file():
+        return LOCAL_CONFIG
+    return SYSTEM_CONFIG
+
+
+def settings(given: Path | None) -> Config:
+    """The checked configuration. Raises CommandError with a line for each fault."""
+    from relay.config import ConfigError, load
+
+    path = config_path(given)
+    try:
+        return load(path)
+    except ConfigError as error:
+        lines = list(error.lines)
+        if given is None and not path.exists():
+            lines.append("say which file with --config FILE, or run this where ./var is")
+        raise CommandError("\n".join(lines)) from error
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """What the store refuses becomes an error of the command."""
+    from relay.store.interface import Exists, NotFound, ShardBusy, StoreDown, StoreFull
+
+    try:
+        yield
+    except NotFound as error:
+        raise CommandError(_said(error), ExitCode.NOT_FOUND) from error
+    except (Exists, ShardBusy, StoreDown, StoreFull) as error:
+        raise CommandError(_said(error)) from error
+
+
+@contextmanager
+def registry(config: Config) -> Iterator[Registry]:
+    """The registry, closed afterwards."""
+    from relay.store.sqlite import open_registry
+
+    path = config.data / "registry.db"
+    if not path.exists():
+        raise CommandError(f"{path} is not there: run `relay init` first", ExitCode.NOT_FOUND)
+    with store_errors(), closing(open_registry(path)) as opened:
+        yield opened
+
+
+def _said(error: BaseException) -> str:
+    return str(error.args[0]) if error.args else type(error).__name__
+
+
+def operator() -> str:
+    """Who runs this command, for the audit."""
+    import getpass
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # no name for this uid, as in a container
+        return f"uid {os.getuid()}"
+
+
+def group(help: str, *lines: str) -> typer.Typer:
+    """A family of commands, as `relay domain`."""
+    return typer.Typer(
+        help=help, epilog=examples(*lines), no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    )

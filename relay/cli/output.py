@@ -1,0 +1,80 @@
+"""How results are printed: tables for people, aligned text for pipes, JSON for programs.
+
+Without a terminal there is no colour, no wrapping and no cutting. JSON is one value a command: an object, or
+an array for what lists. Times are RFC 3339 in UTC, in both forms.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from relay.model.clock import iso
+
+
+def print_json(value: Any) -> None:
+    indent = 2 if sys.stdout.isatty() else None
+    print(json.dumps(value, ensure_ascii=False, indent=indent))
+
+
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """A line a field, names aligned."""
+    width = max(len(name) for name in fields)
+    for name, value in fields.items():
+        print(f"{name:<{width}}  {text(value)}")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Rows under their headings. Nothing is printed but the headings where there are no rows."""
+    cells = [[text(each) for each in row] for row in rows]
+    if sys.stdout.isatty():
+        _rich_table(columns, cells)
+        return
+    widths = [max(len(line[number]) for line in [list(columns), *cells]) for number in range(len(columns))]
+    for line in [list(columns), *cells]:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for line in cells:
+        table.add_row(*(Text(cell) for cell in line))  # Text: what a peer said is no markup
+    Console().print(table)
+
+
+def text(value: Any) -> str:
+    """A value as a person reads it, on one line and without control characters."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(sorted(map(str, value)) if isinstance(value, set | frozenset) else map(str, value)) or "-"
+    return "".join(each if each.isprintable() else " " for each in str(value))
+
+
+def when(at: float | None) -> str | None:
+    return None if at is None else iso(at)
+
+
+_TIMES = frozenset({"at", "received", "deadline", "next", "next_attempt", "ended", "until", "due"})
+
+
+def times_as_text(value: Any) -> Any:
+    """The same in JSON's types, with the numbers that are times as text."""
+    if isinstance(value, Mapping):
+        return {
+            name: iso(inner) if name in _TIMES and isinstance(inner, int | float) else times_as_text(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [times_as_text(each) for each in value]
+    return value

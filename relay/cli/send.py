@@ -1,0 +1,143 @@
+"""`relay send`: hand a message to the running relay over SMTP, as any client does.
+
+Where the relay is and how to log in comes from `access.json` in the data directory, or from options. A message
+is made of `--subject`, `--text` and `--html`, or is taken ready from a file or standard input.
+"""
+
+from __future__ import annotations
+
+import sys
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesHeaderParser
+from email.utils import getaddresses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relay.cli.client import Refusal, Unreachable, hand_in, server_of
+from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, settings
+from relay.cli.output import print_json
+
+
+def send(
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="Default: as the message or the demo says.")
+    ] = "",
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="A recipient; may be given again. Default: To, Cc, Bcc."),
+    ] = None,
+    subject: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
+    text: Annotated[str | None, typer.Option(metavar="TEXT", help="The body.")] = None,
+    html: Annotated[str | None, typer.Option(metavar="HTML", help="The body as HTML, beside the text.")] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="One more header field; may be given again.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A ready message; - is standard input, the default.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another server than the relay running here.")] = "",
+    port: Annotated[int, typer.Option(help="Its port; 465 and the port of the tls listener speak TLS at once.")] = 0,
+    username: Annotated[str, typer.Option(help="To log in as.")] = "",
+    password: Annotated[str, typer.Option(envvar="RELAY_PASSWORD", help="To log in with.")] = "",
+    ca_file: Annotated[Path | None, typer.Option(help="Authority of the server's certificate.")] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a message through the relay and print its id."""
+    if port < 0 or port > 65535:
+        raise typer.BadParameter("a port is 1 to 65535", param_hint="--port")
+    written = subject is not None or text is not None or html is not None
+    if written and file is not None:
+        raise typer.BadParameter("a ready message brings its own subject and body", param_hint="--file")
+    server = server_of(
+        None if host and username and ca_file else settings(config),
+        host=host,
+        port=port,
+        login=(username, password) if username else None,
+        ca_file=ca_file,
+    )
+    if written:
+        octets = _compose(sender or server.sender, to or [], subject, text, html, header or [])
+    else:
+        octets = _ready(file, header or [])
+    reverse_path, recipients = _envelope(octets, sender, to or [])
+    try:
+        receipt = hand_in(server, reverse_path, recipients, octets)
+    except Refusal as refusal:
+        raise CommandError(str(refusal), ExitCode.REFUSED) from refusal
+    except Unreachable as error:
+        raise CommandError(str(error), ExitCode.UNREACHABLE) from error
+    if as_json:
+        print_json({"id": receipt.id, "reply": receipt.reply, "refused": receipt.refused})
+    else:
+        print(receipt.id or receipt.reply)
+        for address, reply in receipt.refused.items():
+            print(f"{address}: {reply}", file=sys.stderr)
+    if receipt.refused:
+        raise typer.Exit(ExitCode.REFUSED)
+
+
+def _compose(
+    sender: str, to: list[str], subject: str | None, text: str | None, html: str | None, header: list[str]
+) -> bytes:
+    if not sender:
+        raise typer.BadParameter("who sends it?", param_hint="--from")
+    if not to:
+        raise typer.BadParameter("who gets it?", param_hint="--to")
+    message = EmailMessage(policy=policy.SMTP)
+    try:
+        message["From"] = sender
+        message["To"] = ", ".join(to)
+        message["Subject"] = subject or ""
+        for line in header:
+            name, value = _field(line)
+            message[name] = value
+    except ValueError as error:  # a line end in a value, or a second From
+        raise typer.BadParameter(str(error)) from error
+    message.set_content(text if text is not None or html is not None else "")
+    if text is None and html is not None:
+        message.set_content(html, subtype="html")
+    elif html is not None:
+        message.add_alternative(html, subtype="html")
+    return message.as_bytes()
+
+
+def _ready(file: Path | None, header: list[str]) -> bytes:
+    """Octets as they come, line ends made CRLF as SMTP wants them; additional fields stand first."""
+    if file is None or str(file) == "-":
+        if sys.stdin.isatty():
+            print("Type the message, headers first; Ctrl-D ends it.", file=sys.stderr)
+        octets = sys.stdin.buffer.read()
+    else:
+        try:
+            octets = file.read_bytes()
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}", ExitCode.NOT_FOUND) from error
+    if not octets:
+        raise typer.BadParameter("there is no message: neither --subject, --text nor --html, nor a file or input")
+    fields = [f"{name}: {value}\n".encode() for name, value in map(_field, header)]
+    return b"".join([*fields, octets]).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    good = colon and name.strip() and name.isascii() and "\n" not in line and "\r" not in line
+    if not good:
+        raise typer.BadParameter(f"{line!r} is not 'NAME: VALUE'", param_hint="--header")
+    return name.strip(), value.strip()
+
+
+def _envelope(octets: bytes, sender: str, to: list[str]) -> tuple[str, list[str]]:
+    """Who it is from and for: as the options say, else as the header fields do."""
+    fields = BytesHeaderParser(policy=policy.compat32).parsebytes(octets)
+    named = [str(each) for name in ("To", "Cc", "Bcc") for each in fields.get_all(name, [])]
+    recipients = [address for _, address in getaddresses(to or named) if address]
+    writers = [address for _, address in getaddresses([sender] if sender else [str(fields.get("From", ""))])]
+    if not recipients:
+        raise typer.BadParameter("nobody to send to: neither --to, nor To, Cc or Bcc", param_hint="--to")
+    if not writers or not writers[0]:
+        raise typer.BadParameter("no sender: neither --from, nor a From field", param_hint="--from")
+    return writers[0], recipients

@@ -1,0 +1,45 @@
+"""`relay serve`: run the relay in the foreground until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import typer
+
+from relay.cli.frame import CommandError, ConfigOption, config_path, settings
+
+
+def serve(config: ConfigOption = None) -> None:
+    """Run the relay in the foreground.
+
+    SIGTERM and Ctrl-C end it: work under way is finished first, for `processes.drain` at most. SIGHUP reads
+    configuration and certificates again.
+    """
+    from relay.cli.access import remove_access, write_access
+    from relay.cli.banner import banner
+    from relay.cli.demo import read_secrets
+    from relay.store.running import running
+    from relay.supervisor import run
+
+    path = config_path(config)
+    checked = settings(config)
+    for needed in (checked.data / "registry.db", checked.certificate, checked.key):
+        if not needed.exists():
+            raise CommandError(f"{needed} is not there: run `relay init --config {path}` first")
+
+    answers = False
+
+    def ready(ports: Mapping[str, int]) -> None:
+        nonlocal answers
+        answers = True
+        access = write_access(checked, ports, read_secrets(checked.data))
+        print(banner(checked, access), flush=True)
+
+    if running(checked.data) is None:  # else the file is that relay's, and the start below fails
+        remove_access(checked.data)
+    try:
+        code = run(path, ready=ready)
+    finally:
+        if answers:
+            remove_access(checked.data)
+    raise typer.Exit(code)

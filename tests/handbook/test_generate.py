@@ -1,0 +1,40 @@
+"""Pages made from code are fresh, and the check notices when they are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from relay.config.schema import Listener
+from relay.handbook import generate
+from relay.model.event import EventName
+
+
+def test_the_pages_in_the_repository_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert generate.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_a_stale_page_fails_the_check_and_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "HERE", tmp_path)
+    assert generate.main(["--check"]) == 1
+    assert list(tmp_path.iterdir()) == []
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+    page = tmp_path / "events.md"
+    page.write_text(page.read_text().replace("delivered", "handed over"))
+    assert generate.main(["--check"]) == 1
+
+
+def test_every_key_is_documented_with_its_default_in_its_own_unit() -> None:
+    page = generate.configuration()
+    for name in Listener.model_fields:
+        assert f"| `{name}` |" in page.partition("## `listeners[]`")[2]
+    assert "| `size` | size | `50MiB` |" in page
+    assert "| `lifetime` | duration | `5d` |" in page
+    assert "## `delivery.routes[].smarthost`" in page
+
+
+def test_every_event_is_documented() -> None:
+    page = generate.events()
+    assert all(f"| `{name.value}` |" in page for name in EventName)
