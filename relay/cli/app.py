@@ -21,8 +21,9 @@ from relay.cli.queue import queue
 from relay.cli.send import send
 from relay.cli.serve import serve
 
+_HELP = ["--help", "-h"]
 # Click cuts and wraps help at 80 columns where there is no terminal; a pipe gets whole lines.
-_SETTINGS = {"help_option_names": ["--help", "-h"], **({} if sys.stdout.isatty() else {"terminal_width": 1000})}
+_SETTINGS = {"help_option_names": _HELP, **({} if sys.stdout.isatty() else {"terminal_width": 1000})}
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 relay unreachable."
 
 app = typer.Typer(
@@ -85,7 +86,7 @@ def help_pages() -> Iterator[tuple[str, str]]:
     """Every command with its help, in the order of the help of `relay` itself, for the handbook."""
     root = typer.main.get_command(app)
     assert isinstance(root, typer.core.TyperGroup)
-    with typer.Context(root, info_name="relay", terminal_width=100) as context:
+    with typer.Context(root, info_name="relay", terminal_width=100, help_option_names=_HELP) as context:
         yield "relay", root.get_help(context)
         for name, command in root.commands.items():
             with typer.Context(command, info_name=name, parent=context) as inner:
