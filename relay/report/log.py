@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import re
+import select
 from collections.abc import Mapping
 from typing import Any
 
@@ -111,11 +112,30 @@ class _Stderr(logging.Handler):
             self.handleError(record)
 
 
-def write(text: str) -> None:
-    """A line, or several with line ends between them, to standard error."""
+_dropped = 0
+
+
+def write(text: str, *, patience: float | None = 0.0) -> None:
+    """A line, or several with line ends between them, to standard error.
+
+    When nobody reads there, wait up to `patience` seconds (None: for ever), then leave the line out: a full
+    pipe or a stopped terminal must not stop the mail. The next line that gets through tells how many went.
+    """
+    global _dropped
+    if not _writable(patience):
+        _dropped += 1
+        return
+    if _dropped:
+        text, _dropped = f"({_dropped} lines were left out: nobody read them)\n{text}", 0
     octets = memoryview(text.encode("utf-8", "backslashreplace") + b"\n")
     while octets:
         octets = octets[os.write(2, octets) :]
+
+
+def _writable(patience: float | None) -> bool:
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    return bool(poll.poll(None if patience is None else patience * 1000))
 
 
 def setup(log: Log, process: str) -> None:

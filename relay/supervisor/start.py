@@ -6,7 +6,7 @@ Out: the exit code: 0 after an orderly end, 1 when it cannot be started, with th
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import logging
 import os
 import selectors
@@ -22,6 +22,7 @@ from relay.limits.broker import Broker
 from relay.model.clock import system_clock
 from relay.report import log
 from relay.smtp import tls
+from relay.store.running import AlreadyRunning, Running
 from relay.store.sqlite import existing_shards
 from relay.supervisor.child import Role
 from relay.supervisor.keeper import Keeper
@@ -34,7 +35,6 @@ from relay.worker.context import Context
 
 logger = logging.getLogger("relay.supervisor")
 
-LOCK = "relay.lock"
 MARKS = "limits.json"
 
 
@@ -65,17 +65,14 @@ def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None)
     if not config.data.is_dir():
         raise CannotStart(f"the data directory {config.data} is not there: `relay init` makes it")
     notifier = Notifier(os.environ)
-    with _Lock(config.data / LOCK):
-        workers = count_workers(config)
-        context = _certificates(config)
-        try:
-            sockets = open_sockets(config, workers, inherited(os.environ))
-        except (CannotListen, ValueError) as error:
-            raise CannotStart(str(error)) from error
-        try:
-            return _keep(_Relay(config_path, config, sockets, context), workers, ready, notifier)
-        finally:
-            sockets.close()
+    try:
+        with Running(config.data):
+            workers = count_workers(config)
+            certificates = _certificates(config)
+            with contextlib.closing(open_sockets(config, workers, inherited(os.environ))) as sockets:
+                return _keep(_Relay(config_path, config, sockets, certificates), workers, ready, notifier)
+    except (AlreadyRunning, CannotListen) as error:
+        raise CannotStart(str(error)) from error
 
 
 @dataclass(slots=True)
@@ -162,28 +159,3 @@ def _certificates(config: Config) -> ssl.SSLContext | None:
         return tls.server_context(config.certificate, config.key)
     except OSError as error:
         raise CannotStart(f"certificate {config.certificate} and key {config.key}: {error}") from error
-
-
-class _Lock:
-    """One relay a data directory. The kernel drops the lock however we end; children do not hold it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        try:
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise CannotStart(f"{self._path} cannot be written: {error.strerror}") from error
-        try:
-            # A POSIX lock and not an flock: a forked child does not inherit it, so nobody has to give it back.
-            fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.pread(self._handle, 20, 0).decode("ascii", "replace").strip()
-            os.close(self._handle)
-            raise CannotStart(f"{self._path}: a relay runs already on this data (process {owner})") from error
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._handle)

@@ -25,7 +25,7 @@ class Lifeline:
     def __init__(self, sock: socket.socket, beat_seconds: float) -> None:
         sock.setblocking(False)
         self._sock = sock
-        self._seconds = beat_seconds
+        self.seconds = beat_seconds  # between beats
         self._in = bytearray()
         self._hears: dict[str, Heard] = {}
         self._facts: dict[str, Any] = {}
@@ -51,7 +51,7 @@ class Lifeline:
 
     def _beat(self) -> None:
         self._send(b"beat " + json.dumps(self._facts).encode() + b"\n")
-        asyncio.get_running_loop().call_later(self._seconds, self._beat)
+        asyncio.get_running_loop().call_later(self.seconds, self._beat)
 
     def _send(self, line: bytes) -> None:
         try:

@@ -50,6 +50,18 @@ def beat_seconds(config: Config) -> float:
     return min(1.0, config.processes.hang / 4)
 
 
+def on_reload(context: Context, lifeline: Lifeline, act: Callable[[Config], None]) -> None:
+    """Call `act` with each new configuration, once what every process has of it is in force."""
+
+    def heard(text: str) -> None:
+        config = Config.model_validate_json(text)
+        log.setup(config.log, context.name)
+        lifeline.seconds = beat_seconds(config)
+        act(config)
+
+    lifeline.hear("reload", heard)
+
+
 async def _live(context: Context, work: Work) -> None:
     lifeline = Lifeline(context.control, beat_seconds(context.config))
     lifeline.start()

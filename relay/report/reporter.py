@@ -1,0 +1,151 @@
+"""The reporter: folds the journals of all shards into the report database and writes the log of events.
+
+In:  journals, read from outside their owners; the cursor in the report database says where it stopped.
+Out: rows for search and `explain`; one log line an event; a cursor file in each shard's directory, so that
+     its owner may prune what is folded.
+
+It keeps nothing that it could lose: rows and cursor are committed together, and what follows from them (the
+log line, the exported cursor) comes after. A crash between the two may leave out log lines of one batch or
+say them again; it never loses or doubles a row.
+
+Why so: the work is done in a thread, one turn at a time, so that a log that nobody reads (a full pipe, a
+stopped terminal) makes the reporter late and not silent: a silent process is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from relay.config import Config
+from relay.model.clock import Clock
+from relay.model.event import Event
+from relay.report import database, log
+from relay.report.database import open_to_write
+from relay.report.fold import addresses, domain_of, fold, tags
+from relay.store.interface import Entry, StoreDown
+from relay.store.sqlite import SqliteReader, existing_shards, open_reader, shard_directory, write_cursor
+from relay.store.sqlite.connect import fetch
+
+logger = logging.getLogger("relay.report")
+
+PAUSE = 0.2  # seconds between turns
+BATCH = 1000  # rows of one shard in one transaction
+FORGET_EVERY = 60.0  # seconds between looks for what is too old
+FORGET_SLICE = 2000  # events forgotten in one turn
+LAST_TURNS = 0.8  # seconds for what is left when told to stop
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+class Reporter:
+    def __init__(self, config: Config, clock: Clock) -> None:
+        """Raises StoreDown: the report database cannot be opened."""
+        self.config = config  # replaced as a whole when the configuration is reloaded
+        self._clock = clock
+        self._data = config.data
+        self._database = open_to_write(self._data)
+        self._cursors = database.cursors(self._database)
+        self._readers: dict[int, SqliteReader] = {}
+        self._unreadable: set[int] = set()
+        self._forget_at = 0.0
+        self.lag = 0.0  # seconds; age of the oldest event not folded at the last look
+
+    async def run(self, stopping: asyncio.Event, tell: Tell) -> None:
+        """Fold until told to stop, then what is left. `tell` hears the lag."""
+        while not stopping.is_set():
+            more = await asyncio.to_thread(self.turn)
+            tell({"lag": round(self.lag, 3)})
+            if not more:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(PAUSE):
+                        await stopping.wait()
+        deadline = time.monotonic() + LAST_TURNS
+        while await asyncio.to_thread(self.turn) and time.monotonic() < deadline:
+            pass
+
+    def turn(self) -> bool:
+        """Fold what is there, at most one batch of each shard; True when there is more."""
+        more, lag = False, 0.0
+        for shard in existing_shards(self._data):
+            try:
+                entries = self._reader(shard).journal(self._cursors.get(shard, 0), BATCH)
+            except StoreDown as error:
+                self._cannot_read(shard, error)
+                continue
+            if not entries:
+                continue
+            lag = max(lag, self._clock() - entries[0].event.at)
+            more = more or len(entries) == BATCH
+            self._fold(shard, entries)
+        self.lag = max(0.0, lag) if more else 0.0
+        if not more and time.monotonic() >= self._forget_at:
+            more = self._forget()
+        return more
+
+    def close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._database.close()
+
+    def _fold(self, shard: int, entries: list[Entry]) -> None:
+        last = entries[-1].seq
+        with self._database:  # one transaction
+            for entry in entries:
+                self._add(entry)
+            self._database.execute(database.ADVANCE, (shard, last))
+        self._cursors[shard] = last
+        for entry in entries:
+            log.write(log.event_line(entry.event, self.config.log.format), patience=None)
+        try:
+            write_cursor(shard_directory(self._data, shard), last)
+        except OSError as error:  # it only delays pruning, and the next batch tries again
+            logger.warning("cannot write the cursor of shard %d: %s", shard, error)
+
+    def _add(self, entry: Entry) -> None:
+        folded = fold(entry)
+        at, message = entry.event.at, entry.event.message
+        self._database.execute(database.ADD_EVENT, folded.row)
+        number = self._database.last_insert_rowid()
+        for address in folded.addresses:
+            self._database.execute(database.ADD_ABOUT, (address, at, number, domain_of(address)))
+        for tag in folded.tags:
+            self._database.execute(database.ADD_TAG, (tag, message, at))
+
+    def _forget(self) -> bool:
+        """Drop a slice of the events that are too old; True when there may be more of them."""
+        before = self._clock() - self.config.retention.events
+        rows = fetch(self._database, database.OLDEST, (before, FORGET_SLICE))
+        with self._database:
+            for number, _shard, _seq, text in rows:
+                event = Event.from_json(text)
+                self._database.execute(database.FORGET_EVENT, (number,))
+                for address in addresses(event):
+                    self._database.execute(database.FORGET_ABOUT, (address, event.at, number))
+                for tag in tags(event):
+                    self._database.execute(database.FORGET_TAG, (tag, event.message))
+        if rows:
+            self._database.execute("pragma incremental_vacuum(1000)").fetchall()
+        if len(rows) == FORGET_SLICE:
+            return True
+        self._forget_at = time.monotonic() + FORGET_EVERY
+        return False
+
+    def _reader(self, shard: int) -> SqliteReader:
+        reader = self._readers.get(shard)
+        if reader is None:
+            reader = self._readers[shard] = open_reader(shard_directory(self._data, shard), shard)
+            self._unreadable.discard(shard)
+        return reader
+
+    def _cannot_read(self, shard: int, error: StoreDown) -> None:
+        if shard not in self._unreadable:  # say it once, try on
+            self._unreadable.add(shard)
+            logger.error("the journal of shard %d waits: %s", shard, error)
+        reader = self._readers.pop(shard, None)
+        if reader is not None:
+            reader.close()

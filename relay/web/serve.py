@@ -1,0 +1,63 @@
+"""HTTP on a socket the supervisor opened, inside the web worker's own event loop.
+
+In:  the application and a bound socket.
+Out: answers, until told to stop; then requests under way get a few seconds.
+
+uvicorn takes no signal, writes no access log and starts no process here: signals and the process are the
+worker's, and a log line per request would repeat what events say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import uvicorn
+
+CONNECTIONS = 500  # at once; over it 503
+IDLE = 15  # seconds a connection without a request is kept
+BACKLOG = 512
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    def __init__(self, app: Any, sock: socket.socket, grace: float) -> None:
+        """`grace`: seconds for requests under way, at the end."""
+        self._sock = sock
+        self._server = _Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                limit_concurrency=CONNECTIONS,
+                timeout_keep_alive=IDLE,
+                timeout_graceful_shutdown=max(1, int(grace)),
+            )
+        )
+
+    async def run(self) -> None:
+        """Serve until `stop`; returns when the last connection is closed."""
+        await self._server.serve(sockets=[self._sock])
+
+    async def answering(self) -> None:
+        """Returns once connections are accepted."""
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn offers a flag and no event
+            await asyncio.sleep(0.01)
+
+    def stop(self) -> None:
+        self._server.should_exit = True

@@ -1,0 +1,120 @@
+"""The HTTP application over a real socket, and health as a value."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from relay import __version__
+from relay.config import parse
+from relay.web.application import State, application
+from relay.web.health import LATE, STALE, Seen, health
+from relay.web.serve import HttpServer
+
+CONFIG = parse(
+    """
+hostname: <relay>.example
+sandbox: {enabled: true}
+listeners: [{name: submission, port: 2525}]
+"""
+)
+WELL: dict[str, dict[str, object]] = {"worker-0": {"running": True, "ready": True, "beating": True}}
+WELL["reporter"] = {"running": True, "ready": True, "beating": True, "lag": 0.2}
+
+
+@contextlib.asynccontextmanager
+async def served(state: State) -> AsyncIterator[Callable[[str], Any]]:
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    server = HttpServer(application(state), sock, 1)
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(10):
+        await server.answering()
+
+    def fetch(path: str) -> tuple[int, Any, str]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return answer.status, answer.headers, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers, error.read().decode()
+
+    yield lambda path: asyncio.to_thread(fetch, path)
+    server.stop()
+    async with asyncio.timeout(10):
+        await running
+
+
+async def test_health_says_ok_with_version_processes_and_lag() -> None:
+    state = State(CONFIG, lambda: 1000.0)
+    state.seen = Seen(999.0, WELL)
+    async with served(state) as fetch:
+        status, headers, text = await fetch("/health")
+    body = json.loads(text)
+    assert status == 200
+    assert (body["status"], body["version"]) == ("ok", __version__)
+    assert body["processes"]["worker-0"] == {"running": True, "ready": True, "beating": True}
+    assert body["reporter"] == {"lag": 0.2}
+    assert headers["Cache-Control"] == "no-store"
+    assert "server" not in headers
+
+
+async def test_health_is_503_when_the_supervisor_is_silent() -> None:
+    state = State(CONFIG, lambda: 1000.0)
+    state.seen = Seen(1000.0 - STALE - 1, WELL)
+    async with served(state) as fetch:
+        status, _, text = await fetch("/health")
+    assert status == 503
+    assert "supervisor has said nothing" in json.loads(text)["faults"][0]
+
+
+async def test_the_front_page_tells_the_state_and_escapes_what_it_shows() -> None:
+    state = State(CONFIG, lambda: 1000.0)
+    state.seen = Seen(1000.0, WELL)
+    async with served(state) as fetch:
+        status, headers, text = await fetch("/")
+    assert status == 200
+    assert "relay " + __version__ in text
+    assert "&lt;relay&gt;.example" in text
+    assert "<relay>.example" not in text
+    assert "submission: port 2525" in text
+    assert "sandbox" in text
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+async def test_there_is_no_page_that_loads_from_elsewhere() -> None:
+    async with served(State(CONFIG, lambda: 1000.0)) as fetch:
+        for path in ("/docs", "/redoc", "/openapi.json"):
+            assert (await fetch(path))[0] == 404
+
+
+async def test_a_slow_client_does_not_keep_the_server_from_stopping() -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(application(State(CONFIG, lambda: 0.0)), sock, 1)
+    address = sock.getsockname()
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(10):
+        await server.answering()
+        _, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: ")
+        await writer.drain()
+        server.stop()
+        await running
+        writer.close()
+
+
+def test_what_is_wrong_is_named() -> None:
+    ill: dict[str, dict[str, object]] = {
+        "worker-0": {"running": True, "ready": True, "beating": False},
+        "worker-1": {"running": False},
+        "worker-2": {"running": True, "ready": False, "beating": True},
+        "reporter": {"running": True, "ready": True, "beating": True, "lag": LATE + 1},
+    }
+    status, body = health(Seen(1000.0, ill), 1000.0)
+    assert status == 503
+    assert [each.split()[0] for each in body["faults"]] == ["worker-0", "worker-1", "worker-2", "the"]
