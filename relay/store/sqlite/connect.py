@@ -7,6 +7,7 @@ connection must not be carried across a fork.
 from __future__ import annotations
 
 import importlib.resources
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -106,10 +107,9 @@ def migrate(connection: apsw.Connection, schema: str) -> None:
     Raises:
         StoreDown: a newer version of the program made this database.
     """
-    steps = _steps(schema)
-    if schema_version(connection) == len(steps):
+    if schema_version(connection) == len(steps(schema)):
         return
-    for number, text in enumerate(steps, 1):
+    for number, text in enumerate(steps(schema), 1):
         connection.execute("begin immediate")
         try:
             # Asked inside the transaction: another process may be taking the same steps.
@@ -126,15 +126,14 @@ def migrate(connection: apsw.Connection, schema: str) -> None:
 
 def check_version(connection: apsw.Connection, schema: str) -> None:
     """Raises StoreDown: the database has not the schema this program knows."""
-    found, known = schema_version(connection), len(_steps(schema))
+    found, known = schema_version(connection), len(steps(schema))
     if found != known:
         raise StoreDown(f"{connection.filename} has schema {found}, this program needs {known}")
 
 
-def _steps(schema: str) -> list[str]:
+@cache
+def steps(schema: str) -> tuple[str, ...]:
+    """The text of each step, in order."""
     folder = importlib.resources.files(__package__) / "schema" / schema
-    return [
-        each.read_text("utf-8")
-        for each in sorted(folder.iterdir(), key=lambda each: each.name)
-        if each.name.endswith(".sql")
-    ]
+    files = sorted((each for each in folder.iterdir() if each.name.endswith(".sql")), key=lambda each: each.name)
+    return tuple(each.read_text("utf-8") for each in files)

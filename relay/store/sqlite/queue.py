@@ -217,9 +217,9 @@ class SqliteQueue:
         self._pool.shutdown(wait=True)
 
     def _close(self) -> None:
-        self.writer.close()
         for _ in range(THREADS):
-            self._readers.get(timeout=60).close()
+            self._readers.get().close()  # waits for what is being read
+        self.writer.close()  # the last to go, so that it can put the whole log into the database
         self._lock.release()
 
     # --- inside ---------------------------------------------------------------------------------------

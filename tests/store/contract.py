@@ -1,0 +1,607 @@
+"""What every engine must do. An engine's test module inherits these classes and says how it is opened."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Protocol
+
+import pytest
+
+from relay.config.schema import Retention, Sandbox
+from relay.model.account import (
+    Account,
+    Algorithm,
+    ControlHeaders,
+    Credential,
+    DkimKey,
+    Domain,
+    KeyState,
+    Scope,
+    Token,
+)
+from relay.model.envelope import Body, Envelope, Ret
+from relay.model.event import Event, EventName
+from relay.model.message import Lane, Origin, Settlement, State
+from relay.model.options import Options, Resolved
+from relay.store.interface import Exists, NotFound, Queue, Reader, Registry, ShardBusy, StoreFull
+from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail, picky
+
+DAY = 86_400.0
+NET = Lane("example.net", "demo")
+
+
+class Shard(Protocol):
+    """One shard of an engine, to be opened again and again."""
+
+    now: float  # what the shard's clock says
+
+    async def open(self, retention: Retention = ..., sandbox: Sandbox = ...) -> Queue: ...
+
+    def reader(self) -> Reader: ...
+
+    def folded(self, seq: int) -> None:
+        """The reporter has read the journal up to this row."""
+
+
+class QueueContract:
+    # --- taking ---------------------------------------------------------------------------------------
+
+    async def test_what_was_added_is_there_after_reopening(self, shard: Shard) -> None:
+        envelope = Envelope(
+            reverse_path="",
+            recipients=(picky("ann@example.net"), picky("müller@example.org")),
+            envid="QQ314159",
+            ret=Ret.FULL,
+            body=Body.EIGHT_BIT,
+            smtputf8=True,
+        )
+        resolved = Resolved(
+            options=Options(tags=("a", "ü")), sources={"tags": "header X-SMTPeter-Tags"}, warnings=("hm",)
+        )
+        new = mail(
+            envelope=envelope, contents=(HELLO, b"two\r\n"), resolved=resolved, peer="[::1]:25", origin=Origin.REPORT
+        )
+        queue = await shard.open()
+        await queue.add(new)
+        await queue.close()
+
+        queue = await shard.open()
+        assert queue.last_id == new.message.id
+        assert [await queue.content(new.message.id, number) for number in (0, 1)] == [HELLO, b"two\r\n"]
+        (due,) = (await queue.claim(NET, NOON, 10)).dues
+        assert due.message == new.message
+        assert due.recipient == envelope.recipients[0]
+        assert shard.reader().message(new.message.id) == new.message
+        await queue.close()
+
+    @pytest.mark.parametrize("size", [0, 1, 128 << 10, (128 << 10) + 1, 3 << 20])
+    async def test_contents_of_any_size_come_back_octet_by_octet(self, shard: Shard, size: int) -> None:
+        octets = (bytes(range(256)) * (size // 256 + 1))[:size]
+        new = mail(contents=(octets,))
+        queue = await shard.open()
+        await queue.add(new)
+        assert await queue.content(new.message.id, 0) == octets
+        assert shard.reader().content(new.message.id, 0) == octets
+        await queue.close()
+
+    async def test_a_content_that_is_not_there_is_not_found(self, shard: Shard) -> None:
+        new = mail()
+        queue = await shard.open()
+        await queue.add(new)
+        for message, number in ((new.message.id, 1), (new.message.id, -1), (ids.new(), 0)):
+            with pytest.raises(NotFound):
+                await queue.content(message, number)
+            with pytest.raises(NotFound):
+                shard.reader().content(message, number)
+        await queue.close()
+
+    async def test_an_id_is_kept_once_and_its_first_content_stands(self, shard: Shard) -> None:
+        new = mail(contents=(b"x" * (1 << 18),))
+        queue = await shard.open()
+        await queue.add(new)
+        with pytest.raises(Exists):
+            await queue.add(replace(new, contents=(b"y" * (1 << 18),)))
+        assert await queue.content(new.message.id, 0) == b"x" * (1 << 18)
+        assert shard.reader().counts() == {State.QUEUED: 1}
+        await queue.close()
+
+    async def test_recipients_that_do_not_fit_the_envelope_are_refused(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.net")
+        for wrong in (
+            replace(new, recipients=new.recipients[:1]),
+            replace(new, recipients=new.recipients[::-1]),
+            replace(new, contents=()),
+        ):
+            with pytest.raises(ValueError, match=new.message.id):
+                await queue.add(wrong)
+        assert shard.reader().counts() == {}
+        await queue.close()
+
+    async def test_one_bad_write_among_many_takes_no_neighbour_with_it(self, shard: Shard) -> None:
+        queue = await shard.open()
+        twice = mail()
+        await queue.add(twice)
+        good = [mail() for _ in range(20)]
+        writes = [queue.add(each) for each in (*good[:10], twice, *good[10:])]
+        fates = await asyncio.gather(*writes, return_exceptions=True)
+        assert [type(each) for each in fates] == [type(None)] * 10 + [Exists] + [type(None)] * 10
+        assert shard.reader().counts() == {State.QUEUED: 21}
+        await queue.close()
+
+    async def test_a_message_to_thousands_is_one_message(self, shard: Shard) -> None:
+        new = mail(*(f"u{number}@example.net" for number in range(5000)))
+        queue = await shard.open()
+        await queue.add(new)
+        claim = await queue.claim(NET, NOON, 10_000)
+        assert [due.number for due in claim.dues] == list(range(1, 5001))
+        assert {id(due.message) for due in claim.dues} == {id(claim.dues[0].message)}
+        await queue.settle([delivered(due) for due in claim.dues])
+        assert shard.reader().counts() == {State.DELIVERED: 5000}
+        await queue.close()
+
+    async def test_no_message_is_taken_when_the_disk_is_too_full(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(min_free=1 << 62))
+        with pytest.raises(StoreFull):
+            await queue.add(mail())
+        assert shard.reader().counts() == {}
+        await queue.close()
+
+    async def test_text_that_is_no_unicode_is_kept_as_well_as_can_be(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        said = "550 caf\udce9 \x00"
+        (due,) = in_flight(new)
+        event = Event(name=EventName.FAILED, at=NOON, message=new.message.id, recipient=1, data={"reply": said})
+        await queue.settle([Settlement(due=due, state=State.FAILED, attempts=1, reply=said, events=(event,))])
+        (state,) = shard.reader().recipients(new.message.id)
+        assert (state.state, state.reply) == (State.FAILED, "550 caf? \x00")
+        assert shard.reader().history(new.message.id)[-1].event.data["reply"] == "550 caf? \x00"
+        await queue.close()
+
+    # --- claiming -------------------------------------------------------------------------------------
+
+    async def test_a_recipient_is_handed_out_once(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("ann@example.net"))
+        assert [due.recipient.address for due in (await queue.claim(NET, NOON, 10)).dues] == ["ann@example.net"]
+        again = await queue.claim(NET, NOON + DAY, 10)
+        assert (again.dues, again.next_due) == ((), None)
+        await queue.close()
+
+    async def test_claims_keep_to_their_lane_and_take_the_earliest_first(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("late@example.net", due=NOON + 2))
+        await queue.add(mail("early@example.net", due=NOON + 1))
+        await queue.add(mail("later@example.net", due=NOON + 3))
+        await queue.add(mail("other@example.org", due=NOON))
+        await queue.add(mail("theirs@example.net", account="else", due=NOON))
+        claim = await queue.claim(NET, NOON + 10, 2)
+        assert [due.recipient.address for due in claim.dues] == ["early@example.net", "late@example.net"]
+        assert [due.due for due in claim.dues] == [NOON + 1, NOON + 2]
+        assert claim.next_due == NOON + 3
+        await queue.close()
+
+    async def test_what_is_not_due_is_not_claimed_but_its_time_is_told(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail(due=NOON + 60))
+        claim = await queue.claim(NET, NOON + 59, 10)
+        assert (claim.dues, claim.next_due) == ((), NOON + 60)
+        assert len((await queue.claim(NET, NOON + 60, 10)).dues) == 1
+        await queue.close()
+
+    async def test_lanes_tell_what_waits_and_not_what_is_in_flight(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("a@example.net", "b@example.net", "c@example.org", due=NOON + 5))
+        await queue.add(mail("d@example.net", due=NOON + 1))
+        await queue.add(mail("e@example.com", state=State.FLIGHT))
+        await queue.add(mail("f@example.com", state=State.HELD))
+        found = {each.lane.domain: (each.due, each.queued) for each in await queue.lanes()}
+        assert found == {"example.net": (NOON + 1, 3), "example.org": (NOON + 5, 1)}
+        await queue.close()
+
+    async def test_a_released_recipient_waits_as_if_never_claimed(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail())
+        first = (await queue.claim(NET, NOON, 1)).dues
+        await queue.release(first, NOON + 30)
+        (again,) = (await queue.claim(NET, NOON + 30, 1)).dues
+        assert again == replace(first[0], due=NOON + 30)
+        await queue.settle([delivered(again)])
+        await queue.release([again], NOON)
+        assert (await queue.claim(NET, NOON + DAY, 1)).dues == ()
+        await queue.close()
+
+    async def test_what_was_in_flight_is_due_at_once_after_reopening(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("a@example.net", state=State.FLIGHT))
+        await queue.add(mail("b@example.net", sandbox=True))
+        await queue.add(mail("c@example.net", due=NOON + DAY))
+        assert len((await queue.claim(NET, NOON, 10)).dues) == 1
+        await queue.close()
+
+        shard.now = NOON + 100
+        queue = await shard.open()
+        dues = (await queue.claim(NET, NOON + 100, 10)).dues
+        assert [(due.recipient.address, due.due) for due in dues] == [
+            ("a@example.net", NOON + 100),
+            ("b@example.net", NOON + 100),
+        ]
+        await queue.close()
+
+    # --- settling -------------------------------------------------------------------------------------
+
+    async def test_a_deferred_recipient_comes_back_when_due(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail())
+        (due,) = (await queue.claim(NET, NOON, 10)).dues
+        await queue.settle([deferred(due, NOON + 3600)])
+        assert (await queue.claim(NET, NOON + 3599, 10)).dues == ()
+        (again,) = (await queue.claim(NET, NOON + 3600, 10)).dues
+        assert (again.attempts, again.due) == (1, NOON + 3600)
+        await queue.close()
+
+    async def test_the_first_outcome_of_a_recipient_stands(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.net", state=State.FLIGHT)
+        await queue.add(new)
+        ann, bob = in_flight(new)
+        await queue.settle([delivered(ann)])
+        await queue.settle([deferred(ann, NOON + 1)], [mail("me@example.com")])
+        await queue.settle([deferred(ann, NOON + 1), delivered(bob)])
+        reader = shard.reader()
+        assert [each.state for each in reader.recipients(new.message.id)] == [State.DELIVERED] * 2
+        assert [each.event.name.value for each in reader.history(new.message.id)] == [
+            "received",
+            "delivered",
+            "delivered",
+        ]
+        assert reader.counts() == {State.DELIVERED: 2}  # and no report for what was refused
+        await queue.close()
+
+    async def test_a_report_is_kept_together_with_what_caused_it(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new, report = mail(state=State.FLIGHT), mail("me@example.com", contents=(b"r" * (1 << 18),))
+        await queue.add(new)
+        (due,) = in_flight(new)
+        await queue.settle([Settlement(due=due, state=State.FAILED, attempts=1, reply="550 no")], [report])
+        assert await queue.content(report.message.id, 0) == b"r" * (1 << 18)
+        assert shard.reader().counts() == {State.FAILED: 1, State.QUEUED: 1}
+        assert queue.last_id == report.message.id
+        await queue.close()
+
+    async def test_nothing_is_settled_when_its_report_cannot_be_kept(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        with pytest.raises(Exists):
+            await queue.settle([delivered(in_flight(new)[0])], [new])
+        assert [each.state for each in shard.reader().recipients(new.message.id)] == [State.FLIGHT]
+        await queue.close()
+
+    async def test_back_into_the_queue_needs_a_time(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        (due,) = in_flight(new)
+        for state in (State.QUEUED, State.FLIGHT):
+            with pytest.raises(ValueError, match="settled as"):
+                await queue.settle([Settlement(due=due, state=state, attempts=1)])
+        await queue.close()
+
+    # --- reading --------------------------------------------------------------------------------------
+
+    async def test_recipients_tell_state_attempts_times_and_last_reply(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.net", "cy@example.net", state=State.FLIGHT, contents=(b"0", b"1"))
+        await queue.add(new)
+        ann, bob, _ = in_flight(new)
+        shard.now = NOON + 3
+        await queue.settle([delivered(ann), deferred(bob, NOON + 9)])
+        first, second, third = shard.reader().recipients(new.message.id)
+        assert (first.address, first.state, first.attempts, first.ended) == (
+            "ann@example.net",
+            State.DELIVERED,
+            1,
+            NOON + 3,
+        )
+        assert (first.reply, first.next_attempt) == ("250 2.0.0 ok", None)
+        assert (second.state, second.next_attempt, second.ended) == (State.QUEUED, NOON + 9, None)
+        assert (third.number, third.state, third.content, third.reply) == (3, State.FLIGHT, 1, "")
+        assert shard.reader().recipients(ids.new()) == []
+        with pytest.raises(NotFound):
+            shard.reader().message(ids.new())
+        await queue.close()
+
+    async def test_the_journal_is_read_on_from_where_one_stopped(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        refused = Event(name=EventName.REJECTED, at=NOON, message="", data={"reply": "550 no", "n": [1, None]})
+        await queue.record([refused])
+        await queue.settle([delivered(in_flight(new)[0])])
+        reader = shard.reader()
+        entries = reader.journal(0, 10)
+        assert [each.event.name.value for each in entries] == ["received", "rejected", "delivered"]
+        assert entries[0].event == new.events[0]
+        assert entries[1].event == refused
+        assert reader.journal(entries[0].seq, 1) == [entries[1]]
+        assert reader.journal(entries[2].seq, 10) == []
+        assert reader.history(new.message.id) == [entries[0], entries[2]]
+        assert entries[0].id == f"7.{entries[0].seq}"
+        await queue.close()
+
+    async def test_listings_choose_by_state_and_domain(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("b@example.net", due=NOON + 2))
+        await queue.add(mail("a@example.org", due=NOON + 1))
+        await queue.add(mail("held@example.net", state=State.HELD, due=NOON + 3))
+        done = mail("done@example.net", state=State.FLIGHT)
+        await queue.add(done)
+        await queue.settle([delivered(in_flight(done)[0])])
+        reader = shard.reader()
+
+        def addresses(states: tuple[State, ...] = (), domain: str = "", limit: int = 100) -> list[str]:
+            return [state.address for _, state in reader.listing(states=states, domain=domain, limit=limit)]
+
+        assert addresses() == ["a@example.org", "b@example.net", "held@example.net"]
+        assert addresses(limit=1) == ["a@example.org"]
+        assert addresses(domain="Example.net") == ["b@example.net", "held@example.net"]
+        assert addresses((State.QUEUED,)) == ["a@example.org", "b@example.net"]
+        assert addresses((State.QUEUED,), "example.net") == ["b@example.net"]
+        assert addresses((State.HELD,)) == ["held@example.net"]
+        assert addresses((State.DELIVERED, State.FAILED)) == ["done@example.net"]
+        assert reader.listing(states=(State.DELIVERED,))[0][0] == done.message
+        assert reader.counts() == {State.QUEUED: 2, State.HELD: 1, State.DELIVERED: 1}
+        await queue.close()
+
+    # --- forgetting -----------------------------------------------------------------------------------
+
+    async def test_a_message_is_forgotten_when_its_time_is_over_and_the_reporter_has_read_it(
+        self, shard: Shard
+    ) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        small, large = mail(state=State.FLIGHT), mail(state=State.FLIGHT, contents=(b"l" * (1 << 20),))
+        for new in (small, large):
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        reader = shard.reader()
+        assert await queue.prune(NOON + DAY + 1) == 0  # the reporter has not read the journal
+        last = reader.journal(0, 10)[-1].seq
+        shard.folded(last)
+        assert await queue.prune(NOON + DAY - 1) == 0  # too early
+        assert await queue.prune(NOON + DAY + 1) == 2
+        for new in (small, large):
+            with pytest.raises(NotFound):
+                await queue.content(new.message.id, 0)
+            with pytest.raises(NotFound):
+                reader.message(new.message.id)
+        assert (reader.counts(), reader.journal(0, 10)) == ({}, [])
+        await queue.close()
+
+    async def test_numbers_of_forgotten_rows_and_ids_are_not_used_again(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        await queue.settle([delivered(in_flight(new)[0])])
+        last = shard.reader().journal(0, 10)[-1].seq
+        shard.folded(last)
+        assert await queue.prune(NOON + 2 * DAY) == 1
+        await queue.close()
+
+        queue = await shard.open()
+        assert queue.last_id == new.message.id
+        await queue.add(mail())
+        assert shard.reader().journal(0, 10)[0].seq > last
+        await queue.close()
+
+    async def test_nothing_unfinished_is_forgotten(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY), Sandbox(keep=DAY, bytes=0))
+        half = mail("a@example.net", "b@example.net", state=State.FLIGHT)
+        for new in (half, mail(), mail(state=State.HELD), mail(sandbox=True)):
+            await queue.add(new)
+        await queue.settle([delivered(in_flight(half)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 1000 * DAY) == 0
+        assert await queue.content(half.message.id, 0) == HELLO
+        await queue.close()
+
+    async def test_a_message_whose_recipients_were_all_suppressed_has_ended(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        await queue.add(mail(state=State.SUPPRESSED))
+        shard.folded(1000)
+        assert await queue.prune(NOON + DAY - 1) == 0
+        assert await queue.prune(NOON + DAY + 1) == 1
+        await queue.close()
+
+    async def test_the_sandbox_forgets_by_its_own_time(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=100 * DAY), Sandbox(keep=DAY))
+        real, kept = mail(state=State.FLIGHT), mail(state=State.FLIGHT, sandbox=True)
+        for new in (real, kept):
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 2 * DAY) == 1
+        assert await queue.content(real.message.id, 0) == HELLO
+        with pytest.raises(NotFound):
+            await queue.content(kept.message.id, 0)
+        await queue.close()
+
+    async def test_the_sandbox_keeps_no_more_octets_than_it_may_and_the_oldest_goes_first(self, shard: Shard) -> None:
+        queue = await shard.open(sandbox=Sandbox(bytes=2500))
+        captured = [mail(state=State.FLIGHT, sandbox=True, contents=(b"x" * 1000,)) for _ in range(5)]
+        for number, new in enumerate(captured):
+            shard.now = NOON + number
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 10) == 3
+        for new in captured[:3]:
+            with pytest.raises(NotFound):
+                shard.reader().message(new.message.id)
+        for new in captured[3:]:
+            assert shard.reader().content(new.message.id, 0) == b"x" * 1000
+        await queue.close()
+
+    async def test_the_journal_keeps_what_is_young_or_unread(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        for hours in range(10):
+            await queue.record([Event(name=EventName.REJECTED, at=NOON + hours * 3600, message="")])
+        entries = shard.reader().journal(0, 100)
+        shard.folded(entries[4].seq)
+        await queue.prune(NOON + DAY + 2.5 * 3600)
+        assert shard.reader().journal(0, 100) == entries[3:]
+        await queue.prune(NOON + 2 * DAY)
+        assert shard.reader().journal(0, 100) == entries[5:]
+        await queue.close()
+
+    # --- owning ---------------------------------------------------------------------------------------
+
+    async def test_a_shard_has_one_owner(self, shard: Shard) -> None:
+        queue = await shard.open()
+        with pytest.raises(ShardBusy):
+            await shard.open()
+        await queue.close()
+        await queue.close()
+        await (await shard.open()).close()
+
+    async def test_an_empty_shard_has_no_last_id(self, shard: Shard) -> None:
+        queue = await shard.open()
+        assert (queue.last_id, queue.shard) == (None, 7)
+        await queue.close()
+
+    async def test_a_reader_sees_what_the_owner_writes_later_and_stays_when_it_leaves(self, shard: Shard) -> None:
+        queue = await shard.open()
+        reader = shard.reader()
+        assert reader.counts() == {}
+        new = mail()
+        await queue.add(new)
+        assert reader.counts() == {State.QUEUED: 1}
+        await queue.close()
+        assert reader.content(new.message.id, 0) == HELLO
+        queue = await shard.open()
+        await queue.add(mail())
+        assert reader.counts() == {State.QUEUED: 2}
+        await queue.close()
+
+
+CREDENTIAL = Credential(
+    username="App@Example.com",
+    account="demo",
+    password_hash="$argon2id$...",
+    created=NOON,
+    note="für die App",
+    sandbox=True,
+    control_headers=ControlHeaders.STRIP,
+    grants=frozenset({"any-sender", "deadline-long"}),
+)
+DOMAIN = Domain(name="example.com", account="demo", challenge="relay-verify=1", created=NOON)
+KEY = DkimKey(
+    domain="example.com",
+    selector="s1",
+    algorithm=Algorithm.ED25519,
+    private_pem="-----BEGIN",
+    public_base64="AAAA",
+    created=NOON,
+)
+TOKEN = Token(id="t1", account="demo", digest="00", scopes=frozenset({Scope.SEND, Scope.READ}), created=NOON)
+
+
+class RegistryContract:
+    """Tests get `registry`, empty, and `other`: a second connection to the same."""
+
+    def test_accounts_are_added_once_and_disabled(self, registry: Registry) -> None:
+        account = Account(name="demo", created=NOON)
+        registry.add_account(account)
+        with pytest.raises(Exists):
+            registry.add_account(account)
+        registry.set_account_disabled("demo", True)
+        assert registry.account("demo") == replace(account, disabled=True)
+        assert registry.accounts() == [replace(account, disabled=True)]
+        with pytest.raises(NotFound):
+            registry.account("nobody")
+        with pytest.raises(NotFound):
+            registry.set_account_disabled("nobody", True)
+
+    def test_user_names_are_compared_without_regard_to_case(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        registry.add_credential(CREDENTIAL)
+        assert registry.credential("aPP@eXAMPLE.COM") == CREDENTIAL
+        with pytest.raises(Exists):
+            registry.add_credential(replace(CREDENTIAL, username="app@example.com"))
+        registry.update_credential(replace(CREDENTIAL, username="APP@example.com", disabled=True))
+        assert registry.credentials() == [replace(CREDENTIAL, username="APP@example.com", disabled=True)]
+        assert registry.credentials("else") == []
+        with pytest.raises(NotFound):
+            registry.update_credential(replace(CREDENTIAL, username="who@example.com"))
+        with pytest.raises(NotFound):
+            registry.credential("who@example.com")
+
+    def test_what_belongs_to_an_account_needs_that_account(self, registry: Registry) -> None:
+        with pytest.raises(NotFound, match="demo"):
+            registry.add_credential(CREDENTIAL)
+        with pytest.raises(NotFound, match="demo"):
+            registry.add_domain(DOMAIN)
+        with pytest.raises(NotFound, match="demo"):
+            registry.add_token(TOKEN)
+
+    def test_domains_are_verified_and_removed_with_their_keys(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        registry.add_domain(DOMAIN)
+        registry.add_key(KEY)
+        with pytest.raises(Exists):
+            registry.add_domain(DOMAIN)
+        registry.verify_domain("Example.com", NOON + 1, "dns")
+        assert registry.domain("EXAMPLE.com") == replace(DOMAIN, verified=NOON + 1, verified_by="dns")
+        assert registry.domains("demo") == registry.domains() == [registry.domain("example.com")]
+        registry.remove_domain("example.com")
+        assert (registry.domains(), registry.keys()) == ([], [])
+        with pytest.raises(NotFound):
+            registry.remove_domain("example.com")
+        with pytest.raises(NotFound):
+            registry.domain("example.com")
+        with pytest.raises(NotFound):
+            registry.verify_domain("example.com", NOON, "dns")
+
+    def test_keys_come_newest_first_and_are_retired(self, registry: Registry) -> None:
+        newer = replace(KEY, selector="s2", algorithm=Algorithm.RSA, created=NOON + 1)
+        registry.add_key(KEY)
+        registry.add_key(newer)
+        with pytest.raises(Exists):
+            registry.add_key(KEY)
+        registry.retire_key("example.com", "s1")
+        assert registry.keys("example.com") == [newer, replace(KEY, state=KeyState.RETIRED)]
+        assert registry.keys("example.org") == []
+        with pytest.raises(NotFound):
+            registry.retire_key("example.com", "s3")
+
+    def test_tokens_are_found_by_id(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        registry.add_token(TOKEN)
+        assert registry.token("t1") == TOKEN
+        assert registry.tokens() == registry.tokens("demo") == [TOKEN]
+        assert registry.tokens("else") == []
+        with pytest.raises(NotFound):
+            registry.token("t2")
+
+    def test_the_audit_has_the_newest_first(self, registry: Registry) -> None:
+        registry.audit(NOON, "root", "domain.verify", {"domain": "example.com", "forced": True})
+        registry.audit(NOON + 1, "root", "domain.remove", {})
+        assert [each["act"] for each in registry.audits()] == ["domain.remove", "domain.verify"]
+        assert registry.audits(1) == [{"at": NOON + 1, "who": "root", "act": "domain.remove", "detail": {}}]
+
+    def test_every_change_raises_the_version_for_everybody(self, registry: Registry, other: Registry) -> None:
+        seen = [registry.version()]
+        assert other.version() == seen[0]
+        registry.add_account(Account(name="demo", created=NOON))
+        seen.append(registry.version())
+        assert other.version() == seen[1]
+        other.add_domain(DOMAIN)
+        seen.append(registry.version())
+        assert registry.domain("example.com") == DOMAIN
+        assert seen[0] < seen[1] < seen[2]
+        with pytest.raises(Exists):
+            other.add_domain(DOMAIN)
+        assert registry.version() == seen[2]
