@@ -26,7 +26,9 @@ from relay.store.sqlite import (
     write_cursor,
 )
 from relay.store.sqlite import statements as sql
-from tests.store.contract import QueueContract, RegistryContract
+from tests.store.contract import QueueContract
+from tests.store.contract_reading import ReadingContract
+from tests.store.contract_registry import RegistryContract
 from tests.store.mail import HELLO, NOON, delivered, in_flight, mail
 
 
@@ -73,6 +75,10 @@ def other(tmp_path: Path, registry: Registry) -> Iterator[Registry]:
 
 
 class TestQueue(QueueContract):
+    pass
+
+
+class TestReading(ReadingContract):
     pass
 
 

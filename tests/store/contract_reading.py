@@ -1,0 +1,180 @@
+"""What every engine must do, continued: reading a shard from outside, and forgetting what is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.config.schema import Retention, Sandbox
+from relay.model.event import Event, EventName
+from relay.model.message import State
+from relay.store.interface import NotFound
+from tests.store.contract import DAY, Shard
+from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail
+
+
+class ReadingContract:
+    # --- reading --------------------------------------------------------------------------------------
+
+    async def test_recipients_tell_state_attempts_times_and_last_reply(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.net", "cy@example.net", state=State.FLIGHT, contents=(b"0", b"1"))
+        await queue.add(new)
+        ann, bob, _ = in_flight(new)
+        shard.now = NOON + 3
+        await queue.settle([delivered(ann), deferred(bob, NOON + 9)])
+        first, second, third = shard.reader().recipients(new.message.id)
+        assert (first.address, first.state, first.attempts, first.ended) == (
+            "ann@example.net",
+            State.DELIVERED,
+            1,
+            NOON + 3,
+        )
+        assert (first.reply, first.next_attempt) == ("250 2.0.0 ok", None)
+        assert (second.state, second.next_attempt, second.ended) == (State.QUEUED, NOON + 9, None)
+        assert (third.number, third.state, third.content, third.reply) == (3, State.FLIGHT, 1, "")
+        assert shard.reader().recipients(ids.new()) == []
+        with pytest.raises(NotFound):
+            shard.reader().message(ids.new())
+        await queue.close()
+
+    async def test_the_journal_is_read_on_from_where_one_stopped(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        refused = Event(name=EventName.REJECTED, at=NOON, message="", data={"reply": "550 no", "n": [1, None]})
+        await queue.record([refused])
+        await queue.settle([delivered(in_flight(new)[0])])
+        reader = shard.reader()
+        entries = reader.journal(0, 10)
+        assert [each.event.name.value for each in entries] == ["received", "rejected", "delivered"]
+        assert entries[0].event == new.events[0]
+        assert entries[1].event == refused
+        assert reader.journal(entries[0].seq, 1) == [entries[1]]
+        assert reader.journal(entries[2].seq, 10) == []
+        assert reader.history(new.message.id) == [entries[0], entries[2]]
+        assert entries[0].id == f"7.{entries[0].seq}"
+        await queue.close()
+
+    async def test_listings_choose_by_state_and_domain(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("b@example.net", due=NOON + 2))
+        await queue.add(mail("a@example.org", due=NOON + 1))
+        await queue.add(mail("held@example.net", state=State.HELD, due=NOON + 3))
+        done = mail("done@example.net", state=State.FLIGHT)
+        await queue.add(done)
+        await queue.settle([delivered(in_flight(done)[0])])
+        reader = shard.reader()
+
+        def addresses(states: tuple[State, ...] = (), domain: str = "", limit: int = 100) -> list[str]:
+            return [state.address for _, state in reader.listing(states=states, domain=domain, limit=limit)]
+
+        assert addresses() == ["a@example.org", "b@example.net", "held@example.net"]
+        assert addresses(limit=1) == ["a@example.org"]
+        assert addresses(domain="Example.net") == ["b@example.net", "held@example.net"]
+        assert addresses((State.QUEUED,)) == ["a@example.org", "b@example.net"]
+        assert addresses((State.QUEUED,), "example.net") == ["b@example.net"]
+        assert addresses((State.HELD,)) == ["held@example.net"]
+        assert addresses((State.DELIVERED, State.FAILED)) == ["done@example.net"]
+        assert reader.listing(states=(State.DELIVERED,))[0][0] == done.message
+        assert reader.counts() == {State.QUEUED: 2, State.HELD: 1, State.DELIVERED: 1}
+        await queue.close()
+
+    # --- forgetting -----------------------------------------------------------------------------------
+
+    async def test_a_message_is_forgotten_when_its_time_is_over_and_the_reporter_has_read_it(
+        self, shard: Shard
+    ) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        small, large = mail(state=State.FLIGHT), mail(state=State.FLIGHT, contents=(b"l" * (1 << 20),))
+        for new in (small, large):
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        reader = shard.reader()
+        assert await queue.prune(NOON + DAY + 1) == 0  # the reporter has not read the journal
+        last = reader.journal(0, 10)[-1].seq
+        shard.folded(last)
+        assert await queue.prune(NOON + DAY - 1) == 0  # too early
+        assert await queue.prune(NOON + DAY + 1) == 2
+        for new in (small, large):
+            with pytest.raises(NotFound):
+                await queue.content(new.message.id, 0)
+            with pytest.raises(NotFound):
+                reader.message(new.message.id)
+        assert (reader.counts(), reader.journal(0, 10)) == ({}, [])
+        await queue.close()
+
+    async def test_numbers_of_forgotten_rows_and_ids_are_not_used_again(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        new = mail(state=State.FLIGHT)
+        await queue.add(new)
+        await queue.settle([delivered(in_flight(new)[0])])
+        last = shard.reader().journal(0, 10)[-1].seq
+        shard.folded(last)
+        assert await queue.prune(NOON + 2 * DAY) == 1
+        await queue.close()
+
+        queue = await shard.open()
+        assert queue.last_id == new.message.id
+        await queue.add(mail())
+        assert shard.reader().journal(0, 10)[0].seq > last
+        await queue.close()
+
+    async def test_nothing_unfinished_is_forgotten(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY), Sandbox(keep=DAY, bytes=0))
+        half = mail("a@example.net", "b@example.net", state=State.FLIGHT)
+        for new in (half, mail(), mail(state=State.HELD), mail(sandbox=True)):
+            await queue.add(new)
+        await queue.settle([delivered(in_flight(half)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 1000 * DAY) == 0
+        assert await queue.content(half.message.id, 0) == HELLO
+        await queue.close()
+
+    async def test_a_message_whose_recipients_were_all_suppressed_has_ended(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        await queue.add(mail(state=State.SUPPRESSED))
+        shard.folded(1000)
+        assert await queue.prune(NOON + DAY - 1) == 0
+        assert await queue.prune(NOON + DAY + 1) == 1
+        await queue.close()
+
+    async def test_the_sandbox_forgets_by_its_own_time(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=100 * DAY), Sandbox(keep=DAY))
+        real, kept = mail(state=State.FLIGHT), mail(state=State.FLIGHT, sandbox=True)
+        for new in (real, kept):
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 2 * DAY) == 1
+        assert await queue.content(real.message.id, 0) == HELLO
+        with pytest.raises(NotFound):
+            await queue.content(kept.message.id, 0)
+        await queue.close()
+
+    async def test_the_sandbox_keeps_no_more_octets_than_it_may_and_the_oldest_goes_first(self, shard: Shard) -> None:
+        queue = await shard.open(sandbox=Sandbox(bytes=2500))
+        captured = [mail(state=State.FLIGHT, sandbox=True, contents=(b"x" * 1000,)) for _ in range(5)]
+        for number, new in enumerate(captured):
+            shard.now = NOON + number
+            await queue.add(new)
+            await queue.settle([delivered(in_flight(new)[0])])
+        shard.folded(1000)
+        assert await queue.prune(NOON + 10) == 3
+        for new in captured[:3]:
+            with pytest.raises(NotFound):
+                shard.reader().message(new.message.id)
+        for new in captured[3:]:
+            assert shard.reader().content(new.message.id, 0) == b"x" * 1000
+        await queue.close()
+
+    async def test_the_journal_keeps_what_is_young_or_unread(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=DAY))
+        for hours in range(10):
+            await queue.record([Event(name=EventName.REJECTED, at=NOON + hours * 3600, message="")])
+        entries = shard.reader().journal(0, 100)
+        shard.folded(entries[4].seq)
+        await queue.prune(NOON + DAY + 2.5 * 3600)
+        assert shard.reader().journal(0, 100) == entries[3:]
+        await queue.prune(NOON + 2 * DAY)
+        assert shard.reader().journal(0, 100) == entries[5:]
+        await queue.close()
