@@ -39,8 +39,9 @@ class EventName(StrEnum):
 class Event:
     """One fact.
 
-    `data` holds JSON types only. Its words, where they apply: `from` (reverse-path), `to` (forward-path),
-    `size` (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
+    `data` holds JSON types only. Its words, where they apply: `from` (reverse-path), `to` (forward-path; a list
+    where it concerns several), `author` (address in From), `message_id` (header field), `listener`, `size`
+    (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
     `host`, `address`, `tls`, `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
     `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it).
     """

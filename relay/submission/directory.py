@@ -1,0 +1,138 @@
+"""The registry as submission asks it: look-ups remembered until the registry changes, and keys kept loaded.
+
+In:  names. Out: accounts, credentials, domains, and the signers of a domain.
+
+Synchronous: a question costs microseconds, remembered or not. What is not there is remembered, too, so that
+a client that tries names costs no more than one that sends. All memories are bounded; loaded keys outlive a
+change of the registry, since they are kept under the key itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState
+from relay.store.interface import NotFound, Registry
+from relay.transform.dkim import Signer
+
+REMEMBERED = 10_000  # answers of each kind
+
+log = logging.getLogger("relay.submission")
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Memory(Generic[K, V]):
+    """A bounded memory that drops the oldest answer first."""
+
+    def __init__(self, ask: Callable[[K], V]) -> None:
+        self._ask = ask
+        self._answers: dict[K, V] = {}
+
+    def get(self, key: K) -> V:
+        try:
+            return self._answers[key]
+        except KeyError:
+            answer = self._ask(key)
+        if len(self._answers) >= REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+        self._answers[key] = answer
+        return answer
+
+    def clear(self) -> None:
+        self._answers.clear()
+
+
+class Directory:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._version = registry.version()
+        self._accounts = _Memory(self._account)
+        self._credentials = _Memory(self._credential)
+        self._domains = _Memory(self._domain)
+        self._signers = _Memory(self._load)
+        self._names = _Memory(self._account_domains)
+        self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
+
+    def account(self, name: str) -> Account | None:
+        self._refresh()
+        return self._accounts.get(name)
+
+    def credential(self, username: str) -> Credential | None:
+        self._refresh()
+        return self._credentials.get(username.lower())
+
+    def domain(self, name: str) -> Domain | None:
+        """The domain of exactly that name, in A-labels, verified or not."""
+        self._refresh()
+        return self._domains.get(name)
+
+    def governing(self, name: str) -> Domain | None:
+        """The nearest verified domain a name belongs to: itself, or the closest one above it."""
+        self._refresh()
+        while name:
+            domain = self._domains.get(name)
+            if domain is not None and domain.verified is not None:
+                return domain
+            name = name.partition(".")[2]
+        return None
+
+    def signers(self, domain: str) -> tuple[Signer, ...]:
+        """The active keys of a domain, ready: the newest of each algorithm, RSA first (some verifiers read one)."""
+        self._refresh()
+        return self._signers.get(domain)
+
+    def demo_signers(self, account: str) -> tuple[Signer, ...]:
+        """Keys of any verified domain of the account, for mail that never leaves; none if there are none."""
+        self._refresh()
+        for name in self._names.get(account):
+            if found := self._signers.get(name):
+                return found
+        return ()
+
+    def _refresh(self) -> None:
+        version = self._registry.version()
+        if version != self._version:
+            self._version = version
+            for each in (self._accounts, self._credentials, self._domains, self._signers, self._names):
+                each.clear()
+
+    def _account(self, name: str) -> Account | None:
+        try:
+            return self._registry.account(name)
+        except NotFound:
+            return None
+
+    def _credential(self, username: str) -> Credential | None:
+        try:
+            return self._registry.credential(username)
+        except NotFound:
+            return None
+
+    def _domain(self, name: str) -> Domain | None:
+        try:
+            return self._registry.domain(name)
+        except NotFound:
+            return None
+
+    def _account_domains(self, account: str) -> tuple[str, ...]:
+        return tuple(each.name for each in self._registry.domains(account) if each.verified is not None)
+
+    def _load(self, domain: str) -> tuple[Signer, ...]:
+        newest: dict[Algorithm, Signer] = {}
+        for key in self._registry.keys(domain):
+            if key.state is KeyState.ACTIVE and key.algorithm not in newest:
+                signer = self._keys.get(key)
+                if signer is not None:
+                    newest[key.algorithm] = signer
+        return tuple(newest[each] for each in (Algorithm.RSA, Algorithm.ED25519) if each in newest)
+
+
+def _loaded(key: DkimKey) -> Signer | None:
+    try:
+        return Signer.load(key)
+    except ValueError as error:
+        log.error("%s", error)
+        return None
