@@ -7,7 +7,6 @@ at every moment of a change of keys.
 
 from __future__ import annotations
 
-import asyncio
 from enum import StrEnum
 from typing import Annotated
 
@@ -120,7 +119,7 @@ def _retire(opened: Registry, config: Config, active: list[DkimKey], force: bool
     old = [key for key in active if key is not newest[key.algorithm]]
     replacing = {key.algorithm for key in old}
     if replacing and not force:
-        asyncio.run(_published(config, [newest[each] for each in replacing]))
+        _published(config, [newest[each] for each in replacing])
     for key in old:
         opened.retire_key(key.domain, key.selector)
         opened.audit(
@@ -129,19 +128,14 @@ def _retire(opened: Registry, config: Config, active: list[DkimKey], force: bool
     return old
 
 
-async def _published(config: Config, keys: list[DkimKey]) -> None:
+def _published(config: Config, keys: list[DkimKey]) -> None:
     """Raises CommandError unless DNS has the record of each key."""
     from relay.cli.keys import record
-    from relay.dns.resolver import DnsFailure, Resolver
+    from relay.cli.lookup import texts
 
-    resolver = Resolver(config.dns, system_clock)
-    for key in keys:
-        name = record(key)["name"]
-        try:
-            found = await resolver.txt(name)
-        except DnsFailure as error:
-            raise CommandError(f"{name}: DNS gave no answer ({error}); nothing was retired") from error
-        if not any(f"p={key.public_base64}" in str(each).replace(" ", "") for each in found.records):
+    names = {record(key)["name"]: key for key in keys}
+    for name, said in texts(config, list(names)).items():
+        if not any(f"p={names[name].public_base64}" in each.replace(" ", "") for each in said):
             raise CommandError(f"{name} is not published yet, so nothing was retired (--force does it all the same)")
 
 

@@ -6,7 +6,6 @@ domain. `--force` marks it without asking DNS, and the audit keeps who did.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import typer
@@ -76,14 +75,10 @@ def verify(
 
 def _look_up(config: Config, domain: Domain) -> None:
     """Raises CommandError unless the challenge is published."""
-    from relay.dns.resolver import DnsFailure, Resolver
+    from relay.cli.lookup import texts
 
     where = f"{CHALLENGE_LABEL}.{domain.name}"
-    try:
-        found = asyncio.run(Resolver(config.dns, system_clock).txt(where))
-    except DnsFailure as error:
-        raise CommandError(f"{where}: DNS gave no answer ({error}); try again later") from error
-    said = [str(each) for each in found.records]
+    said = texts(config, [where])[where]
     if domain.challenge not in said:
         says = ", ".join(f'"{each}"' for each in said) or "nothing"
         raise CommandError(f'{where} says {says}; it should say "{domain.challenge}" (TXT)')
