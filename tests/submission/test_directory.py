@@ -1,0 +1,84 @@
+"""What submission asks of the registry, remembered and forgotten at the right time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from relay.model.account import Account, Algorithm
+from relay.store.sqlite import SqliteRegistry
+from relay.submission import directory as module
+from relay.submission.directory import Directory
+from relay.transform.keys import generate
+from tests.submission.accounts import AT, furnished
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[SqliteRegistry]:
+    registry = furnished(tmp_path)
+    yield registry
+    registry.close()
+
+
+def test_what_is_there_and_what_is_not(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    account, credential, domain = (
+        directory.account("demo"),
+        directory.credential("aPP"),
+        directory.domain("example.com"),
+    )
+    assert account is not None and account.name == "demo"
+    assert credential is not None and credential.username == "App"
+    assert domain is not None and domain.account == "demo"
+    assert directory.account("none") is None
+    assert directory.credential("none") is None
+    assert directory.domain("none") is None
+    assert directory.signers("none") == ()
+
+
+def test_a_change_of_the_registry_is_seen_at_once(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    assert directory.account("late") is None
+    assert directory.governing("a.pending.example") is None
+    registry.add_account(Account(name="late", created=AT))
+    registry.verify_domain("pending.example", AT, "hand (test)")
+    assert directory.account("late") is not None
+    found = directory.governing("a.pending.example")
+    assert found is not None and found.name == "pending.example"
+
+
+def test_loaded_keys_outlive_a_change_and_retired_ones_sign_no_more(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    before = directory.signers("example.com")
+    assert [each.algorithm for each in before] == [Algorithm.RSA, Algorithm.ED25519]
+    registry.add_account(Account(name="late", created=AT))
+    assert directory.signers("example.com")[0] is before[0]
+    registry.retire_key("example.com", "r1")
+    assert [each.selector for each in directory.signers("example.com")] == ["e1"]
+
+
+def test_the_newest_usable_key_of_an_algorithm_signs(
+    registry: SqliteRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = Directory(registry)
+    newer = generate("example.com", "e2", Algorithm.ED25519, AT)
+    registry.add_key(newer)
+    assert [each.selector for each in directory.signers("example.com")] == ["r1", "e2"]
+    registry.add_key(replace(newer, selector="e3", private_pem="nonsense", created=AT + 1))
+    with caplog.at_level(logging.ERROR, "relay.submission"):
+        assert [each.selector for each in directory.signers("example.com")] == ["r1", "e2"]
+    assert "the key e3 of example.com cannot be read" in caplog.text
+    assert "nonsense" not in caplog.text
+
+
+def test_memories_are_bounded(registry: SqliteRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    directory = Directory(registry)
+    for number in range(100):
+        assert directory.domain(f"{number}.example") is None
+    assert directory.domain("example.com") is not None
+    assert len(directory._domains._answers) == 10
