@@ -26,6 +26,7 @@ from relay.model.event import Event
 from relay.model.ids import Id
 
 LONGEST = 1000  # characters of one value
+MOST = 20  # values of one list, such as the recipients of a message
 LONGEST_TRACE = 20_000  # a traceback is our own text, and useless in part
 _UNTOLD = frozenset({"conversation"})
 _TIMES = frozenset({"next", "until", "deadline", "due"})  # words whose numbers are times
@@ -59,6 +60,8 @@ def line(at: float, words: Mapping[str, Any], form: LogFormat, longest: int = LO
 def _told(key: str, value: Any) -> Any:
     if key in _TIMES and isinstance(value, int | float):
         return iso(value)
+    if isinstance(value, list) and len(value) > MOST:
+        return [*value[:MOST], f"... ({len(value)})"]
     return round(value, 3) if isinstance(value, float) else value
 
 

@@ -1,0 +1,177 @@
+"""Where a message is and why, told from what lies on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from relay.model.message import Settlement, State
+from relay.model.options import Options, Resolved
+from relay.report import log
+from relay.report.explain import explain
+from relay.report.text import explanation_text
+from relay.store.interface import NotFound
+from relay.store.running import AlreadyRunning, Running, running
+from tests.report.stage import clock, event, new_ids, reporter, shard
+from tests.store.mail import NOON, in_flight, mail
+
+TALK = ["S: 220 mx.example.net", "C: MAIL FROM:<me@example.com>", "S: 451 4.7.1 later"]
+
+
+async def _deferred_message(data: Path) -> str:
+    """Two recipients: the first deferred once, the second delivered."""
+    resolved = Resolved(
+        options=Options(tags=("news",)), sources={"tags": "header X-SMTPeter-Tags"}, warnings=("no Date",)
+    )
+    ident = new_ids().new()
+    new = mail(
+        "ann@example.net",
+        "bob@example.org",
+        ident=ident,
+        state=State.FLIGHT,
+        resolved=resolved,
+        peer="192.0.2.9:50000",
+        sandbox=False,
+    )
+    async with shard(data) as queue:
+        await queue.add(new)
+        ann, bob = in_flight(new, shard=0)
+        way = {"egress": "default", "site": "mx.example.net", "host": "mx.example.net", "address": "192.0.2.1"}
+        await queue.settle(
+            [
+                Settlement(
+                    due=ann,
+                    state=State.QUEUED,
+                    attempts=1,
+                    next_attempt=NOON + 300,
+                    reply="451 4.7.1 later",
+                    events=(
+                        event(
+                            "deferred",
+                            ident,
+                            NOON + 1,
+                            1,
+                            to="ann@example.net",
+                            reply="451 4.7.1 later",
+                            next=NOON + 300,
+                            conversation=TALK,
+                            **way,
+                        ),
+                    ),
+                ),
+                Settlement(
+                    due=bob,
+                    state=State.DELIVERED,
+                    attempts=1,
+                    reply="250 2.0.0 ok",
+                    events=(event("delivered", ident, NOON + 2, 2, to="bob@example.org", reply="250 2.0.0 ok"),),
+                ),
+            ]
+        )
+    return ident
+
+
+async def test_a_deferred_recipient_is_explained_with_its_conversation_and_next_attempt(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    found = explain(tmp_path, ident, clock)
+    assert (found.account, found.sender, found.peer) == ("demo", "me@example.com", "192.0.2.9:50000")
+    assert found.options == {"tags": {"value": ["news"], "set_by": "header X-SMTPeter-Tags"}}
+    assert found.warnings == ("no Date",)
+    ann, bob = found.recipients
+    assert (ann.id, ann.state, ann.attempts, ann.next_attempt) == (f"{ident}-1", "queued", 1, NOON + 300)
+    assert ann.route["site"] == "mx.example.net"
+    assert ann.steps[0].conversation == tuple(TALK)
+    assert ann.holds == (
+        "no relay runs on this data",
+        "deferred until 2026-01-01T12:05:00.000Z after: 451 4.7.1 later",
+    )
+    assert (bob.state, bob.holds, bob.reply) == ("delivered", (), "250 2.0.0 ok")
+    json.dumps(found.as_dict())
+
+
+async def test_one_recipient_alone_can_be_asked_for(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    assert [each.address for each in explain(tmp_path, f"{ident}-2", clock).recipients] == ["bob@example.org"]
+    with pytest.raises(NotFound, match="no recipient 3"):
+        explain(tmp_path, f"{ident}-3", clock)
+
+
+async def test_a_paused_site_and_a_dead_host_are_named_as_what_holds_it(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    until = NOON + 600
+    marks = [
+        ["paused-site", "mx.example.net", until, "rate: 421 4.7.28 slow down"],
+        ["dead-host", "192.0.2.1:25", until, "connection refused"],
+        ["dead-host", "192.0.2.7:25", until, "another one"],
+    ]
+    (tmp_path / "limits.json").write_text(json.dumps(marks))
+    holds = explain(tmp_path, ident, clock).recipients[0].holds
+    assert [each for each in holds if "paused" in each] == [
+        "its site mx.example.net is paused until 2026-01-01T12:10:00.000Z: rate: 421 4.7.28 slow down"
+    ]
+    assert len([each for each in holds if "left alone" in each]) == 1
+
+
+async def test_while_a_relay_runs_nothing_is_said_of_its_absence(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    # A lock of our own process does not count as another's, so a child takes it.
+    code = (
+        "import sys,pathlib;from relay.store.running import Running\n"
+        f"with Running(pathlib.Path({str(tmp_path)!r})): print('on', flush=True); sys.stdin.read()"
+    )
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"on\n"
+    assert running(tmp_path) == child.pid
+    assert not any("no relay" in each for each in explain(tmp_path, ident, clock).recipients[0].holds)
+    with pytest.raises(AlreadyRunning, match=str(child.pid)), Running(tmp_path):
+        pass
+    await child.communicate(b"")
+    assert running(tmp_path) is None
+
+
+async def test_what_was_pruned_is_told_from_the_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "write", lambda *_, **__: None)
+    ident = new_ids().new()
+    async with shard(tmp_path) as queue:
+        await queue.record(
+            [
+                replace(
+                    event("received", ident, NOON, None, size=1234, **{"from": "me@example.com"}), credential="app"
+                ),
+                event("delivered", ident, NOON + 1, 1, to="ann@example.net", reply="250 ok", attempt=1),
+            ]
+        )
+        with reporter(tmp_path) as one:
+            one.turn()
+    found = explain(tmp_path, ident, clock)
+    assert not found.kept
+    assert (found.account, found.size, found.credential) == ("demo", 1234, "app")
+    (ann,) = found.recipients
+    assert (ann.address, ann.state, ann.attempts, ann.ended) == ("ann@example.net", "delivered", 1, NOON + 1)
+
+
+def test_what_was_never_here_is_not_found_and_what_is_no_id_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="nothing is known"):
+        explain(tmp_path, new_ids().new(), clock)
+    with pytest.raises(ValueError, match="not an id"):
+        explain(tmp_path, "../../etc/passwd", clock)
+
+
+async def test_the_text_shows_every_step_and_lets_no_peer_speak_to_the_terminal(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    async with shard(tmp_path) as queue:
+        await queue.record([event("attempted", ident, NOON + 3, 1, reply="451 \x1b[2Jgone\nnext")])
+    text = explanation_text(explain(tmp_path, ident, clock))
+    assert "option     tags = news  (set by header X-SMTPeter-Tags)" in text
+    assert "    C: MAIL FROM:<me@example.com>" in text
+    assert "next     2026-01-01T12:05:00.000Z" in text
+    assert "\x1b" not in text
+    assert "\\x1b[2Jgone\\nnext" in text
