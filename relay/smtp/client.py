@@ -19,6 +19,7 @@ contexts take keys that OpenSSL calls weak (security level 1): the alternative i
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -97,6 +98,9 @@ class Connection:
             self.speaker.quit()
         else:
             self.speaker.abort()
+
+
+_NO_AUTH = Reply(454, "4.7.0", "the next hop offers no AUTH we know, which its route demands")
 
 
 class Client:
@@ -183,7 +187,7 @@ class Client:
                 why = f"no answer within {self._connect_timeout:g} s"
                 raise unreachable(host, why) from error
             if isinstance(error, OSError):
-                raise unreachable(host, error.strerror or str(error)) from error
+                raise unreachable(host, os.strerror(error.errno) if error.errno else str(error)) from error
             raise
         said.append(f"-- connected to {host.name} [{host.address}]:{host.port}")
         return sock
@@ -235,13 +239,16 @@ class Client:
         assert hop.login is not None
         if not tls and hop.tls is not TlsDemand.NONE:
             raise no_tls("no TLS came about, and the password is not sent in clear text")
-        if not offers.auth:
-            reply = Reply(454, "4.7.0", "the next hop does not offer AUTH, which its route demands")
-            raise Failed(Answer(Step.AUTH, reply, Trouble.OURS))
-        said.append("C: AUTH ***")
+        # One method and one try: another method would not make a wrong password right, and failures are counted.
+        usual = ("plain", "login", "cram-md5") if tls else ("cram-md5", "plain", "login")
+        method = next((each for each in usual if each in smtp.server_auth_methods), None)
+        if not offers.auth or method is None:
+            raise Failed(Answer(Step.AUTH, _NO_AUTH, Trouble.OURS))
+        said.append(f"C: AUTH {method.upper()} ***")
         with Told(Step.AUTH):
-            reply_ = await smtp.login(*hop.login, timeout=self._timeouts.auth)
-            said += shown(Answer(Step.AUTH, reply_of(reply_.code, reply_.message)))
+            login = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}[method]
+            heard = await login(*hop.login, timeout=self._timeouts.auth)
+            said += shown(Answer(Step.AUTH, reply_of(heard.code, heard.message)))
 
     def _context(self, hop: Hop) -> ssl.SSLContext:
         return self._verifying if hop.tls is TlsDemand.VERIFIED else self._taking

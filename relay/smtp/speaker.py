@@ -74,12 +74,18 @@ class Speaker(asyncio.Protocol):
 
     async def _content(self, content: bytes) -> bool:
         """Hand the content over; False if the peer answered or went before it had all of it."""
+        first = True
         for block in blocks(content):
+            if not first:
+                await asyncio.sleep(0)  # a fast peer must not keep the loop from everybody else
             if self._trouble or self._answers:
                 return False
             self._transport.write(block)
+            if self._transport.is_closing():  # the write failed; connection_lost tells why in a moment
+                return False
             while self._paused and not self._trouble and not self._answers:
                 await self._wait(self._timeouts.block)
+            first = False
         return not self._paused
 
     async def _wait(self, seconds: float) -> None:
