@@ -9,9 +9,9 @@ JOBS ?= 2
 # Pins hold for what builds our dependencies, too.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt
 
-.PHONY: help run test check
+.PHONY: help run venv test check
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -20,6 +20,8 @@ help: ## this list
 run: .venv/installed ## start the relay in the foreground on this machine; nothing leaves it (sandbox)
 	@$(BIN)/relay init --quiet --config $(CONFIG)
 	@exec $(BIN)/relay serve --config $(CONFIG)
+
+venv: .venv/installed ## install the program into .venv and start nothing
 
 test: .venv/installed-test ## all tests; tools and mail programs they need are fetched first
 	@$(BIN)/python -m tests.packages
