@@ -25,7 +25,7 @@ venv: .venv/installed ## install the program into .venv and start nothing
 
 test: .venv/installed-test ## all tests; tools and mail programs they need are fetched first
 	@$(BIN)/python -m tests.packages
-	@exec $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup tests
+	@exec $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests
 
 check: .venv/installed-test .venv/installed-lint ## format, lint, types, layers, and tables made from code
 	$(BIN)/ruff format --check .
