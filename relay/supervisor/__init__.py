@@ -8,6 +8,7 @@ It is synchronous, has one thread, opens no database and touches no mail.
 
     service.py   what a service manager and we tell each other     child.py   a child through its lives (pure)
     sockets.py   every listening socket                            fork.py    between fork and a child's work
+    signals.py   signals as events of the selector
     roles.py     which children there are, and their shards        keeper.py  the loop
     renew.py     what SIGHUP may change (pure)                      start.py   all of it put together
 """

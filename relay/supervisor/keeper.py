@@ -26,6 +26,7 @@ from relay.limits.link import Link
 from relay.supervisor.child import GIVE_UP, Child, Role
 from relay.supervisor.fork import HANDLED, fork
 from relay.supervisor.service import Notifier
+from relay.supervisor.signals import Signals
 from relay.worker.context import Context
 
 logger = logging.getLogger("relay.supervisor")
@@ -69,20 +70,19 @@ class Keeper:
         self._last_turn = time.monotonic()
         self._watchdog_at = 0.0
         self._status_at = 0.0
-        self._wake_in, self._wake_out = socket.socketpair()
+        self._signals = Signals(HANDLED, selector, self._signalled)
 
     def run(self) -> int:
-        before = self._take_signals()
-        try:
-            for child in self._children:
-                self._start(child)
-            while any(each.pid for each in self._children) or self._stop_at is None:
-                for key, events in self._selector.select(self._patience()):
-                    key.data(events)
-                self._turn()
-        finally:
-            self._kill_all()
-            self._give_signals_back(before)
+        with self._signals:
+            try:
+                for child in self._children:
+                    self._start(child)
+                while any(each.pid for each in self._children) or self._stop_at is None:
+                    for key, events in self._selector.select(self._patience()):
+                        key.data(events)
+                    self._turn()
+            finally:
+                self._kill_all()
         return self._exit_code
 
     def _turn(self) -> None:
@@ -140,8 +140,7 @@ class Keeper:
             link.forget()
         self._broker.forget()
         self._selector.close()
-        self._wake_in.close()
-        self._wake_out.close()
+        self._signals.forget()
         self._notifier.forget()
         self._leave_sockets(role)
 
@@ -273,30 +272,14 @@ class Keeper:
 
     # Signals
 
-    def _take_signals(self) -> dict[signal.Signals, Any]:
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
-        self._selector.register(self._wake_in, selectors.EVENT_READ, self._signalled)
-        signal.set_wakeup_fd(self._wake_out.fileno())
-        return {each: signal.signal(each, lambda *_: None) for each in HANDLED}
-
-    def _give_signals_back(self, before: Mapping[signal.Signals, Any]) -> None:
-        signal.set_wakeup_fd(-1)
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        self._selector.unregister(self._wake_in)
-        self._wake_in.close()
-        self._wake_out.close()
-
-    def _signalled(self, _events: int) -> None:
-        for number in self._wake_in.recv(64):
-            if number in (signal.SIGTERM, signal.SIGINT):
-                if self._stop_at is not None:
-                    logger.warning("told to stop once more: killing all that still runs")
-                    self._kill([each for each in self._children if each.pid])
-                self._begin_drain(time.monotonic())
-            elif number == signal.SIGHUP and self._stop_at is None:
-                self._do_reload()
+    def _signalled(self, number: int) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            if self._stop_at is not None:
+                logger.warning("told to stop once more: killing all that still runs")
+                self._kill([each for each in self._children if each.pid])
+            self._begin_drain(time.monotonic())
+        elif number == signal.SIGHUP and self._stop_at is None:
+            self._do_reload()
 
     def _do_reload(self) -> None:
         self._notifier.reloading()
