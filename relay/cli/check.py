@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from relay.cli.examine import Finding, examine
 from relay.cli.frame import ConfigOption, JsonOption, config_path, registry, settings
 from relay.cli.output import print_json
-from relay.config import Config
+
+if TYPE_CHECKING:
+    from relay.cli.examine import Finding
+    from relay.config import Config
 
 
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -16,6 +20,8 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     Each DKIM key signs a message, and the signature is verified independently. Exit code 1 when there is an
     error; warnings alone give 0.
     """
+    from relay.cli.examine import examine
+
     checked = settings(config)
     found = examine(checked)
     if (checked.data / "registry.db").exists():
@@ -34,6 +40,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 def _domains(config: Config) -> list[Finding]:
     """Every active key signs, and each verified domain has one."""
+    from relay.cli.examine import Finding
     from relay.cli.prove import prove
     from relay.model.account import KeyState
 

@@ -8,7 +8,7 @@ at every moment of a change of keys.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,10 +16,12 @@ from relay.cli.domain import Name, normal
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, operator, registry
 from relay.cli.frame import settings as load_settings
 from relay.cli.output import print_json, print_table
-from relay.config import Config
 from relay.model.account import Algorithm, DkimKey, KeyState
 from relay.model.clock import system_clock
-from relay.store.interface import Registry
+
+if TYPE_CHECKING:
+    from relay.config import Config
+    from relay.store.interface import Registry
 
 app = group("DKIM keys: what mail is signed with.", "relay dkim record example.com")
 

@@ -6,7 +6,7 @@ domain. `--force` marks it without asking DNS, and the audit keeps who did.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,11 @@ from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, gr
 from relay.cli.frame import settings as load_settings
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.config import Config
 from relay.model.account import Algorithm, Domain, KeyState
 from relay.model.clock import system_clock
+
+if TYPE_CHECKING:
+    from relay.config import Config
 
 app = group("Domains: what accounts may send from.", "relay domain add example.com --account shop")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from relay.cli.frame import CommandError, ExitCode
-from relay.store.interface import Registry
+
+if TYPE_CHECKING:
+    from relay.store.interface import Registry
 
 AccountOption = Annotated[
     str | None,

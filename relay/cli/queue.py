@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,7 +11,9 @@ from relay.cli.frame import ConfigOption, JsonOption, settings
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.model.ids import Id
 from relay.model.message import Message, State
-from relay.store.interface import RecipientState
+
+if TYPE_CHECKING:
+    from relay.store.interface import RecipientState
 
 
 def queue(

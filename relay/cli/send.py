@@ -16,7 +16,6 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.client import Refusal, Unreachable, hand_in, server_of
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, settings
 from relay.cli.output import print_json
 
@@ -47,6 +46,8 @@ def send(
     as_json: JsonOption = False,
 ) -> None:
     """Send a message through the relay and print its id."""
+    from relay.cli.client import Refusal, Unreachable, hand_in, server_of
+
     if port < 0 or port > 65535:
         raise typer.BadParameter("a port is 1 to 65535", param_hint="--port")
     written = subject is not None or text is not None or html is not None
