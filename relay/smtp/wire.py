@@ -4,7 +4,7 @@ Commands are handled where their octets arrive, in `data_received`; what has to 
 handshake, the answer to a challenge) runs as the session's one task, and until it ends further input is
 kept, up to a bound, and then reading pauses. All replies that a packet causes leave in one write.
 
-Every session has one deadline and at most one timer, which is moved only when it fires early:
+Every session has one deadline:
     the client's turn     command_timeout for a whole command; data_timeout for silence inside DATA
     our turn              WORK; the client's patience ends after ten minutes (RFC 5321 section 4.5.3.2.6)
     after what looks like an end of data and is none: FALSE_END, then 550 5.6.0
@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import math
 import os
 from collections.abc import Coroutine
 from typing import Any, cast
@@ -30,6 +31,7 @@ from aiosmtpd.smtp import SMTP
 
 from relay.model.reply import Refused, Reply
 from relay.smtp.data import Collector
+from relay.smtp.deadline import Deadline
 from relay.smtp.door import SessionInfo
 from relay.smtp.service import Service, client_address
 
@@ -71,8 +73,7 @@ class Wire(SMTP):
         self._gone = False  # the connection is lost
         self._entered = False
         self._errors = 0  # since the last message that was taken
-        self._deadline = self._timer_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(service.loop, self._late)
         self._ends = service.loop.time() + service.limits.session_timeout
 
     # What a session does with what arrives.
@@ -136,8 +137,7 @@ class Wire(SMTP):
         self._out.clear()
         self._drop_content()
         self._end_answer()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadline.stop()
         if self._task is None:
             self._end()
 
@@ -385,26 +385,14 @@ class Wire(SMTP):
 
     # Time.
 
-    def _watch(self, seconds: float, latest: float | None = None) -> None:
-        now = self.loop.time()
-        self._deadline = now + seconds if latest is None else min(now + seconds, latest)
-        if self._timer is None or self._deadline < self._timer_at:
-            self._set_timer()
+    def _watch(self, seconds: float, latest: float = math.inf) -> None:
+        self._deadline.set(min(self.loop.time() + seconds, latest))
 
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = self._deadline
-        self._timer = self.loop.call_at(self._deadline, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        now = self.loop.time()
+    def _late(self) -> None:
+        """The deadline has passed. Whose was it?"""
         if self._gone:
             return
-        if now < self._deadline:
-            self._set_timer()
-        elif self._closing:
+        if self._closing:
             self.transport.abort()
         elif self._busy:
             assert self._task is not None
@@ -413,5 +401,5 @@ class Wire(SMTP):
         elif self._collector is not None and self._collector.false_end:
             self.farewell(Reply(550, "5.6.0", "The message must end with CR LF dot CR LF, and nothing else"))
         else:
-            whole = now >= self._ends
+            whole = self.loop.time() >= self._ends
             self.farewell(Reply(421, "4.4.2", "The session has lasted too long" if whole else "Timeout, closing"))

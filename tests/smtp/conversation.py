@@ -19,7 +19,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from textwrap import dedent
 from typing import Any
 
 from relay.config import Auth, Limits, Listener, ListenerKind
@@ -205,8 +204,10 @@ class Client:
 
     def play(self, script: str) -> None:
         packet = b""
-        for line in [*dedent(script).strip().split("\n"), "--"]:
-            who, _, text = line.partition(" ")
+        for line in [*script.split("\n"), "--"]:
+            who, _, text = line.lstrip().partition(" ")
+            if not who:
+                continue
             if who == "C:":
                 packet += text.encode() + b"\r\n"
                 continue
