@@ -72,6 +72,7 @@ class Relay:
     def start(self) -> None:
         """Start, and return once all listeners answer."""
         assert self.process is None, "it runs already"
+        (self.data / "access.json").unlink(missing_ok=True)  # a killed relay's: the new one has yet to answer
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*PROGRAM, "serve", "--config", str(self.config)],
