@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from relay.config import Config
 from relay.config.schema import Duration, Size
 from relay.model.event import EventName
+from relay.submission.control.registry import OPTIONS, PREFIX, header_of
 
 HERE = Path(__file__).parent
 _MADE = "<!-- made by relay/handbook/generate.py; edit the code it is made from -->"
@@ -171,10 +172,28 @@ def events() -> str:
     return "\n".join(lines) + "\n"
 
 
+def options() -> str:
+    """What a message can ask for, from the one table all doors go by."""
+    lines = [
+        "# Options",
+        "",
+        _MADE,
+        "",
+        f"A message sets its options with header fields that begin with `{PREFIX}`; they are taken out before it is signed.",
+        "Case, `-` and `_` do not count in their names. An unknown one, or a bad value, is refused with 554 5.6.0.",
+        "",
+        "| option | header field | value | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| `{each.name}` | `{header_of(each)}` | {each.type} | {each.help} |" for each in OPTIONS]
+    return "\n".join(lines) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "commands.md": commands,
     "events.md": events,
+    "options.md": options,
 }
 
 
