@@ -22,7 +22,7 @@ import asyncio
 import os
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -72,7 +72,6 @@ class Connection:
     tls_broken: str = ""  # why we speak clear text where TLS was offered
     used: int = 0  # transactions
     clean: bool = True
-    since: float = field(default=0.0)  # idle since; kept by the pool
 
     @property
     def usable(self) -> bool:

@@ -17,10 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
-import idna
-
+from relay.model.address import ascii_domain
 from relay.model.envelope import Envelope, Recipient
 from relay.model.reply import Reply
 
@@ -83,15 +81,14 @@ class Offers:
         )
 
 
-@lru_cache(maxsize=1024)
 def wire_address(address: str) -> str:
     """The address as a server without SMTPUTF8 can take it: its domain in A-labels, if that alone is not ASCII."""
-    local, _, domain = address.rpartition("@")
-    if address.isascii() or not local.isascii():
+    if address.isascii():
         return address
+    local, _, domain = address.rpartition("@")
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode('ascii')}"
-    except idna.IDNAError:
+        return f"{local}@{ascii_domain(domain)}" if local.isascii() else address
+    except ValueError:
         return address
 
 

@@ -39,6 +39,7 @@ class Speaker(asyncio.Protocol):
         self._trouble = Trouble.NONE  # once set, the connection is of no more use
         self._why = ""
         self._closing = False
+        self.handed_over = False  # the last group was a message, and the peer has had it up to its final dot
         self.gone: Callable[[], None] | None = None  # called once when the connection ends or speaks unasked
         transport.set_write_buffer_limits(high=1, low=0)
         transport.set_protocol(self)
@@ -57,11 +58,12 @@ class Speaker(asyncio.Protocol):
         if not self._trouble and not self.usable:
             self._fail(Trouble.LOST, "the connection is closed")
         whole = True
+        self.handed_over = False
         if not self._trouble:
             if group.content is None:
                 self._transport.write(group.octets())
             else:
-                whole = await self._content(group.content)
+                whole = self.handed_over = await self._content(group.content)
         while not self._trouble and len(self._answers) < len(self._expected):
             await self._wait(self._timeouts.of(self._expected[len(self._answers)].step))
         for command in self._expected[len(self._answers) :]:

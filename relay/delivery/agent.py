@@ -1,0 +1,249 @@
+"""Mail out: takes what is due, finds its route, has it sent, and sees that the outcome is written down.
+
+In:  fresh recipients from submission (`offer`), and what waits in the queues of this process (`waiting`, `claim`).
+Out: settled recipients, reports to senders.
+
+    offer, claim -> route -> ready queue of a site -> connection -> verdict -> settle
+
+Recipients in memory are bounded by `delivery.flight`, and a site's share of that is bounded, so that a slow site
+leaves room for the others; what a site cannot take goes back into the queue, and the scheduler holds its lanes up
+until it can. Nothing here waits for one recipient: tasks belong to connections, look-ups and shards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from math import inf
+from random import Random
+from typing import Any
+
+from relay.config import Config
+from relay.delivery.claims import Claims
+from relay.delivery.pool import Pool
+from relay.delivery.report import Reporter, Sign
+from relay.delivery.routes import Router, Routes
+from relay.delivery.settle import KEPT_IN_SANDBOX, TOO_LATE, Facts, Verdict, settled
+from relay.delivery.settler import Settler
+from relay.delivery.site import Site, Tools
+from relay.delivery.sites import Sites
+from relay.limits.interface import Limits
+from relay.model.clock import Clock
+from relay.model.ids import IdSource
+from relay.model.message import Due, Lane
+from relay.model.outcome import Fate, Outcome
+from relay.model.route import NoRoute, Route, Way
+from relay.queue.scheduler import Scheduler
+from relay.smtp.dialogue import RFC5321, Timeouts
+from relay.store.interface import Queue
+
+log = logging.getLogger(__name__)
+FLUSH = 5.0  # seconds a drain waits for the store at least
+
+
+class Agent:
+    """Implements `relay.submission.dispatch.Dispatch` and `relay.delivery.site.Desk`. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        queues: Mapping[int, Queue],
+        router: Router,
+        limits: Limits,
+        clock: Clock,
+        random: Random,
+        ids: IdSource,
+        home: int,
+        sign: Sign | None,
+        timeouts: Timeouts = RFC5321,
+    ) -> None:
+        """`home` is the shard of this process, where reports go; the other queues are adopted and drained."""
+        self._delivery = config.delivery
+        self._queues = queues
+        self._clock = clock
+        self._random = random
+        self._flight = 0  # recipients reserved or in memory
+        self._inbox: deque[Due] = deque()
+        self._draining = False
+        self._group: asyncio.TaskGroup | None = None
+        reporter = Reporter(
+            hostname=config.hostname, lifetime=config.delivery.lifetime, ids=ids, clock=clock, sign=sign
+        )
+        self._settlers = {
+            shard: Settler(
+                queue,
+                queues[home],
+                reporter=reporter,
+                sandbox=config.sandbox.enabled,
+                clock=clock,
+                waits=self._waits,
+                freed=self._freed,
+            )
+            for shard, queue in queues.items()
+        }
+        self._scheduler = Scheduler()
+        self._claims = Claims(self._scheduler, queues, clock, room=self._room, took=self._took)
+        tools = Tools(
+            delivery=config.delivery,
+            pool=Pool(config, limits, clock, timeouts),
+            limits=limits,
+            clock=clock,
+            desk=self,
+        )
+        self._sites = Sites(tools)
+        self._routes = Routes(
+            router, clock, self.start_task, found=self._found, none=self._no_route, placed=self._sites.pump
+        )
+
+    # Dispatch: what submission calls.
+
+    def reserve(self, count: int) -> bool:
+        if self._draining or self._flight + count > self._delivery.flight:
+            return False
+        self._flight += count
+        return True
+
+    def forgo(self, count: int) -> None:
+        self._freed(count)
+
+    def offer(self, dues: Sequence[Due]) -> None:
+        self._inbox.extend(dues)
+        self._claims.wake()
+
+    def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None:
+        for lane in lanes:
+            self._scheduler.know(shard, lane, due)
+        self._claims.wake()
+
+    # Its life.
+
+    async def start(self) -> None:
+        """Learn what waits. Raises StoreDown."""
+        for shard, queue in self._queues.items():
+            for each in await queue.lanes():
+                self._scheduler.know(shard, each.lane, each.due)
+
+    async def run(self) -> None:
+        """Deliver until cancelled. Raises what a task of its own died of."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for settler in self._settlers.values():
+                    group.create_task(settler.run())
+                group.create_task(self._claims.run(self._place_inbox))
+        finally:
+            self._group = None
+
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing more; let transactions under way end for so long; then all that is known is on disk.
+
+        Recipients that were not begun are put back. Of those cut short, the ones whose message the peer has had
+        up to its final dot are deferred as `uncertain`; the others are put back, too.
+        """
+        self._draining = True
+        await self._claims.stop()
+        self._place_inbox()
+        for due in self._routes.leave():
+            self.put_back([due])
+        tasks = self._sites.stop()
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        cut = self._sites.cancel()
+        if cut:
+            await asyncio.wait(cut, timeout=seconds)
+        if self._group is None:
+            return
+        try:
+            async with asyncio.timeout(max(seconds, FLUSH)):
+                for settler in self._settlers.values():
+                    await settler.flush()
+        except TimeoutError:
+            log.error("the store did not take the last outcomes; what they concern will be sent again")
+
+    # Desk: what sites call.
+
+    async def content(self, due: Due) -> bytes:
+        return await self._queues[due.shard].content(due.message.id, due.content)
+
+    def decide(self, verdicts: Iterable[Verdict]) -> None:
+        now = self._clock()
+        for each in verdicts:
+            self._settlers[each.due.shard].put((settled(each, self._delivery, now, self._random),))
+
+    def put_back(self, dues: Iterable[Due]) -> None:
+        for due in dues:
+            self._settlers[due.shard].put_back((due,))
+
+    async def room(self, shard: int) -> None:
+        await self._settlers[shard].room()
+
+    def rests(self, site: str, until: float) -> None:
+        self._scheduler.block_site(site, until)
+        self._claims.wake()
+
+    def has_room(self, site: Site) -> None:
+        site.full = False
+        self._scheduler.unblock_site(site.route.site)
+        self._claims.wake()
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._group is not None, "the agent does not run"
+        return self._group.create_task(work)
+
+    # Where recipients go.
+
+    def _place_inbox(self) -> None:
+        while self._inbox:
+            self._place(self._inbox.popleft())
+        self._sites.pump()
+
+    def _took(self, dues: Sequence[Due]) -> None:
+        self._flight += len(dues)
+        self._inbox.extend(dues)
+
+    def _place(self, due: Due) -> None:
+        if self._draining:
+            self.put_back([due])
+        elif self._clock() >= due.message.deadline:
+            self.decide([Verdict(due=due, outcome=TOO_LATE)])
+        else:
+            self._routes.find(due)
+
+    def _found(self, due: Due, route: Route) -> None:
+        if route.way is Way.SANDBOX:
+            facts = Facts(egress=route.egress, site=route.site, test=True)
+            self.decide([Verdict(due=due, outcome=KEPT_IN_SANDBOX, facts=facts)])
+            return
+        self._scheduler.belongs(due.recipient.domain, route.site)
+        site = self._sites.of(route)
+        until = inf if self._draining else site.resting_until()
+        if until is None and len(site.ready) < self._sites.share(self._delivery.flight):
+            site.add(due, route)
+            self._sites.busy(site)
+            return
+        if until is None:  # it has all it may hold; `has_room` ends this
+            site.full = True
+            until = inf
+        self._scheduler.block_site(route.site, until)
+        self.put_back([due])
+
+    def _no_route(self, dues: list[Due], why: NoRoute) -> None:
+        fate = Fate.FAILED if why.reply.permanent else Fate.DEFERRED
+        outcome = Outcome(fate, why.reply, why.fault, why.reason)
+        self.decide([Verdict(due=due, outcome=outcome) for due in dues])
+
+    def _waits(self, shard: int, lane: Lane, due: float) -> None:
+        self._scheduler.know(shard, lane, due)
+        self._claims.wake()
+
+    def _room(self) -> int:
+        return 0 if self._draining else self._delivery.flight - self._flight
+
+    def _freed(self, count: int) -> None:
+        full = self._flight >= self._delivery.flight
+        self._flight -= count
+        if full:
+            self._claims.wake()

@@ -1,0 +1,86 @@
+"""Connections to next hops: who may open one, and how.
+
+In:  a route and one of its hosts. Out: a `Connection`, ready for mail; or `Unconnected`.
+
+Each connection holds one machine-wide place of its (egress, site) from before it is opened until it is closed.
+What is learnt on the way is told to the whole machine: a host that cannot be reached is left alone for `dead_host`
+seconds, one whose TLS handshake breaks gets clear text for an hour.
+
+Why so: a kept connection stays with the site's task that opened it, and waits there for the next message up to
+`idle` seconds; a pool of parked connections would need a task for each message that takes one out again.
+"""
+
+from __future__ import annotations
+
+from relay.config import Config
+from relay.limits.interface import Kind, Limits, Mark, Place
+from relay.model.clock import Clock
+from relay.model.route import Host, Route
+from relay.smtp.client import Client, Connection, Hop, Unconnected
+from relay.smtp.dialogue import Step, Timeouts, Trouble
+
+TLS_MEMORY = 3600.0  # seconds; a mended host is trusted with TLS again after that
+_UNREACHABLE = (Trouble.CONNECT, Trouble.LOST, Trouble.SILENT, Trouble.GARBLED)
+
+
+class Pool:
+    """The connections of one process."""
+
+    def __init__(self, config: Config, limits: Limits, clock: Clock, timeouts: Timeouts) -> None:
+        self._delivery = config.delivery
+        self._limits = limits
+        self._clock = clock
+        egress = config.delivery.egress
+        client = Client(
+            config.hostname,
+            egress,
+            connect_timeout=config.delivery.connect_timeout,
+            ca_file=config.tls.ca_file,
+            timeouts=timeouts,
+        )
+        self._clients = {egress.name: client}
+
+    async def place(self, egress: str, site: str) -> bool:
+        """Take the place a connection needs; False when all are taken."""
+        return await self._limits.lease(Place.SITE, f"{egress}/{site}", self._delivery.connections)
+
+    def give_back(self, egress: str, site: str) -> None:
+        self._limits.give_back(Place.SITE, f"{egress}/{site}")
+
+    def alive(self, route: Route) -> list[Host]:
+        """Hosts that are not known to be out of reach, in order."""
+        return [host for host in route.hosts if self._limits.marked(Kind.DEAD_HOST, host.key) is None]
+
+    def dead_until(self, route: Route) -> float | None:
+        """When the first host of the route may be tried again; None if one may be now."""
+        ends = []
+        for host in route.hosts:
+            mark = self._limits.marked(Kind.DEAD_HOST, host.key)
+            if mark is None:
+                return None
+            ends.append(mark.until)
+        return min(ends, default=None)
+
+    async def connect(self, route: Route, host: Host) -> Connection:
+        """Raises Unconnected."""
+        broken = self._limits.marked(Kind.BROKEN_TLS, host.key) is not None
+        hop = Hop(host=host, tls=route.tls, implicit_tls=route.implicit_tls, login=route.login, broken_tls=broken)
+        try:
+            connection = await self._clients[route.egress].connect(hop)
+        except Unconnected as error:
+            self._learn(host, error.tls_broken)
+            answer = error.answer
+            if answer.trouble in _UNREACHABLE and answer.step in (Step.CONNECT, Step.GREETING, Step.EHLO):
+                until = self._clock() + self._delivery.dead_host
+                self._limits.mark(Mark(Kind.DEAD_HOST, host.key, until, str(answer.reply)))
+            raise
+        self._learn(host, connection.tls_broken)
+        return connection
+
+    def _learn(self, host: Host, tls_broken: str) -> None:
+        if tls_broken:
+            self._limits.mark(Mark(Kind.BROKEN_TLS, host.key, self._clock() + TLS_MEMORY, tls_broken))
+
+    def worn(self, connection: Connection) -> bool:
+        """Whether the connection has carried its share of messages, or can carry no more."""
+        return not connection.usable or connection.used >= self._delivery.messages_per_connection

@@ -1,0 +1,172 @@
+"""Writes down what became of recipients, many at a time: one task and one transaction after the other a shard.
+
+In:  settled recipients, with the reports they cause; recipients to put back.
+Out: they are on disk; the scheduler knows what waits; their room in memory is free.
+
+What comes while a transaction is being written joins the next one, so batches are as large as the load.
+
+Why so: a sender need not wait for its own transaction, only for the backlog to be short (`room`). Else a
+connection would send as many messages a second as the disk syncs. What a crash sends twice is bounded by twice
+BACKLOG.
+While the store is down nothing is lost: the same batch is tried again, and nobody sends on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from relay.delivery.report import Reporter, has_bad_news
+from relay.delivery.settle import Settled
+from relay.model.message import Due, Lane, NewMessage, State
+from relay.store.interface import Exists, NotFound, Queue, StoreDown
+
+log = logging.getLogger(__name__)
+BACKLOG = 100  # outcomes not yet on disk, over which senders wait
+BATCH = 500  # settlements in one transaction
+PAUSE = (0.1, 5.0)  # seconds after a failed transaction: first, and longest
+
+
+class Settler:
+    """Of one shard."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        home: Queue,
+        *,
+        reporter: Reporter,
+        sandbox: bool,
+        clock: Callable[[], float],
+        waits: Callable[[int, Lane, float], None],
+        freed: Callable[[int], None],
+    ) -> None:
+        """`waits` hears of recipients that are queued from now on; `freed` how many left the memory."""
+        self._queue = queue
+        self._home = home
+        self._reporter = reporter
+        self._sandbox = sandbox
+        self._clock = clock
+        self._waits = waits
+        self._freed = freed
+        self._settled: list[Settled] = []
+        self._back: list[Due] = []
+        self._work = asyncio.Event()
+        self._short = asyncio.Event()
+        self._short.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, settled: Iterable[Settled]) -> None:
+        self._settled += settled
+        self._work.set()
+        self._idle.clear()
+        if len(self._settled) > BACKLOG:
+            self._short.clear()
+
+    def put_back(self, dues: Iterable[Due]) -> None:
+        """Return recipients to the queue as if they had never been claimed."""
+        self._back += dues
+        self._work.set()
+        self._idle.clear()
+
+    async def room(self) -> None:
+        """Until the backlog is short enough to send on."""
+        if not self._short.is_set():
+            await self._short.wait()
+
+    async def flush(self) -> None:
+        """Until all that was put is on disk."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._settled or self._back:
+                batch, self._settled = self._settled[:BATCH], self._settled[BATCH:]
+                back, self._back = self._back, []
+                await self._write(batch, back)
+                if len(self._settled) <= BACKLOG:
+                    self._short.set()
+            self._idle.set()
+
+    async def _write(self, batch: Sequence[Settled], back: Sequence[Due]) -> None:
+        reports: list[NewMessage] | None = None
+        pause = PAUSE[0]
+        while True:
+            try:
+                if reports is None:
+                    batch, reports = await self._report(batch)
+                if batch:
+                    await self._settle(batch, reports)
+                    batch = ()
+                if back:
+                    await self._release(back)
+                return
+            except StoreDown as error:
+                log.error("shard %d: cannot write down outcomes, trying again: %s", self._queue.shard, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, PAUSE[1])
+
+    async def _settle(self, batch: Sequence[Settled], reports: Sequence[NewMessage]) -> None:
+        settlements = [each.settlement for each in batch]
+        if self._queue is self._home:
+            await self._queue.settle(settlements, reports)
+        else:
+            # An adopted shard: a report's id names the shard that holds it, which is ours. First the report,
+            # then the outcome: a crash between them tells the sender twice, never not at all.
+            for report in reports:
+                with contextlib.suppress(Exists):  # the second try after a fault in between
+                    await self._home.add(report)
+            await self._queue.settle(settlements)
+        shard = self._queue.shard
+        for each in settlements:
+            if each.state is State.QUEUED and each.next_attempt is not None:
+                self._waits(shard, _lane(each.due), each.next_attempt)
+        for report in reports:
+            lane = Lane(report.recipients[0].recipient.domain, report.message.account)
+            self._waits(self._home.shard, lane, report.recipients[0].due)
+        self._freed(len(settlements))
+
+    async def _release(self, back: Sequence[Due]) -> None:
+        now = self._clock()
+        await self._queue.release(back, now)
+        for lane in {_lane(each) for each in back}:
+            self._waits(self._queue.shard, lane, now)
+        self._freed(len(back))
+
+    async def _report(self, batch: Sequence[Settled]) -> tuple[list[Settled], list[NewMessage]]:
+        """The reports this batch causes; the events of those they tell of name them."""
+        by_message: dict[str, list[Settled]] = {}
+        for each in batch:
+            if has_bad_news(each, self._sandbox):
+                by_message.setdefault(each.settlement.due.message.id, []).append(each)
+        if not by_message:
+            return list(batch), []
+        reports, named = [], {}
+        for identity, news in by_message.items():
+            due = news[0].settlement.due
+            try:
+                content = await self._queue.content(identity, due.content)
+            except NotFound:
+                content = b""  # the sender hears of it all the same
+            report = self._reporter.write(due.message, content, news)
+            reports.append(report)
+            named.update({id(each): report.message.id for each in news})
+        return [_naming(each, named.get(id(each))) for each in batch], reports
+
+
+def _naming(settled: Settled, report: str | None) -> Settled:
+    if report is None:
+        return settled
+    *before, last = settled.settlement.events
+    last = replace(last, data={**last.data, "report": report})
+    return replace(settled, settlement=replace(settled.settlement, events=(*before, last)))
+
+
+def _lane(due: Due) -> Lane:
+    return Lane(due.recipient.domain, due.message.account)

@@ -1,0 +1,76 @@
+"""The sites of one process: found by route, forgotten when nothing is known of them any more.
+
+Connections of one (egress, site) share a window; routes that differ in their TLS demand do not share connections,
+since a connection taken with any certificate must not carry mail that demands a verified one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from relay.delivery.site import Site, Tools
+from relay.model.route import Route, TlsDemand
+from relay.queue.window import Window
+
+WINDOWS = 10_000  # sites whose window is remembered
+LEAST = 50  # recipients a site may hold ready, however many others there are
+
+_Key = tuple[str, str, TlsDemand, bool, str]
+
+
+class Sites:
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._sites: dict[_Key, Site] = {}
+        self._windows: OrderedDict[tuple[str, str], Window] = OrderedDict()
+        self._busy: dict[Site, None] = {}
+
+    def of(self, route: Route) -> Site:
+        key = _key(route)
+        site = self._sites.get(key)
+        if site is None:
+            site = self._sites[key] = Site(route, self._window(route), self._tools, self._ended)
+        return site
+
+    def share(self, flight: int) -> int:
+        """Recipients one site may hold ready: half of the memory, shared with the other sites at work."""
+        return max(LEAST, flight // (2 * max(1, len(self._sites))))
+
+    def busy(self, site: Site) -> None:
+        """Mail was added; `pump` sets the site to work."""
+        self._busy[site] = None
+
+    def pump(self) -> None:
+        busy, self._busy = self._busy, {}
+        for site in busy:
+            site.pump()
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Begin nothing more anywhere; the tasks still at work."""
+        for site in self._sites.values():
+            site.stop()
+        return [task for site in self._sites.values() for task in site.tasks]
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        return [task for site in self._sites.values() for task in site.cancel()]
+
+    def _ended(self, site: Site) -> None:
+        if self._sites.get(_key(site.route)) is site and site.quiet and not site.full:
+            del self._sites[_key(site.route)]
+
+    def _window(self, route: Route) -> Window:
+        key = (route.egress, route.site)
+        window = self._windows.get(key)
+        if window is None:
+            delivery = self._tools.delivery
+            window = self._windows[key] = Window(ceiling=delivery.connections, rest=delivery.dead_host)
+            if len(self._windows) > WINDOWS:
+                self._windows.popitem(last=False)
+        else:
+            self._windows.move_to_end(key)
+        return window
+
+
+def _key(route: Route) -> _Key:
+    return route.egress, route.site, route.tls, route.implicit_tls, route.rule
