@@ -7,9 +7,7 @@ Why so: a session is made for each connection and should cost little; whatever i
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import ssl
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from relay.config import Auth, Limits, Listener, ListenerKind
@@ -17,6 +15,7 @@ from relay.model.reply import Refused
 from relay.smtp.budget import Budget
 from relay.smtp.data import Rule
 from relay.smtp.door import Door
+from relay.smtp.networks import Networks
 
 if TYPE_CHECKING:
     from relay.smtp.wire import Wire
@@ -35,7 +34,6 @@ class Service:
         if tls is None and listener.kind is not ListenerKind.PLAIN:
             raise ValueError(f"listener {listener.name}: kind {listener.kind} needs a TLS context")
         self.listener = listener
-        self.limits = limits
         self.hostname = hostname
         self.door = door
         self.tls = tls
@@ -49,8 +47,12 @@ class Service:
         self.implicit_tls = listener.kind is ListenerKind.TLS
         self.starttls = listener.kind is ListenerKind.STARTTLS
         self.secure_first = self.starttls and self.auth and not listener.auth_without_tls
+        self._networks = Networks(listener.networks)
+        self.reconfigure(limits)
+
+    def reconfigure(self, limits: Limits) -> None:
+        self.limits = limits
         self.rule = Rule(size=limits.size, line=limits.line, mend_lf=self.auth)
-        self._networks = [ipaddress.ip_network(each) for each in listener.networks]
         self._ehlo = {
             (secure, known): self._ehlo_reply(secure, known) for secure in (False, True) for known in (False, True)
         }
@@ -64,10 +66,8 @@ class Service:
 
     def admit(self, address: str) -> None:
         """Whether the listener is there for this client. Raises Refused."""
-        if self._networks:
-            client = ipaddress.ip_address(address.partition("%")[0])
-            if not any(client in each for each in self._networks):
-                raise Refused(554, "5.7.1", f"{address} is not among the networks this listener is for")
+        if self._networks and address not in self._networks:
+            raise Refused(554, "5.7.1", f"{address} is not among the networks this listener is for")
 
     def enter(self, session: Wire) -> None:
         self.sessions.add(session)
@@ -93,11 +93,3 @@ class Service:
             lines.append("AUTH PLAIN LOGIN")
         lines.append("HELP")
         return "".join(f"250{' ' if line == 'HELP' else '-'}{line}\r\n" for line in lines).encode()
-
-
-@lru_cache(maxsize=4096)
-def client_address(text: str) -> str:
-    """An address as the system gives it, IPv4 clients of an IPv6 socket in their own spelling."""
-    if text.startswith("::ffff:") and "." in text:
-        return text[7:]
-    return text

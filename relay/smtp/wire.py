@@ -33,7 +33,8 @@ from relay.model.reply import Refused, Reply
 from relay.smtp.data import Collector
 from relay.smtp.deadline import Deadline
 from relay.smtp.door import SessionInfo
-from relay.smtp.service import Service, client_address
+from relay.smtp.networks import client_address
+from relay.smtp.service import Service
 
 log = logging.getLogger("relay.smtp")
 

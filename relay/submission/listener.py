@@ -1,0 +1,145 @@
+"""The door of a submission listener: who may come in, log in and send, and what a session hears for its message.
+
+In:  a session's questions (`relay.smtp.door.Door`).
+Out: answers, leases given back, and `Submission`s for `Intake.take`.
+
+Why so: a sender domain is refused at MAIL already, where the client has not sent the message yet; From can
+only be seen later, and is `permit.py`'s. On a listener without AUTH the network is the login: each session
+acts as the configured credential, which can be disabled like any other. A credential that is disabled while
+its sessions are open ends them at their next MAIL. Clients of `trusted` networks are not banned; the number
+of their sessions is limited all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from relay import config
+from relay.config import Auth
+from relay.limits.interface import Limits, Place
+from relay.model.account import Login
+from relay.model.clock import Clock
+from relay.model.envelope import Envelope
+from relay.model.reply import Refused, Reply
+from relay.smtp.door import Arrived, Door, SessionInfo
+from relay.smtp.networks import Networks
+from relay.store.interface import StoreDown, StoreFull
+from relay.submission.directory import Directory
+from relay.submission.login import Logins, client_key, login_of, usable
+from relay.submission.permit import check_sender
+from relay.submission.submission import Submission, Taken
+
+log = logging.getLogger("relay.submission")
+
+
+class Taker(Protocol):
+    """What the door needs of `Intake`."""
+
+    async def take(self, submission: Submission) -> Taken: ...
+
+
+class SubmissionDoor(Door):
+    def __init__(
+        self,
+        *,
+        listener: config.Listener,
+        settings: config.Limits,
+        sandbox: bool,  # the relay-wide one
+        directory: Directory,
+        logins: Logins,
+        limits: Limits,
+        intake: Taker,
+        clock: Clock,
+    ) -> None:
+        self._listener = listener
+        self._settings = settings
+        self._sandbox = sandbox
+        self._directory = directory
+        self._logins = logins
+        self._limits = limits
+        self._intake = intake
+        self._clock = clock
+        self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
+        self._authenticated = listener.auth is Auth.REQUIRED
+        self._trusted = Networks(listener.trusted)
+
+    def reconfigure(self, settings: config.Limits, sandbox: bool) -> None:
+        """Follow a new configuration; sessions that are open do so, too."""
+        self._settings = settings
+        self._sandbox = sandbox
+
+    async def opened(self, session: SessionInfo) -> None:
+        if session.address not in self._trusted and (ban := self._logins.ban(session.address)):
+            raise Refused(421, "4.7.0", ban)
+        key, limit = client_key(session.address), self._settings.sessions_per_address
+        if not await self._limits.lease(Place.SESSION, key, limit):
+            raise Refused(421, "4.7.0", f"At most {limit} sessions at once from {key}")
+        self._leased[id(session)] = key
+        if not self._authenticated:
+            session.login = self._bound()
+
+    def closed(self, session: SessionInfo) -> None:
+        key = self._leased.pop(id(session), None)
+        if key is not None:
+            self._limits.give_back(Place.SESSION, key)
+
+    async def login(self, session: SessionInfo, username: str, password: str) -> Login:
+        trusted = session.address in self._trusted
+        return await self._logins.check(username, password, session.address, trusted=trusted)
+
+    def mail(self, session: SessionInfo, reverse_path: str) -> None:
+        login = _login(session)
+        credential = self._directory.credential(login.credential)
+        if credential is None or not usable(credential, self._directory):
+            raise Refused(421, "4.7.0", "This credential was disabled")
+        check_sender(reverse_path, login, self._directory, sandbox=self._sandbox)
+
+    def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
+        """Any recipient is taken: the domain's own servers know best, and they are asked soon enough."""
+
+    async def message(self, session: SessionInfo, envelope: Envelope, arrived: Arrived) -> Reply:
+        submission = Submission(
+            login=_login(session),
+            envelope=envelope,
+            octets=arrived.octets,
+            at=self._clock(),
+            helo=session.helo,
+            address=session.address,
+            peer=session.peer,
+            tls=session.tls,
+            esmtp=session.esmtp,
+            authenticated=self._authenticated,
+            listener=session.listener,
+            bare_lf=arrived.bare_lf,
+            warnings=arrived.warnings,
+        )
+        try:
+            taken = await self._intake.take(submission)
+        except StoreFull as full:
+            log.error("no room for mail: %s", full)
+            raise Refused(452, "4.3.1", "No room for mail at the moment; please try again later") from full
+        except StoreDown as down:
+            log.error("the store failed: %s", down)
+            raise Refused(451, "4.3.0", "Cannot store mail at the moment; please try again later") from down
+        return Reply(250, "2.0.0", f"Ok: queued as {taken.id}{_counts(taken)}")
+
+    def _bound(self) -> Login:
+        credential = self._directory.credential(self._listener.credential)
+        if credential is None or not usable(credential, self._directory):
+            state = "unknown" if credential is None else "disabled"
+            log.error("listener %s: credential %s is %s", self._listener.name, self._listener.credential, state)
+            raise Refused(421, "4.3.5", "This listener is not in service: its credential cannot be used")
+        return login_of(credential)
+
+
+def _login(session: SessionInfo) -> Login:
+    assert session.login is not None  # the session asks for it before MAIL
+    return session.login
+
+
+def _counts(taken: Taken) -> str:
+    recipients = f" ({taken.recipients} recipients)" if taken.recipients > 1 else ""
+    number = len(taken.warnings)
+    warnings = f" ({number} warning{'' if number == 1 else 's'})" if number else ""
+    return recipients + warnings
