@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from argon2 import PasswordHasher
 
+from relay.cli.keys import zone_line
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import Cli
+from tests.peers.dns import DnsServer
 
 
 def test_an_account_is_made_listed_disabled_and_enabled(ready: Cli) -> None:
@@ -109,3 +113,44 @@ def test_a_record_is_printed_whole_without_a_terminal(ready: Cli) -> None:
 def test_without_a_registry_the_error_says_what_to_do(cli: Cli, words: tuple[str, ...]) -> None:
     cli(*words, code=3)
     assert "relay init" in cli.errors
+
+
+@pytest.fixture
+def dns(ready: Cli) -> Iterator[DnsServer]:
+    """A DNS server that the commands ask."""
+    with DnsServer() as server:
+        with (ready.home / "config/local.yaml").open("a") as config:
+            config.write(f"dns: {{servers: ['{server.address}'], timeout: 2s}}\n")
+        yield server
+
+
+def test_a_domain_is_verified_once_its_challenge_is_published(ready: Cli, dns: DnsServer) -> None:
+    record = ready.json("domain", "add", "example.org")["record"]
+    ready("domain", "verify", "example.org", code=1)
+    assert f'it should say "{record["value"]}"' in ready.errors
+    dns.set(record["name"], "TXT", '"something else"')
+    ready("domain", "verify", "example.org", code=1)
+    assert 'says "something else"' in ready.errors
+    dns.set(record["name"], "TXT", '"something else"', f'"{record["value"]}"')
+    verified = ready.json("domain", "verify", "example.org")
+    assert verified["verified_by"] == "dns"
+    assert verified["verified"] is not None
+
+
+def test_a_failure_of_dns_says_nothing_about_the_domain(ready: Cli, dns: DnsServer) -> None:
+    ready("domain", "add", "example.org")
+    dns.fail("*")
+    ready("domain", "verify", "example.org", code=1)
+    assert "DNS gave no answer" in ready.errors
+
+
+def test_old_keys_are_retired_once_the_new_ones_are_published(ready: Cli, dns: DnsServer) -> None:
+    before = {each["selector"] for each in ready.json("dkim", "list", "example.com")}
+    ready("dkim", "rotate", "example.com")
+    ready("dkim", "rotate", "example.com", "--retire", code=1)
+    assert "not published yet" in ready.errors
+    assert all(each["state"] == "active" for each in ready.json("dkim", "list", "example.com"))
+    for record in ready.json("dkim", "record", "example.com"):
+        dns.set(record["name"], "TXT", zone_line(record).partition(" TXT ")[2])
+    retired = ready.json("dkim", "rotate", "example.com", "--retire")
+    assert {each["selector"] for each in retired} == before
