@@ -1,0 +1,76 @@
+"""The records a domain needs so that its mail is ours to send and is believed, and the proof that it is ours.
+
+In:  a domain, our host name, the DKIM records (name and text), the challenge.
+Out: records to publish, each with what it is for; whether the challenge is published.
+
+Standards: RFC 7208 (SPF), RFC 6376 section 3.6 (DKIM), RFC 7489 (DMARC).
+
+Why so: SPF is suggested as `~all` and DMARC as `p=none`. A domain usually has other senders, too, that we
+know nothing of, and a stricter record than its owner has checked would lose their mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from relay.dns.answer import Status
+from relay.dns.resolver import Resolver
+
+CHALLENGE_LABEL = "_relay-challenge"
+STRING_OCTETS = 255  # of one character-string in a TXT record (RFC 1035 section 3.3.14)
+
+
+class Purpose(StrEnum):
+    CHALLENGE = "challenge"
+    DKIM = "dkim"
+    SPF = "spf"
+    DMARC = "dmarc"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRecord:
+    purpose: Purpose
+    name: str  # without the dot at its end
+    text: str  # of the TXT record, in one piece
+
+    def zone_line(self) -> str:
+        """The record as a zone file has it, in strings of at most 255 octets."""
+        parts = [self.text[at : at + STRING_OCTETS] for at in range(0, len(self.text), STRING_OCTETS)] or [""]
+        strings = " ".join('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in parts)
+        return f"{self.name}. IN TXT {strings if len(parts) == 1 else f'( {strings} )'}"
+
+
+def challenge_name(domain: str) -> str:
+    return f"{CHALLENGE_LABEL}.{domain}"
+
+
+def wanted(
+    domain: str, hostname: str, dkim: Iterable[tuple[str, str]], challenge: str = ""
+) -> tuple[DomainRecord, ...]:
+    """All records a domain should have. Names are A-labels.
+
+    Args:
+        hostname: ours; its addresses are those mail leaves from.
+        dkim: name and text of the record of each active key.
+        challenge: left out when it is empty, as for a domain that was marked by hand.
+    """
+    records = [DomainRecord(Purpose.CHALLENGE, challenge_name(domain), challenge)] if challenge else []
+    records += [DomainRecord(Purpose.DKIM, name, text) for name, text in dkim]
+    records.append(DomainRecord(Purpose.SPF, domain, f"v=spf1 a:{hostname} ~all"))
+    records.append(DomainRecord(Purpose.DMARC, f"_dmarc.{domain}", "v=DMARC1; p=none"))
+    return tuple(records)
+
+
+async def check_challenge(resolver: Resolver, domain: str, token: str) -> bool:
+    """Whether the domain's challenge record says the token; other records beside it do no harm.
+
+    Raises:
+        DnsFailure: nobody could tell; this is not a "no".
+        ValueError: it is no domain name, or the token is empty.
+    """
+    if not token:
+        raise ValueError("an empty challenge proves nothing")
+    answer = await resolver.txt(challenge_name(domain))
+    return answer.status is Status.FOUND and token in {each.strip() for each in answer.records}
