@@ -59,8 +59,9 @@ _TEXT = [  # the first that fits; words of the big receivers, and of the servers
     ("too-many-recipients", r"too many recipients"),
     (
         "rate",
-        r"rate.?limit|throttl|too (many|fast|frequent)|exceeded the .{0,30}(rate|limit)|unusual rate|"
-        r"try again later.{0,20}(rate|volume)|temporarily (rate|deferred).{0,40}(volume|complaints|rate)|slow down",
+        r"rate.?limit|throttl|too (fast|frequent)|exceeded the .{0,30}(rate|limit)|unusual rate|slow down|"
+        r"too many (\S+ )?(connections|sessions|messages|mails|e-?mails|requests|errors|deliveries)|"
+        r"try again later.{0,20}(rate|volume)|temporarily (rate|deferred).{0,40}(volume|complaints|rate)",
     ),
     (
         "mailbox-full",
@@ -74,7 +75,7 @@ _TEXT = [  # the first that fits; words of the big receivers, and of the servers
     ("mailbox-disabled", r"(mailbox|account|user).{0,30}(disabled|inactive|suspended)"),
     ("relaying", r"relay(ing)? (access )?(denied|not permitted|not allowed)|(not|unable to) relay"),
     ("virus", r"virus|malware|phish"),
-    ("spam", r"\bspam|junk|unsolicited|content reject|bulk mail"),
+    ("spam", r"\bspam(?!haus|cop)|junk|unsolicited|content reject|bulk mail"),
     (
         "policy",
         r"block|black-?list|deny-?list|\brbl\b|dnsbl|spamhaus|reputation|polic(y|ies)|not authori[sz]ed|prohibited|"
@@ -109,7 +110,8 @@ def judge(answer: Answer) -> Outcome:
     if answer.step in _BEFORE_MAIL:
         if reply.code == 521 and answer.step is Step.GREETING:
             return Outcome(Fate.FAILED, reply, Fault.SITE, "no-mail")
-        return Outcome(Fate.DEFERRED, reply, Fault.SITE, reason if reason in SETTLED else "unavailable")
+        usual = "tls" if answer.step is Step.STARTTLS else "unavailable"
+        return Outcome(Fate.DEFERRED, reply, Fault.SITE, reason if reason in SETTLED and usual != "tls" else usual)
     fate = Fate.FAILED if reply.permanent else Fate.DEFERRED
     if answer.step is Step.RCPT and reply.code == 552 and reason != "mailbox-full":
         fate, reason = Fate.DEFERRED, "too-many-recipients"
@@ -125,6 +127,8 @@ def classify(reply: Reply) -> str:
     words = next((reason for reason, pattern in _WORDS if pattern.search(reply.text)), None)
     if words in ("greylist", "rate", "too-many-recipients"):
         return "mailbox-busy" if words == "rate" and reply.status[1:] == ".2.1" else words
+    if reply.status == "4.2.1":
+        return "mailbox-busy"
     status = _STATUS.get(reply.status[1:]) if reply.status else None
     if status is not None:
         return status

@@ -4,7 +4,8 @@ In:  whatever the peer sends, in pieces of any size.
 Out: complete replies, in order.
 
 Bounded, since the peer may be anybody: a line of more than 4 KiB, a reply of more than 200 lines, or a line
-that begins with no code raises `Garbled`, and the caller closes the connection. Bare LF ends a line, too: a reply
+that begins with no code makes the rest `garbled`, and the caller closes the connection; replies that came before it
+stand. Bare LF ends a line, too: a reply
 cannot smuggle anything. Control characters in texts become `?`, so that no log or report can be forged.
 """
 
@@ -30,6 +31,7 @@ class ReplyReader:
     def __init__(self) -> None:
         self._rest = b""
         self._lines: list[str] = []  # of a reply that is not complete
+        self.garbled = ""  # why nothing that came after the last reply can be understood
 
     @property
     def partial(self) -> bool:
@@ -37,15 +39,19 @@ class ReplyReader:
         return bool(self._rest or self._lines)
 
     def feed(self, data: bytes) -> list[Reply]:
-        """Replies that `data` completed.
-
-        Raises:
-            Garbled: the peer does not speak SMTP, or will not end; nothing it says later can be trusted.
-        """
+        """Replies that `data` completed, up to where it makes no sense."""
+        replies: list[Reply] = []
         *whole, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LINE:
-            raise Garbled(f"a reply line has more than {LINE} octets")
-        return [reply for line in whole if (reply := self._line(line)) is not None]
+        try:
+            for line in whole:
+                reply = self._line(line)
+                if reply is not None:
+                    replies.append(reply)
+            if len(self._rest) > LINE:
+                raise Garbled(f"a reply line has more than {LINE} octets")
+        except Garbled as error:
+            self.garbled = str(error)
+        return replies
 
     def _line(self, line: bytes) -> Reply | None:
         if len(line) > LINE:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from relay.model.reply import Reply
 from relay.smtp.dialogue import Answer, Command, Exchange, Group, Step, Timeouts, Trouble
 from relay.smtp.letter import blocks
-from relay.smtp.replies import Garbled, ReplyReader
+from relay.smtp.replies import ReplyReader
 
 
 class Speaker(asyncio.Protocol):
@@ -140,18 +140,16 @@ class Speaker(asyncio.Protocol):
         if self._closing:  # the reply to QUIT
             self._transport.close()
             return
-        try:
-            replies = self._reader.feed(data)
-        except Garbled as error:
-            self._end(Trouble.GARBLED, str(error))
-            return
+        replies = self._reader.feed(data)
         for reply in replies:
             if len(self._answers) == len(self._expected):  # a farewell, or a server out of step: no more of it
                 why = f"the server closed with {reply}" if reply.code == 421 else f"it said unasked: {reply}"
                 self._end(Trouble.LOST, why)
                 return
             self._answers.append(Answer(self._expected[len(self._answers)].step, reply))
-        if not self._expected and self._reader.partial:
+        if self._reader.garbled:
+            self._end(Trouble.GARBLED, self._reader.garbled)
+        elif not self._expected and self._reader.partial:
             self._end(Trouble.GARBLED, "the server speaks unasked")
         elif replies and self._waiter is not None:
             if self._paused or len(self._answers) == len(self._expected):
