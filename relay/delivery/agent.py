@@ -121,10 +121,11 @@ class Agent:
     # Its life.
 
     async def start(self) -> None:
-        """Learn what waits. Raises StoreDown."""
+        """Learn what waits; also later, when others put something into the shards. Raises StoreDown."""
         for shard, queue in self._queues.items():
             for each in await queue.lanes():
                 self._scheduler.know(shard, each.lane, each.due)
+        self._claims.wake()
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises what a task of its own died of."""

@@ -38,6 +38,10 @@ class Server:
         """How many are open now."""
         return len(self._service.sessions)
 
+    def reconfigure(self, limits: Limits) -> None:
+        """Hold clients to these limits from now on; sessions that are open follow where they still can."""
+        self._service.reconfigure(limits)
+
     def close(self) -> None:
         """Accept no more. Sessions go on."""
         self._acceptor.close()

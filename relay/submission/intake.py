@@ -76,6 +76,13 @@ class Intake:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
         self._storing: set[asyncio.Task[None]] = set()
 
+    def reconfigure(self, content: Content, limits: Limits, lifetime: float, sandbox: bool) -> None:
+        """Take the messages to come by a new configuration."""
+        self._content = content
+        self._limits = limits
+        self._lifetime = lifetime
+        self._sandbox = sandbox
+
     async def take(self, submission: Submission) -> Taken:
         """Take responsibility for a message; returns when it is on disk.
 

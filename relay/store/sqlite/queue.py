@@ -107,6 +107,11 @@ class SqliteQueue:
     def last_id(self) -> str | None:
         return self._last_id or None
 
+    def reconfigure(self, retention: Retention, sandbox: Sandbox) -> None:
+        """Keep and forget by a new configuration."""
+        self._retention = retention
+        self._sandbox = sandbox
+
     # --- taking ---------------------------------------------------------------------------------------
 
     async def add(self, new: NewMessage) -> None:

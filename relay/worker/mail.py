@@ -1,0 +1,229 @@
+"""A mail worker: accepts mail on its sockets, keeps it in its shard, delivers it from there.
+
+In:  a `Context`: sockets, shards, configuration.
+Out: nothing but mail. It ends when told to (a drain, exit code 0), when the supervisor is gone (at once), or
+     when a part of it fails (exit code 1, and the supervisor replaces it).
+
+The drain, within `processes.drain`: accept no more; sessions finish what they are at, idle ones hear a 421; the
+agent ends its transactions and puts back the rest; the queues close. What that leaves undone is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+
+from relay.config import Config
+from relay.delivery.agent import Agent
+from relay.delivery.route import Router
+from relay.dns.resolver import Resolver
+from relay.limits.client import BrokerLimits
+from relay.model.clock import system_clock
+from relay.model.ids import IdSource
+from relay.smtp import tls
+from relay.smtp.budget import Budget
+from relay.smtp.listen import Server, listen
+from relay.store.interface import ShardBusy, StoreDown
+from relay.store.sqlite import SqliteQueue, SqliteRegistry, open_queue, open_registry, shard_directory
+from relay.submission.directory import Directory
+from relay.submission.intake import Intake
+from relay.submission.listener import SubmissionDoor
+from relay.submission.login import Logins
+from relay.transform.dkim import sign
+from relay.worker.context import Context
+from relay.worker.lifeline import Lifeline
+from relay.worker.outward import Outward
+from relay.worker.process import on_reload, serve, until_stopped
+
+logger = logging.getLogger("relay.worker")
+
+REGISTRY = "registry.db"
+PATIENCE = 10.0  # seconds in which a shard's former owner may end
+PRUNE_EVERY = 60.0  # seconds
+SESSIONS = 0.4  # share of the drain that sessions may take; delivery has as much, and the rest is for the disk
+
+
+def run(context: Context) -> int:
+    return serve(context, _work)
+
+
+async def _work(context: Context, lifeline: Lifeline) -> None:
+    limits = BrokerLimits(context.limits, context.sharers, system_clock)
+    await limits.start()
+    queues = await _open_queues(context)
+    worker = _assemble(context, limits, queues)
+    reloads: asyncio.Queue[Config] = asyncio.Queue()
+    on_reload(context, lifeline, reloads.put_nowait)
+    await worker.outward.start()
+    # The limits serve the drain, too: whoever gives back a place must be heard.
+    running = {
+        "limits": asyncio.create_task(limits.run()),
+        "delivery": asyncio.create_task(worker.outward.run()),
+        "pruning": asyncio.create_task(_prune(queues)),
+        "reloading": asyncio.create_task(_reload(worker, reloads)),
+    }
+    try:
+        await worker.listen()
+        lifeline.ready()
+        await until_stopped(lifeline.stopping, running)
+        await worker.drain()
+    finally:
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+    for queue in queues.values():
+        await queue.close()
+    worker.registry.close()
+    await limits.close()
+
+
+async def _open_queues(context: Context) -> dict[int, SqliteQueue]:
+    """Our own shard and the adopted ones. Raises StoreDown, ShardBusy."""
+    deadline = time.monotonic() + PATIENCE
+    queues: dict[int, SqliteQueue] = {}
+    for shard in (context.shard, *context.adopted):
+        directory = shard_directory(context.config.data, shard)
+        while True:
+            try:
+                queues[shard] = await open_queue(
+                    directory, shard, context.config.retention, context.config.sandbox, system_clock
+                )
+                break
+            except ShardBusy:
+                # The children of a supervisor that was killed just now may still be on their way out.
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.05)
+    if context.adopted:
+        logger.info("drains the shards %s, which have no worker", ", ".join(map(str, context.adopted)))
+    return queues
+
+
+@dataclass(slots=True)
+class _Worker:
+    """The rooms of one worker, put together."""
+
+    context: Context
+    config: Config
+    queues: Mapping[int, SqliteQueue]
+    registry: SqliteRegistry
+    budget: Budget
+    logins: Logins
+    intake: Intake
+    outward: Outward
+    doors: list[SubmissionDoor]
+    servers: list[Server]
+
+    async def listen(self) -> None:
+        for (listener, sock), door in zip(self.context.listeners, self.doors, strict=True):
+            server = await listen(
+                sock, listener, self.config.limits, self.config.hostname, door, self.context.tls, self.budget
+            )
+            self.servers.append(server)
+
+    async def reload(self, config: Config) -> None:
+        """Everything that is no matter of sockets, shards and processes follows `config` from now on."""
+        self.config = config
+        if self.context.tls is not None:
+            try:
+                tls.reload(self.context.tls, config.certificate, config.key)
+            except OSError as error:
+                logger.error("the old certificate stays in use: %s", error)
+        sandbox = config.sandbox.enabled
+        self.budget.memory, self.budget.sessions = config.limits.memory, config.limits.sessions
+        self.logins.reconfigure(config.limits)
+        self.intake.reconfigure(config.content, config.limits, config.delivery.lifetime, sandbox)
+        for door in self.doors:
+            door.reconfigure(config.limits, sandbox)
+        for server in self.servers:
+            server.reconfigure(config.limits)
+        for queue in self.queues.values():
+            queue.reconfigure(config.retention, config.sandbox)
+        await self.outward.replace(config)
+
+    async def drain(self) -> None:
+        seconds = self.config.processes.drain
+        for server in self.servers:
+            server.close()
+        await asyncio.gather(*(server.drain(seconds * SESSIONS) for server in self.servers))
+        await self.outward.drain(seconds * SESSIONS)
+        await self.intake.close()
+        self.logins.close()
+
+
+def _assemble(context: Context, limits: BrokerLimits, queues: Mapping[int, SqliteQueue]) -> _Worker:
+    config, own = context.config, queues[context.shard]
+    registry = open_registry(config.data / REGISTRY)
+    directory = Directory(registry)
+    ids = IdSource(context.shard, system_clock, after=own.last_id)
+    own_ports = frozenset(listener.port for listener, _ in context.listeners)
+
+    def signed(content: bytes, domain: str) -> bytes:
+        return sign(content, directory.signers(domain), system_clock())
+
+    def delivery(config: Config) -> tuple[Agent, Resolver]:
+        resolver = Resolver(config.dns, system_clock)
+        router = Router(config.delivery, config.sandbox.enabled, config.hostname, own_ports, resolver, system_clock)
+        agent = Agent(
+            config=config,
+            queues=queues,
+            router=router,
+            limits=limits,
+            clock=system_clock,
+            random=Random(),
+            ids=ids,
+            home=context.shard,
+            sign=signed,
+        )
+        return agent, resolver
+
+    outward = Outward(delivery, config)
+    logins = Logins(directory, limits, config.limits, system_clock)
+    intake = Intake(
+        hostname=config.hostname,
+        content=config.content,
+        limits=config.limits,
+        lifetime=config.delivery.lifetime,
+        sandbox=config.sandbox.enabled,
+        queue=own,
+        ids=ids,
+        directory=directory,
+        dispatch=outward,
+        clock=system_clock,
+    )
+    doors = [
+        SubmissionDoor(
+            listener=listener,
+            settings=config.limits,
+            sandbox=config.sandbox.enabled,
+            directory=directory,
+            logins=logins,
+            limits=limits,
+            intake=intake,
+            clock=system_clock,
+        )
+        for listener, _ in context.listeners
+    ]
+    budget = Budget(config.limits.memory, config.limits.sessions)
+    return _Worker(context, config, queues, registry, budget, logins, intake, outward, doors, [])
+
+
+async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
+    while True:
+        await worker.reload(await reloads.get())
+        logger.info("reloaded")
+
+
+async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
+    while True:
+        await asyncio.sleep(PRUNE_EVERY)
+        for queue in queues.values():
+            try:
+                if pruned := await queue.prune(system_clock()):
+                    logger.info("shard %d: %d messages past their retention are forgotten", queue.shard, pruned)
+            except StoreDown as error:  # the disk may be back for the next round
+                logger.error("shard %d cannot be pruned: %s", queue.shard, error)
