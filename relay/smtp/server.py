@@ -31,7 +31,7 @@ from relay.smtp.commands import Mail, parse_mail, parse_rcpt
 from relay.smtp.data import Collector
 from relay.smtp.door import Arrived
 from relay.smtp.service import Service
-from relay.smtp.wire import HANDSHAKE, Wire
+from relay.smtp.wire import Wire
 
 COMMAND = 2048  # octets of a command with its CRLF; 512 and what the extensions add; AUTH may have more
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -76,12 +76,18 @@ class Session(Wire):
             refused = Reply(421, "4.3.0", f"A fault of ours, please try again (session {self.id})")
         if service.implicit_tls:
             if refused is not None and service.budget.crowded:
-                return self.farewell()  # a handshake only to say no is more than we can spare
-            if not await self.upgrade(HANDSHAKE if refused is None else HANDSHAKE / 6):
-                return None
+                return self.hang_up()  # a handshake only to say no is more than we can spare
+            await self.handshake()
         if refused is not None:
             return self.farewell(refused)
         return self.say(service.greeting)
+
+    def secured(self) -> None:
+        self._secure_first = False
+        self._set_rset_state()
+        self.info.helo, self.info.esmtp = "", False
+        if self.service.auth:  # elsewhere the network is the login, and stays
+            self.info.login = None
 
     def closed(self) -> None:
         if self._at_the_door:
@@ -151,16 +157,7 @@ class Session(Wire):
             return
         self.say(b"220 2.0.0 Ready to start TLS\r\n")
         self.flush()
-        self.hold()
-        self.work(self._secure())
-
-    async def _secure(self) -> None:
-        if await self.upgrade(HANDSHAKE):
-            self._secure_first = False
-            self._set_rset_state()
-            self.info.helo, self.info.esmtp = "", False
-            if self.service.auth:  # elsewhere the network is the login, and stays
-                self.info.login = None
+        self.secure()
 
     async def smtp_AUTH(self, arg: str) -> None:
         service, info, words = self.service, self.info, arg.split()

@@ -1,16 +1,21 @@
-"""TLS as a server: one context for all listeners of the machine.
+"""TLS as a server: one context for all listeners of the machine, and a channel for each session.
 
 The supervisor makes it before the workers fork, so that they share the keys of session tickets: a client that
 comes back to another worker resumes all the same. A renewed certificate is loaded into the same object, which
 new handshakes use from then on.
 
-Why so: TLS 1.2 and up with OpenSSL's own choice of ciphers, without compression and renegotiation. A list of
+Why so: the channel has no socket. The loops' own `start_tls` and its order of calls differ: under uvloop a client's
+first octets can come before one can ask for them not to, and under both what it says right after its handshake comes
+before one is told that there is TLS. Here octets go in and octets come out, in the same call, under any loop.
+
+TLS 1.2 and up with OpenSSL's own choice of ciphers, without compression and renegotiation. A list of
 our own would grow old; OpenSSL's is kept by people who watch.
 """
 
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -35,3 +40,59 @@ def reload(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     """
     server_context(certificate, key)  # a broken pair must not reach the context that is in use
     context.load_cert_chain(certificate, key)
+
+
+class Channel:
+    """One session's TLS: octets of the wire in, what the client says out; and the other way."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.open = False  # the handshake is done
+        self.eof = False  # the client will say no more
+
+    @property
+    def name(self) -> str:
+        """Protocol and cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`."""
+        cipher = self._tls.cipher()
+        return f"{self._tls.version()} {cipher[0] if cipher else ''}"
+
+    def receive(self, octets: bytes) -> bytes:
+        """Plain text that these octets complete; afterwards `outgoing` may have an answer for the wire.
+
+        Raises:
+            ssl.SSLError: this is no TLS, or none that we speak.
+        """
+        self._incoming.write(octets)
+        pieces: list[bytes] = []
+        try:
+            if not self.open:
+                self._tls.do_handshake()
+                self.open = True
+            while piece := self._tls.read(1 << 18):
+                pieces.append(piece)
+            self.eof = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.eof = True
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def outgoing(self) -> bytes:
+        """Octets for the wire."""
+        return self._outgoing.read()
+
+    def seal(self, octets: bytes) -> bytes:
+        """Octets for the wire that say this."""
+        rest = memoryview(octets)
+        while rest:
+            rest = rest[self._tls.write(rest) :]
+        return self._outgoing.read()
+
+    def close(self) -> bytes:
+        """Octets that end the channel in order; none before its handshake is done."""
+        if self.open:
+            with suppress(ssl.SSLError):  # the client has not closed its side yet, and we do not wait for it
+                self._tls.unwrap()
+        return self._outgoing.read()

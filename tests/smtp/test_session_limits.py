@@ -232,7 +232,7 @@ async def test_work_without_end_is_a_451_in_time(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_a_client_that_reads_no_replies_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.smtp.wire.LINGER", 0.1)
+    monkeypatch.setattr("relay.smtp.connection.LINGER", 0.1)
     async with stage(limits=Limits(command_timeout=0.2)) as here:
 
         def talk() -> None:
@@ -249,7 +249,7 @@ async def test_a_client_that_reads_no_replies_is_cut_off(monkeypatch: pytest.Mon
 
 
 async def test_a_client_that_stays_after_the_last_reply_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relay.smtp.wire.LINGER", 0.1)
+    monkeypatch.setattr("relay.smtp.connection.LINGER", 0.1)
     async with stage(limits=Limits(errors=1)) as here:
 
         def talk() -> None:

@@ -146,7 +146,7 @@ async def test_plain_text_in_place_of_a_handshake_ends_the_session(contexts: Con
 async def test_a_handshake_that_never_comes_ends_the_session(
     contexts: Contexts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("relay.smtp.server.HANDSHAKE", 0.1)
+    monkeypatch.setattr("relay.smtp.connection.HANDSHAKE", 0.1)
     async with stage(STARTTLS, tls=contexts) as here:
         await here.play("""
             S: 220 mx.example ESMTP relay
@@ -449,6 +449,7 @@ async def test_a_listener_with_tls_needs_a_context() -> None:
             pass
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 async def test_old_tls_is_refused(contexts: Contexts) -> None:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
