@@ -232,7 +232,7 @@ class Delivery(_Part):
     connect_timeout: Duration = Field(30.0, description="TCP connection to one address")
     mx_port: Port = Field(25, description="port of MX hosts; another one only for tests")
     allow_private: bool = Field(
-        False, description="deliver to private and loopback addresses; for tests and smarthosts inside"
+        False, description="deliver to private and loopback addresses; for tests (a smarthost may have one anyway)"
     )
     ipv6: bool = Field(True, description="use IPv6 addresses")
     flight: int = Field(2000, ge=1, description="recipients in memory at once a worker")
