@@ -7,6 +7,8 @@ import re
 import socket
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,21 +54,15 @@ def test_access_json_tells_how_to_send(relay: Relay) -> None:
 
 
 def test_the_health_page_answers(relay: Relay) -> None:
-    done = subprocess.run(
-        [
-            tool("curl"),
-            "-sS",
-            "--max-time",
-            "10",
-            "-w",
-            "%{http_code}",
-            f"http://127.0.0.1:{relay.port('http')}/health",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.endswith("200")
+    def healthy() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{relay.port('http')}/health", timeout=10) as page:
+                return bool(json.load(page)["status"] == "ok")
+        except urllib.error.HTTPError as error:
+            assert error.code == 503  # children still start
+            return False
+
+    relay.wait(healthy, "a healthy relay")
 
 
 @pytest.mark.parametrize("client", LINES)
