@@ -147,8 +147,7 @@ class Agent:
         self._draining = True
         await self._claims.stop()
         self._place_inbox()
-        for due in self._routes.leave():
-            self.put_back([due])
+        self.put_back(self._routes.leave())
         tasks = self._sites.stop()
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -174,9 +173,12 @@ class Agent:
         for each in verdicts:
             self._settlers[each.due.shard].put((settled(each, self._delivery, now, self._random),))
 
-    def put_back(self, dues: Iterable[Due]) -> None:
+    def put_back(self, dues: Iterable[Due], delay: float = 0.0) -> None:
+        by_shard: dict[int, list[Due]] = {}
         for due in dues:
-            self._settlers[due.shard].put_back((due,))
+            by_shard.setdefault(due.shard, []).append(due)
+        for shard, those in by_shard.items():
+            self._settlers[shard].put_back(those, delay)
 
     async def room(self, shard: int) -> None:
         await self._settlers[shard].room()

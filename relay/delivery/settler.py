@@ -53,7 +53,7 @@ class Settler:
         self._waits = waits
         self._freed = freed
         self._settled: list[Settled] = []
-        self._back: list[Due] = []
+        self._back: list[tuple[Due, float]] = []
         self._work = asyncio.Event()
         self._short = asyncio.Event()
         self._short.set()
@@ -67,9 +67,10 @@ class Settler:
         if len(self._settled) > BACKLOG:
             self._short.clear()
 
-    def put_back(self, dues: Iterable[Due]) -> None:
-        """Return recipients to the queue as if they had never been claimed."""
-        self._back += dues
+    def put_back(self, dues: Iterable[Due], delay: float = 0.0) -> None:
+        """Return recipients to the queue as if they had never been claimed, due after so many seconds."""
+        at = self._clock() + delay
+        self._back += [(due, at) for due in dues]
         self._work.set()
         self._idle.clear()
 
@@ -94,7 +95,7 @@ class Settler:
                     self._short.set()
             self._idle.set()
 
-    async def _write(self, batch: Sequence[Settled], back: Sequence[Due]) -> None:
+    async def _write(self, batch: Sequence[Settled], back: Sequence[tuple[Due, float]]) -> None:
         reports: list[NewMessage] | None = None
         pause = PAUSE[0]
         while True:
@@ -132,11 +133,14 @@ class Settler:
             self._waits(self._home.shard, lane, report.recipients[0].due)
         self._freed(len(settlements))
 
-    async def _release(self, back: Sequence[Due]) -> None:
-        now = self._clock()
-        await self._queue.release(back, now)
-        for lane in {_lane(each) for each in back}:
-            self._waits(self._queue.shard, lane, now)
+    async def _release(self, back: Sequence[tuple[Due, float]]) -> None:
+        times: dict[float, list[Due]] = {}
+        for due, at in back:
+            times.setdefault(at, []).append(due)
+        for at, dues in times.items():
+            await self._queue.release(dues, at)
+            for lane in {_lane(each) for each in dues}:
+                self._waits(self._queue.shard, lane, at)
         self._freed(len(back))
 
     async def _report(self, batch: Sequence[Settled]) -> tuple[list[Settled], list[NewMessage]]:

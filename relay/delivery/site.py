@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 HURRY = 0.1  # seconds mail may wait for a connection at work, before another is opened
 PILE = 5  # jobs a connection at work, over which another is opened at once
 NO_PLACE = 0.5  # seconds until we ask again for a place that other processes have
+FRESH = 0.05  # seconds; a site that was awake is not asked again at each recipient
+AGAIN = 60.0  # seconds until mail is tried again that met a fault of ours, or of the store
 LOW = 25  # recipients ready, under which a site that was full takes more
 ATTEMPT = 3600.0  # seconds for a whole attempt, whatever its single waits add up to
 _LOST_CONTENT = Outcome(Fate.FAILED, Reply(554, "5.3.0", "its content is no longer kept"), Fault.MESSAGE, "content")
@@ -47,7 +49,9 @@ class Desk(Protocol):
         """Raises NotFound, StoreDown."""
 
     def decide(self, verdicts: Iterable[Verdict]) -> None: ...
-    def put_back(self, dues: Iterable[Due]) -> None: ...
+    def put_back(self, dues: Iterable[Due], delay: float = 0.0) -> None:
+        """Return recipients to the queue, due after so many seconds."""
+
     async def room(self, shard: int) -> None:
         """Until outcomes are written down fast enough to send on."""
 
@@ -85,6 +89,7 @@ class Site:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._closing = False
+        self._awake_until = 0.0  # until then nobody looks again whether the site rests
         self._denied_until = 0.0  # loop time; until then other processes are taken to have all places
 
     @property
@@ -99,10 +104,15 @@ class Site:
     def resting_until(self) -> float | None:
         """When the site takes mail again, if it does not now."""
         now = self._tools.clock()
+        if now < self._awake_until:
+            return None
         paused = self._tools.limits.marked(Kind.PAUSED_SITE, self.route.site)
         dead = self._tools.pool.dead_until(self.route)
         until = max(self._window.dead_until, paused.until if paused else 0.0, dead or 0.0)
-        return until if until > now else None
+        if until > now:
+            return until
+        self._awake_until = now + FRESH
+        return None
 
     def add(self, due: Due, route: Route) -> None:
         self.route = route
@@ -234,29 +244,32 @@ class Site:
             return kept
         except StoreDown as error:
             log.error("site %s: a content cannot be read now: %s", self.route.site, error)
-            desk.put_back(job.dues)
+            desk.put_back(job.dues, AGAIN)
             return kept
         except TimeoutError:
             assert attempt is not None
             attempt.cut_short(f"the attempt was given up after {ATTEMPT:g} s")
             return self._end(attempt, now, keep=False)
-        except BaseException:  # cancelled by a drain, or a fault of ours: nothing is lost, nothing is kept twice
-            self._leave(job, attempt, kept)
+        except asyncio.CancelledError:  # a drain
+            self._leave(job, attempt, kept, 0.0)
+            raise
+        except Exception:  # a fault of ours; not at once again, or it would be met in a circle
+            self._leave(job, attempt, kept, AGAIN)
             raise
         finally:
             self._working[me] = None
         return self._end(attempt, now, keep=True)
 
-    def _leave(self, job: Job, attempt: Attempt | None, kept: Connection | None) -> None:
+    def _leave(self, job: Job, attempt: Attempt | None, kept: Connection | None, delay: float) -> None:
         """Settle what the peer has had up to its final dot, and give back what it has not."""
         connection = attempt.connection if attempt is not None else kept
         if attempt is None:
-            self._tools.desk.put_back(job.dues)
+            self._tools.desk.put_back(job.dues, delay)
         else:
             if attempt.uncertain:
                 attempt.cut_short("given up by us while the final dot was waiting for its reply")
             self._tools.desk.decide(attempt.verdicts)
-            self._tools.desk.put_back([*attempt.undecided, *attempt.surplus])
+            self._tools.desk.put_back([*attempt.undecided, *attempt.surplus], delay)
         if connection is not None:
             connection.speaker.abort()
 
@@ -284,7 +297,8 @@ class Site:
             self._window.delivered()
         else:
             self._window.unreachable(now, began)
-        until = self.resting_until()
+        self._awake_until = 0.0
+        until = None if attempt.reached and rate is None else self.resting_until()
         if until is not None:
             self.rest(until)
 

@@ -3,10 +3,10 @@
 In:  whatever the peer sends, in pieces of any size.
 Out: complete replies, in order.
 
-Bounded, since the peer may be anybody: a line of more than 4 KiB, a reply of more than 200 lines, or a line
-that begins with no code makes the rest `garbled`, and the caller closes the connection; replies that came before it
-stand. Bare LF ends a line, too: a reply
-cannot smuggle anything. Control characters in texts become `?`, so that no log or report can be forged.
+Bounded, since the peer may be anybody: a line of more than 4 KiB, a reply of more than 200 lines, or a line that
+begins with no code makes the rest `garbled`, and the caller closes the connection; replies that came before it
+stand. Bare LF ends a line, too: a reply cannot smuggle anything. Control characters in texts become `?`, so
+that no log or report can be forged.
 """
 
 from __future__ import annotations

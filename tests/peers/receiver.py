@@ -276,6 +276,7 @@ class _Talk:
             with self.owner._changed:
                 self.session.commands.append(line)
                 self.session.pipelined = self.session.pipelined or bool(self._buffer)
+                self.owner._changed.notify_all()
             verb, _, rest = line.partition(" ")
             handler: Callable[[str], None] | None = getattr(self, f"_{verb.lower()}", None)
             if handler is None or not verb.isalpha():

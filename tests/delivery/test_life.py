@@ -1,0 +1,215 @@
+"""How the agent stops, and what it makes of faults of its own and of the store."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.delivery import site as site_module
+from relay.delivery.agent import Agent
+from relay.delivery.attempt import Attempt
+from relay.limits.local import LocalLimits
+from relay.model.clock import system_clock
+from relay.model.event import EventName
+from relay.model.ids import IdSource, shard_of
+from relay.model.message import Lane, NewMessage, Settlement, State
+from relay.store.interface import Claim, StoreDown
+from relay.store.sqlite import open_queue, open_reader, shard_directory
+from tests.delivery.rig import HOME, SHORT, Rig, Table, config, route_to
+from tests.peers.receiver import Receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as it:
+        yield it
+
+
+async def test_a_drain_lets_a_transaction_under_way_end(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.behaviour.delay = {"dot": 0.3}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        message = await rig.submit("ann@example.net")
+        await receiver.until(lambda it: it.heard("DATA") != [])
+        await rig.agent.drain(5)
+        assert rig.states(message)[0].state is State.DELIVERED
+
+
+async def test_a_drain_gives_back_what_was_not_begun(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.behaviour.delay = {"dot": 0.3}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}, connections=1) as rig:
+        messages = [await rig.submit("ann@example.net") for _ in range(10)]
+        await receiver.until(lambda it: it.heard("DATA") != [])
+        await rig.agent.drain(5)
+        states = [rig.states(message)[0] for message in messages]
+        assert [each.state for each in states].count(State.DELIVERED) == 1
+        assert {(each.state, each.attempts) for each in states if each.state is not State.DELIVERED} == {
+            (State.QUEUED, 0)
+        }
+    assert len(receiver.messages) == 1
+
+
+async def test_mail_cut_off_after_its_final_dot_is_deferred_as_uncertain(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.behaviour.delay = {"dot": 30}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        message = await rig.submit("ann@example.net")
+        await receiver.until(lambda it: it.heard("DATA") != [])
+        await rig.agent.drain(0.2)
+        (event,) = rig.events(message, EventName.DEFERRED)
+        assert event.data["class"] == "uncertain"
+        assert (rig.states(message)[0].state, rig.states(message)[0].attempts) == (State.QUEUED, 1)
+
+
+@pytest.mark.parametrize("step", ["greeting", "mail", "data"])
+async def test_mail_cut_off_before_its_final_dot_is_as_if_never_tried(
+    tmp_path: Path, receiver: Receiver, step: str
+) -> None:
+    receiver.behaviour.delay = {step: 30}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        message = await rig.submit("ann@example.net")
+        await receiver.until(lambda it: len(it.sessions) == 1)
+        await rig.agent.drain(0.2)
+        assert [each.name for each in rig.events(message)] == [EventName.RECEIVED]
+        assert (rig.states(message)[0].state, rig.states(message)[0].attempts) == (State.QUEUED, 0)
+
+
+async def test_nothing_is_taken_after_a_drain(tmp_path: Path, receiver: Receiver) -> None:
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        await rig.agent.drain(1)
+        assert not rig.agent.reserve(1)
+        message = await rig.submit("ann@example.net")
+        assert rig.states(message)[0].state is State.QUEUED
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        await rig.ended(message)  # the next process finds it
+
+
+async def test_what_was_in_flight_when_a_process_died_is_delivered_by_the_next(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.behaviour.delay = {"greeting": 30}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        message = await rig.submit("ann@example.net")
+        assert rig.states(message)[0].state is State.FLIGHT
+    receiver.behaviour.delay = {}
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        await rig.ended(message)
+
+
+async def test_a_fault_in_an_attempt_gives_the_mail_back_and_hurts_nobody_else(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = Attempt.run
+
+    async def faulty(self: Attempt, kept: Any) -> None:
+        if self.undecided[0].recipient.address.startswith("bad"):
+            raise RuntimeError("a fault of ours")
+        await run(self, kept)
+
+    monkeypatch.setattr(Attempt, "run", faulty)
+    monkeypatch.setattr(site_module, "AGAIN", 0.2)
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        bad = await rig.submit("bad@example.net")
+        good = await rig.submit("good@example.net")
+        await rig.ended(good)
+        await rig.until(lambda: rig.states(bad)[0].state is State.QUEUED)
+        assert "a fault of ours" in caplog.text
+        monkeypatch.setattr(Attempt, "run", run)
+        (state,) = await rig.ended(bad)
+        assert state.attempts == 1
+
+
+async def test_a_dead_task_of_its_own_ends_the_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Rig.running(tmp_path, {}) as rig:
+
+        async def broken(lane: Lane, now: float, limit: int) -> Claim:
+            raise RuntimeError("the engine broke")
+
+        monkeypatch.setattr(rig.queue, "claim", broken)
+        other = Agent(
+            config=config(tmp_path),
+            queues={HOME: rig.queue},
+            router=Table({}),
+            limits=LocalLimits(1, system_clock),
+            clock=system_clock,
+            random=random.Random(1),
+            ids=IdSource(HOME, system_clock),
+            home=HOME,
+            sign=None,
+        )
+        other.waiting(HOME, [Lane("example.net", "demo")], 0.0)
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(5):
+                await other.run()
+        assert "the engine broke" in str(caught.value.exceptions[0])
+
+
+async def test_outcomes_wait_for_a_store_that_is_down_and_nobody_sends_on_meanwhile(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}, connections=1) as rig:
+        settle = rig.queue.settle
+        down = True
+
+        async def failing(settlements: Sequence[Settlement], reports: Sequence[NewMessage] = ()) -> None:
+            if down:
+                raise StoreDown("the disk is gone")
+            await settle(settlements, reports)
+
+        monkeypatch.setattr(rig.queue, "settle", failing)
+        messages = [await rig.submit(f"r{number}@example.net") for number in range(400)]
+        await rig.until(lambda: len(receiver.messages) >= 100)
+        seen = -1
+        while seen != len(receiver.messages):  # until sending has stopped
+            seen = len(receiver.messages)
+            await asyncio.sleep(0.2)
+        assert seen <= 250
+        down = False
+        for message in messages:
+            await rig.ended(message)
+    assert len(receiver.messages) == 400
+
+
+async def test_an_adopted_shard_is_drained_and_its_reports_go_into_our_own(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.behaviour.on = {"rcpt:gone@example.net": "550 5.1.1 no"}
+    routes = {"example.net": route_to(receiver), "relay.example": route_to(receiver)}
+    async with Rig.running(tmp_path, routes) as rig:
+        await rig.agent.drain(0)
+        message = await rig.submit("ann@example.net", "gone@example.net")
+    given = config(tmp_path)
+    home = 5
+    adopted = await open_queue(shard_directory(tmp_path, HOME), HOME, given.retention, given.sandbox, system_clock)
+    own = await open_queue(shard_directory(tmp_path, home), home, given.retention, given.sandbox, system_clock)
+    agent = Agent(
+        config=given,
+        queues={HOME: adopted, home: own},
+        router=Table(routes),
+        limits=LocalLimits(1, system_clock),
+        clock=system_clock,
+        random=random.Random(1),
+        ids=IdSource(home, system_clock),
+        home=home,
+        sign=lambda content, domain: f"X-Signed-For: {domain}\r\n".encode() + content,
+        timeouts=SHORT,
+    )
+    await agent.start()
+    running = asyncio.create_task(agent.run())
+    ann, report = sorted(await receiver.arrived(2), key=lambda each: each.sender, reverse=True)
+    assert ann.recipients == ("ann@example.net",)
+    assert (report.sender, report.recipients) == ("", ("me@relay.example",))
+    assert report.content.startswith(b"X-Signed-For: relay.example\r\n")
+    await agent.drain(5)
+    running.cancel()
+    await asyncio.wait([running])
+    reader = open_reader(shard_directory(tmp_path, HOME), HOME)
+    (failed,) = [each.event for each in reader.history(message) if each.event.name is EventName.FAILED]
+    assert shard_of(failed.data["report"]) == home
+    assert [each.state for each in reader.recipients(message)] == [State.DELIVERED, State.FAILED]
+    reader.close()
+    await adopted.close()
+    await own.close()
