@@ -56,9 +56,9 @@ def _letters(number: int) -> str:
 
 def record(key: DkimKey) -> dict[str, str]:
     """The TXT record that publishes a key (RFC 6376 section 3.6.1)."""
-    from relay.transform.keys import dns_record
+    from relay.transform.keys import dns_name, dns_record
 
-    return {"name": f"{key.selector}._domainkey.{key.domain}", "type": "TXT", "value": dns_record(key)}
+    return {"name": dns_name(key), "type": "TXT", "value": dns_record(key)}
 
 
 def zone_line(record: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ import dkim
 
 from relay.model.account import DkimKey
 from relay.transform.dkim import Signer
-from relay.transform.keys import dns_record
+from relay.transform.keys import dns_name, dns_record
 
 
 def prove(key: DkimKey) -> str:
@@ -17,7 +17,7 @@ def prove(key: DkimKey) -> str:
         f"From: postmaster@{key.domain}\r\nTo: postmaster@{key.domain}\r\nSubject: check\r\n"
         "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n\r\nA message that is never sent.\r\n"
     ).encode()
-    name = f"{key.selector}._domainkey.{key.domain}.".encode()
+    name = f"{dns_name(key)}.".encode()
 
     def look_up(asked: bytes, timeout: int = 5) -> bytes | None:
         return dns_record(key).encode() if asked == name else None
