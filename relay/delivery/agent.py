@@ -22,12 +22,12 @@ from typing import Any
 
 from relay.config import Config
 from relay.delivery.claims import Claims
+from relay.delivery.desk import Tools
 from relay.delivery.pool import Pool
 from relay.delivery.report import Reporter, Sign
 from relay.delivery.routes import Router, Routes
 from relay.delivery.settle import KEPT_IN_SANDBOX, TOO_LATE, Facts, Verdict, settled
 from relay.delivery.settler import Settler
-from relay.delivery.site import Site, Tools
 from relay.delivery.sites import Sites
 from relay.limits.interface import Limits
 from relay.model.clock import Clock
@@ -44,7 +44,7 @@ FLUSH = 5.0  # seconds a drain waits for the store at least
 
 
 class Agent:
-    """Implements `relay.submission.dispatch.Dispatch` and `relay.delivery.site.Desk`. Belongs to one event loop."""
+    """Implements `relay.submission.dispatch.Dispatch` and `relay.delivery.desk.Desk`. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -187,9 +187,8 @@ class Agent:
         self._scheduler.block_site(site, until)
         self._claims.wake()
 
-    def has_room(self, site: Site) -> None:
-        site.full = False
-        self._scheduler.unblock_site(site.route.site)
+    def has_room(self, site: str) -> None:
+        self._scheduler.unblock_site(site)
         self._claims.wake()
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

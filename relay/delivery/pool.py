@@ -20,6 +20,7 @@ from relay.smtp.client import Client, Connection, Hop, Unconnected
 from relay.smtp.dialogue import Step, Timeouts, Trouble
 
 TLS_MEMORY = 3600.0  # seconds; a mended host is trusted with TLS again after that
+CROWD = 500  # connections; more are open only while each carries mail
 _UNREACHABLE = (Trouble.CONNECT, Trouble.LOST, Trouble.SILENT, Trouble.GARBLED)
 
 
@@ -39,12 +40,22 @@ class Pool:
             timeouts=timeouts,
         )
         self._clients = {egress.name: client}
+        self._places = 0
+
+    @property
+    def crowded(self) -> bool:
+        """So many connections are open that none should be kept without work."""
+        return self._places > CROWD
 
     async def place(self, egress: str, site: str) -> bool:
         """Take the place a connection needs; False when all are taken."""
-        return await self._limits.lease(Place.SITE, f"{egress}/{site}", self._delivery.connections)
+        if not await self._limits.lease(Place.SITE, f"{egress}/{site}", self._delivery.connections):
+            return False
+        self._places += 1
+        return True
 
     def give_back(self, egress: str, site: str) -> None:
+        self._places -= 1
         self._limits.give_back(Place.SITE, f"{egress}/{site}")
 
     def alive(self, route: Route) -> list[Host]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 
-from relay.delivery.site import Site, Tools
+from relay.delivery.desk import Tools
+from relay.delivery.site import Site
 from relay.model.route import Route, TlsDemand
 from relay.queue.window import Window
 

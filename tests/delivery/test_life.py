@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relay.delivery import site as site_module
+from relay.delivery import carrier
 from relay.delivery.agent import Agent
 from relay.delivery.attempt import Attempt
 from relay.limits.local import LocalLimits
@@ -110,7 +110,7 @@ async def test_a_fault_in_an_attempt_gives_the_mail_back_and_hurts_nobody_else(
         await run(self, kept)
 
     monkeypatch.setattr(Attempt, "run", faulty)
-    monkeypatch.setattr(site_module, "AGAIN", 0.2)
+    monkeypatch.setattr(carrier, "AGAIN", 0.2)
     async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
         bad = await rig.submit("bad@example.net")
         good = await rig.submit("good@example.net")
