@@ -151,7 +151,7 @@ class Limits(_Part):
         50, ge=1, description="sessions at once from one address, in the machine; over it 421 4.7.0"
     )
     messages_per_session: int = Field(10_000, ge=1, description="messages in one session; over it 421 4.7.0")
-    errors: int = Field(20, ge=1, description="refused commands in a session before 421 4.7.0")
+    errors: int = Field(20, ge=1, description="refused commands since a session's last message before 421 4.7.0")
     command_timeout: Duration = Field(300.0, description="longest wait for a command (RFC 5321 section 4.5.3.2.7)")
     data_timeout: Duration = Field(180.0, description="longest silence inside DATA (RFC 5321 section 4.5.3.2.5)")
     session_timeout: Duration = Field(14_400.0, description="longest life of a session; then 421 4.4.2")
