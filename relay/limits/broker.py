@@ -35,6 +35,8 @@ from relay.model.clock import Clock
 
 logger = logging.getLogger("relay.limits")
 
+SAVED = "limits.json"  # in the data directory: the marks in force
+
 
 @dataclass(slots=True)
 class _Client:

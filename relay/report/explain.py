@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from relay.limits.broker import read_marks
+from relay.limits.broker import SAVED, read_marks
 from relay.model.clock import Clock, system_clock
 from relay.model.event import Event, EventName
 from relay.model.ids import Id, parse_id, shard_of
@@ -27,7 +27,6 @@ from relay.store.interface import Entry, NotFound, RecipientState
 from relay.store.running import running
 from relay.store.sqlite import open_reader, shard_directory
 
-MARKS = "limits.json"  # in the data directory; written by the broker
 _ATTEMPT = (EventName.ATTEMPTED, EventName.DEFERRED, EventName.DELIVERED, EventName.FAILED)
 _ENDS = {
     EventName.DELIVERED: State.DELIVERED,
@@ -104,7 +103,7 @@ def explain(data: Path, id: str, clock: Clock = system_clock) -> Explanation:
         raise NotFound(f"nothing is known of {id}: never taken here, or forgotten since")
     situation = holds.Situation(
         now=clock(),
-        marks=tuple(read_marks(data / MARKS, clock())),
+        marks=tuple(read_marks(data / SAVED, clock())),
         running=running(data) is not None,
     )
     if message is None:

@@ -60,7 +60,7 @@ def _story(story: Story) -> Iterator[str]:
 
 
 def _step(step: Step, indent: str) -> Iterator[str]:
-    facts = " ".join(f"{key}={_fact(key, value)}" for key, value in step.facts.items())
+    facts = " ".join(f"{key}={_fact(key, value)}" for key, value in step.facts.items() if value != "")
     yield f"{indent}{iso(step.at)} {step.event} {facts}".rstrip()
     for line in step.conversation:
         yield f"{indent}    {_safe(line)}"

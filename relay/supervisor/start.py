@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relay.config import Config, ConfigError, ListenerKind, load
-from relay.limits.broker import Broker
+from relay.limits.broker import SAVED, Broker
 from relay.model.clock import system_clock
 from relay.report import log
 from relay.smtp import tls
@@ -34,8 +34,6 @@ from relay.worker import mail, reporter, web
 from relay.worker.context import Context
 
 logger = logging.getLogger("relay.supervisor")
-
-MARKS = "limits.json"
 
 
 class CannotStart(Exception):
@@ -142,7 +140,7 @@ def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None
                 reporter=reporter.run,
             ),
             selector,
-            Broker(selector, system_clock, config.data / MARKS),
+            Broker(selector, system_clock, config.data / SAVED),
             make_context=relay.context,
             leave=relay.leave,
             reload=relay.reload,

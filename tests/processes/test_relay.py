@@ -19,6 +19,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from cryptography import x509
 
 from relay.model.ids import shard_of
 from tests.e2e.harness import PROGRAM, Relay
-from tests.peers.receiver import Behaviour, Receiver
+from tests.peers.load import Load
+from tests.peers.receiver import Behaviour, Received, Receiver
 from tests.processes.program import alive
 
 CONTENT = b"From: me@example.com\r\nSubject: number %d\r\n\r\nhello\r\n"
@@ -298,6 +300,61 @@ def test_a_ban_for_failed_logins_counts_and_holds_in_all_workers(tmp_path: Path)
             # Each worker alone has seen fewer; a new connection goes to either of them.
             relay.wait(lambda: [attempt() for _ in range(6)] == [454] * 6, "the ban in every worker")
             relay.wait(lambda: "banned-user" in (relay.data / "limits.json").read_text(), "the mark on disk")
+
+
+def test_a_tls_session_is_resumed_whichever_worker_takes_the_next_connection(tmp_path: Path) -> None:
+    with Receiver() as receiver, started(tmp_path, config(receiver)) as relay:
+        context = ssl.create_default_context(cafile=str(relay.authority))
+        session: ssl.SSLSession | None = None
+        reused = []
+        for _ in range(12):
+            plain = socket.create_connection(("127.0.0.1", relay.port("tls")), 10)
+            with context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as secure:
+                assert secure.recv(100).startswith(b"220 ")  # tickets of TLS 1.3 come before it
+                reused.append(secure.session_reused)
+                session = secure.session
+        assert reused == [False] + [True] * 11
+
+
+def test_mail_flows_through_reloads_without_loss_and_without_doubles(tmp_path: Path) -> None:
+    arrived: Counter[bytes] = Counter()
+
+    def keep(_number: int, message: Received) -> None:
+        found = re.search(rb"^X-Load-Number: (\d+)", message.content, re.MULTILINE)
+        assert found
+        arrived[found[1]] += 1
+
+    receiver = Receiver(Behaviour(delay={"dot": 0.01}), keep=keep)
+    with receiver, started(tmp_path, config(receiver)) as relay:
+        access = relay.access
+        load = Load(
+            "127.0.0.1",
+            relay.port(),
+            access["username"],
+            access["password"],
+            "me@example.com",
+            lambda number: f"ann{number}@example{number % 3}.net",
+        )
+        load.start()
+        try:
+            for round_ in range(1, 6):
+                seen = len(load.accepted)
+                relay.wait(lambda seen=seen: len(load.accepted) > seen + 30, "load")  # type: ignore[misc]
+                _hup(relay)
+                relay.wait(
+                    lambda round_=round_: (
+                        relay.printed.count("logger=relay.worker msg=reloaded")  # type: ignore[misc]
+                        >= WORKERS * round_
+                    ),
+                    "the reload",
+                )
+        finally:
+            load.stop()
+        relay.wait(lambda: not relay.ask("queue", "--limit", "5"), "an empty queue")
+        assert load.refused == {}
+        assert load.unsure == set()
+        assert set(arrived) == {str(number).encode() for number in load.accepted}
+        assert set(arrived.values()) == {1}
 
 
 def test_shards_without_a_worker_are_adopted_and_nothing_is_lost(tmp_path: Path) -> None:
