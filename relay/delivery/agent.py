@@ -40,7 +40,7 @@ from relay.smtp.dialogue import RFC5321, Timeouts
 from relay.store.interface import Queue
 
 log = logging.getLogger(__name__)
-FLUSH = 5.0  # seconds a drain waits for the store at least
+FLUSH = 2.0  # seconds a drain waits for the store at least
 
 
 class Agent:

@@ -84,7 +84,7 @@ class Reporter:
             message=identity,
             account=message.account,
             credential=message.credential,
-            data={"from": "", "to": [sender], "size": len(octets), "about": message.id},
+            data={"from": "", "to": sender, "size": len(octets), "about": message.id},
         )
         return NewMessage(
             message=report,
