@@ -54,6 +54,7 @@ def _missing() -> list[str]:
     wanted = [*PACKAGES, MTA]
     if _may_install():
         unpacked &= {MTA} if _other_mta() else set()
+        wanted.append("libsasl2-modules")  # without it Postfix, as a client, knows neither PLAIN nor LOGIN
         # Debian's npm brings hundreds of packages; too many to unpack for one test.
         wanted += ["nodejs", "npm"] if shutil.which("npm") is None else []
     return [each for each in wanted if not _installed(each) and each not in unpacked]
