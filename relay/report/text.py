@@ -74,5 +74,7 @@ def _fact(key: str, value: Any) -> str:
 
 
 def _safe(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"  # as in events and logs
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -36,7 +36,7 @@ from relay.smtp.wire import Wire
 COMMAND = 2048  # octets of a command with its CRLF; 512 and what the extensions add; AUTH may have more
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HELO = re.compile(r"[!-~]{1,255}")
-_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"NOOP", b"QUIT", b"RSET", b"STARTTLS", b"HELP", b"AUTH"})
+_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"NOOP", b"QUIT", b"RSET", b"STARTTLS", b"HELP"})
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 # A browser made to post to a mail port sends these first, and a message further down.
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH"})
@@ -164,7 +164,7 @@ class Session(Wire):
         if not service.auth:
             raise Refused(503, "5.5.1", "AUTH is not offered here; your network is your login")
         if not service.auth_offered(secure=bool(info.tls)):
-            raise Refused(538, "5.7.11", "AUTH only under TLS: STARTTLS first")
+            raise Refused(530, "5.7.0", "Must issue a STARTTLS command first")
         if not info.esmtp:
             raise Refused(503, "5.5.1", "EHLO first")
         if info.login is not None:

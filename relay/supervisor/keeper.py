@@ -155,6 +155,7 @@ class Keeper:
             logger.info("%s is ready", child.role.name)
             if not self._was_ready and all(each.ready for each in self._children):
                 self._was_ready = True
+                self._tell_status(time.monotonic())  # so that the health page knows before anybody asks it
                 self._notifier.ready()
                 self._announce()
 
@@ -210,6 +211,9 @@ class Keeper:
         if now < self._status_at:
             return
         self._status_at = now + TURN
+        self._tell_status(now)
+
+    def _tell_status(self, now: float) -> None:
         line = b"status " + json.dumps(self._status(now)).encode()
         for child in self._children:
             if child.pid and child.role.http is not None:

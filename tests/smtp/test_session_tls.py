@@ -105,7 +105,7 @@ async def test_before_starttls_little_is_allowed(contexts: Contexts) -> None:
             S: 250 2.0.0 Ok
             S: 214 2.0.0 ...
             S: 250 mx.example
-            S: 538 5.7.11 AUTH only under TLS: STARTTLS first
+            S: 530 5.7.0 Must issue a STARTTLS command first
             S: 501 5.5.4 Syntax: STARTTLS
             S: 221 2.0.0 Bye
             -- closed
