@@ -1,0 +1,238 @@
+"""Reports read back with the standard library, as a sender's program would."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+from dataclasses import replace
+from email.message import EmailMessage, Message
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.bounce.dsn import NAMED, RETURNED_OCTETS, Ended, Report, failure_report
+from relay.model import message as model
+from relay.model.envelope import Envelope, Recipient, Ret
+from relay.model.reply import Reply
+from tests import corpus
+
+AT = 1_795_000_000.0
+CONTENT = (
+    b"DKIM-Signature: v=1; b=x\r\nFrom: Me <me@example.com>\r\nTo: ann@example.net\r\n"
+    b"Message-ID:\r\n <1@example.com>\r\nSubject: hi\r\n\r\nHello, secret.\r\n"
+)
+GONE = Ended(
+    number=1,
+    recipient=Recipient(address="ann@example.net"),
+    reply=Reply(550, "5.1.1", "no such mailbox"),
+    host="mx.example.net",
+    at=AT + 60,
+)
+
+
+def report(*ended: Ended, content: bytes = CONTENT, sender: str = "me@example.com", **envelope: object) -> Report:
+    recipients = tuple(each.recipient for each in ended or (GONE,))
+    given = replace(Envelope(reverse_path=sender, recipients=recipients), **envelope)  # type: ignore[arg-type]
+    message = model.Message(
+        id="0123456789abcdef",
+        account="demo",
+        credential="app",
+        envelope=given,
+        received=AT,
+        deadline=AT + 432_000,
+        size=len(content),
+    )
+    return Report(
+        id="0123456789abcdeg",
+        at=AT + 90,
+        hostname="relay.example",
+        message=message,
+        content=content,
+        ended=ended or (GONE,),
+    )
+
+
+def parsed(octets: bytes) -> EmailMessage:
+    assert b"\n" not in octets.replace(b"\r\n", b"")
+    assert b"\r" not in octets.replace(b"\r\n", b"")
+    message = email.message_from_bytes(octets, policy=email.policy.SMTP)
+    assert isinstance(message, EmailMessage)
+    assert message.defects == []
+    return message
+
+
+def parts(octets: bytes) -> tuple[EmailMessage, list[Message], EmailMessage]:
+    """The text for people, the groups of fields for programs, and what was returned."""
+    people, programs, returned = parsed(octets).iter_parts()
+    assert isinstance(people, EmailMessage) and isinstance(returned, EmailMessage)
+    payload = programs.get_payload()
+    if isinstance(payload, list):
+        return people, [each for each in payload if isinstance(each, Message)], returned
+    text = programs.get_payload(decode=True)
+    assert isinstance(text, bytes)
+    groups: list[Message] = [email.message_from_bytes(each + b"\r\n") for each in text.split(b"\r\n\r\n")]
+    return people, groups, returned
+
+
+def said(part: EmailMessage) -> str:
+    text: str = part.get_content()
+    return text.replace("\r\n", "\n")
+
+
+def test_the_report_is_addressed_to_the_sender_and_says_it_is_automatic() -> None:
+    message = parsed(failure_report(report()))
+    assert message["From"] == "Mail Delivery System <MAILER-DAEMON@relay.example>"
+    assert message["To"] == "<me@example.com>" or message["To"] == "me@example.com"
+    assert message["Subject"] == "Undelivered mail: ann@example.net"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["Message-ID"] == "<0123456789abcdeg@relay.example>"
+    assert message["In-Reply-To"] == message["References"] == "<1@example.com>"
+    assert message["Date"].datetime.timestamp() == AT + 90
+    assert message.get_content_type() == "multipart/report"
+    assert message.get_param("report-type") == "delivery-status"
+
+
+def test_programs_find_all_fields() -> None:
+    other = Ended(
+        number=3,
+        recipient=Recipient(address="bob@example.org", original="rfc822;Bob@Example.ORG"),
+        reply=Reply(554, "", "first line\nsecond line"),
+        at=AT + 70,
+    )
+    _, groups, _ = parts(failure_report(report(GONE, other, envid="order 7")))
+    assert [dict(each.items()) for each in groups] == [
+        {
+            "Original-Envelope-Id": "order 7",
+            "Reporting-MTA": "dns; relay.example",
+            "Arrival-Date": "Wed, 18 Nov 2026 11:06:40 +0000",
+        },
+        {
+            "Final-Recipient": "rfc822; ann@example.net",
+            "Action": "failed",
+            "Status": "5.1.1",
+            "Remote-MTA": "dns; mx.example.net",
+            "Diagnostic-Code": "smtp; 550 5.1.1 no such mailbox",
+            "Last-Attempt-Date": "Wed, 18 Nov 2026 11:07:40 +0000",
+            "Final-Log-ID": "0123456789abcdef-1",
+        },
+        {
+            "Original-Recipient": "rfc822;Bob@Example.ORG",
+            "Final-Recipient": "rfc822; bob@example.org",
+            "Action": "failed",
+            "Status": "5.0.0",
+            "Diagnostic-Code": "smtp; 554 first line second line",
+            "Last-Attempt-Date": "Wed, 18 Nov 2026 11:07:50 +0000",
+            "Final-Log-ID": "0123456789abcdef-3",
+        },
+    ]
+
+
+def test_people_find_who_was_not_reached_and_why() -> None:
+    people, _, _ = parts(failure_report(report()))
+    text = said(people)
+    assert "  ann@example.net\n      The server mx.example.net answered:\n      550 5.1.1 no such mailbox\n" in text
+    assert "0123456789abcdef" in text
+    late = replace(GONE, reply=Reply(451, "4.2.0", "try later"), expired=True)
+    octets = failure_report(replace(report(late), at=AT + 432_010))
+    people, groups, _ = parts(octets)
+    assert "Its time was over (5 days). The last answer was:\n      451 4.2.0 try later" in said(people)
+    assert groups[1]["Status"] == "4.4.7"
+    ours, _, _ = parts(failure_report(report(replace(GONE, host="", reply=Reply(556, "5.1.10", "takes no mail")))))
+    assert "It could not be sent:\n      556 5.1.10 takes no mail" in said(ours)
+
+
+def test_the_header_comes_back_and_the_whole_only_where_it_was_asked_for() -> None:
+    octets = failure_report(report())
+    _, _, returned = parts(octets)
+    assert returned.get_content_type() == "text/rfc822-headers"
+    assert returned.get_payload(decode=True) == CONTENT.partition(b"\r\n\r\n")[0] + b"\r\n"
+    assert b"secret" not in octets
+    whole = failure_report(report(ret=Ret.FULL))
+    assert b"Content-Type: message/rfc822\r\n\r\n" + CONTENT in whole
+    big = CONTENT + b"x" * 70 + b"\r\n" * (RETURNED_OCTETS // 2)
+    _, _, returned = parts(failure_report(report(content=big, ret=Ret.FULL)))
+    assert returned.get_content_type() == "text/rfc822-headers"
+
+
+def test_many_recipients_are_named_to_programs_all_and_to_people_some() -> None:
+    many = [
+        replace(GONE, number=number, recipient=Recipient(address=f"a{number}@example.net"))
+        for number in range(1, 101)
+    ]
+    octets = failure_report(report(*many))
+    people, groups, _ = parts(octets)
+    assert len(groups) == 101
+    assert f"and {100 - NAMED} more" in people.get_content()
+    assert parsed(octets)["Subject"] == "Undelivered mail: 100 recipients"
+
+
+def test_a_sender_in_ascii_gets_ascii_even_about_others() -> None:
+    ended = replace(
+        GONE,
+        recipient=Recipient(address="jörg+a@example.net", original="utf-8;jörg@example.net"),
+        reply=Reply(550, "5.1.1", "kein Postfach für jörg"),
+    )
+    octets = failure_report(report(ended))
+    assert octets.isascii()
+    people, groups, _ = parts(octets)
+    assert groups[1]["Final-Recipient"] == r"utf-8; j\x{F6}rg\x{2B}a@example.net"
+    assert groups[1]["Original-Recipient"] == r"utf-8;j\x{F6}rg@example.net"
+    assert groups[1]["Diagnostic-Code"] == "smtp; 550 5.1.1 kein Postfach f?r j?rg"
+    assert "jörg+a@example.net" in people.get_content()
+    assert "kein Postfach für jörg" in people.get_content()
+
+
+def test_a_sender_outside_ascii_gets_utf8() -> None:
+    ended = replace(GONE, recipient=Recipient(address="用户@example.net"))
+    content = "From: jörg@example.com\r\nSubject: ü\r\n\r\nx\r\n".encode()
+    octets = failure_report(report(ended, content=content, sender="jörg@example.com", smtputf8=True))
+    assert "To: <jörg@example.com>\r\n".encode() in octets
+    assert b"Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n" in octets
+    assert "\r\nFinal-Recipient: utf-8; 用户@example.net\r\n".encode() in octets
+    assert b"Content-Type: message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n" in octets
+    whole = failure_report(report(ended, content=content, sender="jörg@example.com", smtputf8=True, ret=Ret.FULL))
+    assert b"Content-Type: message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + content in whole
+
+
+@pytest.mark.parametrize("ret", list(Ret))
+@pytest.mark.parametrize("name", corpus.own())
+def test_awkward_messages_come_back_as_they_were(name: str, ret: Ret) -> None:
+    content = corpus.own()[name]
+    octets = failure_report(report(content=content, ret=ret))
+    parsed(octets)
+    if ret is Ret.FULL:
+        assert content in octets
+    else:
+        _, _, returned = parts(octets)
+        head = returned.get_payload(decode=True)
+        assert isinstance(head, bytes)
+        assert head.rstrip(b"\r\n") == content.partition(b"\r\n\r\n")[0].rstrip(b"\r\n")
+
+
+@given(st.text(max_size=3000), st.text(max_size=300), st.text(max_size=100))
+def test_no_words_of_strangers_become_fields(text: str, host: str, envid: str) -> None:
+    ended = replace(GONE, reply=Reply(550, "5.0.0", text), host=host, recipient=Recipient(address="ann@example.net"))
+    octets = failure_report(report(ended, envid=envid))
+    assert octets.isascii()
+    assert max(map(len, octets.split(b"\r\n"))) <= 998
+    _, groups, _ = parts(octets)
+    assert len(groups) == 2
+    assert set(groups[0].keys()) <= {"Original-Envelope-Id", "Reporting-MTA", "Arrival-Date"}
+    assert set(groups[1].keys()) <= {
+        "Final-Recipient",
+        "Action",
+        "Status",
+        "Remote-MTA",
+        "Diagnostic-Code",
+        "Last-Attempt-Date",
+        "Final-Log-ID",
+    }
+    assert len(list(parsed(octets).iter_parts())) == 3
+
+
+def test_a_message_that_holds_the_boundary_breaks_nothing() -> None:
+    content = CONTENT + b"--=_0123456789abcdeg\r\n--=_0123456789abcdeg_--\r\n"
+    octets = failure_report(report(content=content, ret=Ret.FULL))
+    assert len(list(parsed(octets).iter_parts())) == 3
+    assert content in octets
