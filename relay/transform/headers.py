@@ -24,8 +24,9 @@ from relay.model.reply import Refused
 HEADER_OCTETS = 1 << 20  # of all fields together; far above what any reader takes
 FIELDS = 5000
 
-# One field with its continuation lines. Its parts cannot match the same octets, so it runs in linear time.
-_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n\x00]*(?:\r\n[ \t][^\r\n\x00]*)*(?:\r\n|\Z)")
+# One field with its continuation lines. Its parts cannot match the same octets, so it runs in linear time; and it
+# never goes back (`*+`), or it would remember every fold, which are millions in a message made for that.
+_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n\x00]*+(?:\r\n[ \t][^\r\n\x00]*+)*+(?:\r\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from relay.transform.headers import Field, Header, unfold
 
-_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*(?:\r\n[ \t][^\r\n]*)*(?:\r\n|\Z)")
+_FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+(?:\r\n|\Z)")  # `*+`: as in headers.py
 _TYPE = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+/[!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*(?:;|\Z|\()")
 _BOUNDARY = re.compile(rb""";[ \t]*boundary[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
 _DELIMITER = re.compile(rb"(?:\A|\n)(--[^\r\n]*)")

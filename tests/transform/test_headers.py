@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,3 +170,14 @@ def test_a_message_that_went_in_circles_is_refused() -> None:
     with pytest.raises(Refused, match=r"51 Received fields, over the limit of 50") as caught:
         check_loop(read_header(b"RECEIVED: x\r\n" * 51), 50)
     assert str(caught.value.reply).startswith("554 5.4.6")
+
+
+def test_a_field_of_a_million_folds_costs_no_memory_of_its_own() -> None:
+    content = b"Subject: a" + b"\r\n a" * 1_000_000 + b"\r\n\r\n"
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="over the limit"):
+            read_header(content)
+        assert tracemalloc.get_traced_memory()[1] < 2 * len(content)
+    finally:
+        tracemalloc.stop()
