@@ -36,13 +36,15 @@ def add(
     checked = settings(config)
     if any(each.isspace() or not each.isprintable() for each in username) or len(username) > 128:
         raise typer.BadParameter("a user name has up to 128 characters and no spaces", param_hint="--username")
+    from relay.submission.login import hash_password
+
     password = secret.password()
     with registry(checked) as opened:
         name = owner(opened, account)
         credential = Credential(
             username=username or secret.username(name),
             account=name,
-            password_hash=secret.password_hash(password),
+            password_hash=hash_password(password),
             created=system_clock(),
             note=note,
             sandbox=sandbox,
@@ -91,9 +93,11 @@ def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption 
     from relay.cli.demo import keep_password
 
     checked = settings(config)
+    from relay.submission.login import hash_password
+
     password = secret.password()
     with registry(checked) as opened:
-        credential = replace(opened.credential(username), password_hash=secret.password_hash(password))
+        credential = replace(opened.credential(username), password_hash=hash_password(password))
         opened.update_credential(credential)
         opened.audit(system_clock(), operator(), "credential rotate", {"username": credential.username})
     keep_password(checked.data, credential.username, password)

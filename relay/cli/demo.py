@@ -95,15 +95,17 @@ def _found_domain(registry: Registry, at: float) -> None:
 
 def _found_credential(registry: Registry, secrets: Secrets, at: float, *, lost: bool) -> None:
     """`lost`: the plain secrets had to be made anew, so the credential takes the new password."""
+    from relay.submission.login import hash_password
+
     if not _has(registry.credential, secrets.username):
-        hashed = secret.password_hash(secrets.password)
+        hashed = hash_password(secrets.password)
         registry.add_credential(
             Credential(
                 username=secrets.username, account=ACCOUNT, password_hash=hashed, created=at, note="relay init"
             )
         )
     elif lost:
-        hashed = secret.password_hash(secrets.password)
+        hashed = hash_password(secrets.password)
         registry.update_credential(replace(registry.credential(secrets.username), password_hash=hashed))
 
 

@@ -135,7 +135,7 @@ def _published(config: Config, keys: list[DkimKey]) -> None:
     from relay.cli.keys import record
     from relay.cli.lookup import texts
 
-    names = {record(key)["name"]: key for key in keys}
+    names = {record(key).name: key for key in keys}
     for name, said in texts(config, list(names)).items():
         if not any(f"p={names[name].public_base64}" in each.replace(" ", "") for each in said):
             raise CommandError(f"{name} is not published yet, so nothing was retired (--force does it all the same)")
@@ -164,10 +164,12 @@ def record_command(
 
 
 def _print_records(keys: list[DkimKey], as_json: bool) -> None:
-    from relay.cli.keys import record, zone_line
+    from relay.cli.keys import describe_record, record
 
     found = [record(each) for each in keys]
     if as_json:
-        print_json([{**each, "selector": key.selector} for each, key in zip(found, keys, strict=True)])
+        print_json(
+            [{**describe_record(each), "selector": key.selector} for each, key in zip(found, keys, strict=True)]
+        )
     else:
-        print("\n".join(zone_line(each) for each in found))
+        print("\n".join(each.zone_line() for each in found))

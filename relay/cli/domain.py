@@ -19,18 +19,25 @@ from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
     from relay.config import Config
+    from relay.dns.records import DomainRecord
+
+_WHY = {  # by purpose of a record
+    "challenge": "the proof that the domain is yours",
+    "dkim": "a key its mail is signed with",
+    "spf": "who may send for it; where there is a record already, add a:{host} to it",
+    "dmarc": "what receivers do with mail that fails; make it stricter once reports show that all passes",
+}
 
 app = group("Domains: what accounts may send from.", "relay domain add example.com --account shop")
 
 Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain, as in me@DOMAIN.")]
-CHALLENGE_LABEL = "_relay-challenge"
 
 
 @app.command("add", epilog=examples("relay domain add example.com --account shop"))
 def add(name: Name, account: AccountOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Add a domain with DKIM keys, and print the TXT record that proves it is yours."""
     from relay.cli import secret
-    from relay.cli.keys import make_keys, zone_line
+    from relay.cli.keys import describe_record, make_keys
 
     plain = normal(name)
     now = system_clock()
@@ -41,10 +48,10 @@ def add(name: Name, account: AccountOption = None, config: ConfigOption = None, 
         make_keys(opened, plain, [each for each in Algorithm if each not in have], now)
         domain = opened.domain(plain)
     if as_json:
-        print_json({**_describe(domain), "record": _challenge(domain)})
+        print_json({**_describe(domain), "record": describe_record(_challenge(domain))})
         return
     print(f"Added {plain} to {holder}. Publish this record:\n")
-    print(f"  {zone_line(_challenge(domain))}\n")
+    print(f"  {_challenge(domain).zone_line()}\n")
     print(f"then run: relay domain verify {plain}\nAll records it should have: relay domain records {plain}")
 
 
@@ -77,13 +84,12 @@ def verify(
 
 def _look_up(config: Config, domain: Domain) -> None:
     """Raises CommandError unless the challenge is published."""
-    from relay.cli.lookup import texts
+    from relay.cli.lookup import proof
 
-    where = f"{CHALLENGE_LABEL}.{domain.name}"
-    said = texts(config, [where])[where]
-    if domain.challenge not in said:
-        says = ", ".join(f'"{each}"' for each in said) or "nothing"
-        raise CommandError(f'{where} says {says}; it should say "{domain.challenge}" (TXT)')
+    found = proof(config, domain)
+    if not found.proved:
+        says = ", ".join(f'"{each}"' for each in found.said) or "nothing"
+        raise CommandError(f'{_challenge(domain).name} says {says}; it should say "{domain.challenge}" (TXT)')
 
 
 @app.command("list", epilog=examples("relay domain list --account shop"))
@@ -103,24 +109,20 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
 @app.command("records", epilog=examples("relay domain records example.com"))
 def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the DNS records a domain should have, as zone file lines."""
-    from relay.cli.keys import record, zone_line
+    from relay.cli.keys import describe_record, record
+    from relay.dns.records import wanted
 
     checked = load_settings(config)
     plain = normal(name)
     with registry(checked) as opened:
         domain = opened.domain(plain)
-        keys = [each for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
-    wanted = [("proof that the domain is yours", _challenge(domain))]
-    wanted += [(f"DKIM, {each.algorithm.value}", record(each)) for each in keys]
-    spf = {"name": plain, "type": "TXT", "value": f"v=spf1 a:{checked.hostname} ~all"}
-    dmarc = {"name": f"_dmarc.{plain}", "type": "TXT", "value": "v=DMARC1; p=none"}
-    wanted.append((f"SPF; where there is a record already, add a:{checked.hostname} to it", spf))
-    wanted.append(("DMARC; make it stricter once reports show that all mail passes", dmarc))
+        keys = [record(each) for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
+    found = wanted(plain, checked.hostname, [(each.name, each.text) for each in keys], domain.challenge)
     if as_json:
-        print_json([{**each, "what": what} for what, each in wanted])
+        print_json([{**describe_record(each), "purpose": each.purpose.value} for each in found])
         return
-    for what, each in wanted:
-        print(f"; {what}\n{zone_line(each)}")
+    for each in found:
+        print(f"; {each.purpose.value}: {_WHY[each.purpose].format(host=checked.hostname)}\n{each.zone_line()}")
 
 
 def normal(name: str) -> str:
@@ -136,8 +138,10 @@ def normal(name: str) -> str:
     return plain
 
 
-def _challenge(domain: Domain) -> dict[str, str]:
-    return {"name": f"{CHALLENGE_LABEL}.{domain.name}", "type": "TXT", "value": domain.challenge}
+def _challenge(domain: Domain) -> DomainRecord:
+    from relay.dns.records import DomainRecord, Purpose, challenge_name
+
+    return DomainRecord(Purpose.CHALLENGE, challenge_name(domain.name), domain.challenge)
 
 
 def _describe(domain: Domain) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay.cli.output import when
 from relay.model.account import Algorithm, DkimKey
 from relay.store.interface import Registry
 
+if TYPE_CHECKING:
+    from relay.dns.records import DomainRecord
+
 _LETTER = {Algorithm.RSA: "r", Algorithm.ED25519: "e"}
-_STRING = 255  # octets of one string in a TXT record (RFC 1035 section 3.3)
 
 
 def make_keys(registry: Registry, domain: str, algorithms: Sequence[Algorithm], at: float) -> list[DkimKey]:
@@ -54,20 +56,16 @@ def _letters(number: int) -> str:
     return text
 
 
-def record(key: DkimKey) -> dict[str, str]:
+def record(key: DkimKey) -> DomainRecord:
     """The TXT record that publishes a key (RFC 6376 section 3.6.1)."""
+    from relay.dns.records import DomainRecord, Purpose
     from relay.transform.keys import dns_name, dns_record
 
-    return {"name": dns_name(key), "type": "TXT", "value": dns_record(key)}
+    return DomainRecord(Purpose.DKIM, dns_name(key), dns_record(key))
 
 
-def zone_line(record: dict[str, str]) -> str:
-    """The record as a zone file has it, long values in strings of at most 255 octets."""
-    value = record["value"]
-    if record["type"] != "TXT":
-        return f"{record['name']}. {record['type']} {value}"
-    strings = [value[start : start + _STRING] for start in range(0, len(value), _STRING)]
-    return f"{record['name']}. TXT " + " ".join(f'"{each}"' for each in strings)
+def describe_record(record: DomainRecord) -> dict[str, str]:
+    return {"name": record.name, "type": "TXT", "value": record.text}
 
 
 def describe(key: DkimKey) -> dict[str, Any]:

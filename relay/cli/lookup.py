@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from relay.cli.frame import CommandError
 from relay.config import Config
+from relay.model.account import Domain
 from relay.model.clock import system_clock
+
+if TYPE_CHECKING:
+    from relay.dns.records import Proof
+    from relay.dns.resolver import Resolver
+
+T = TypeVar("T")
 
 
 def texts(config: Config, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
@@ -15,19 +23,32 @@ def texts(config: Config, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]
 
     Raises CommandError when DNS gives no answer: that says nothing about the domain.
     """
+
+    async def look(resolver: Resolver) -> dict[str, tuple[str, ...]]:
+        return {name: (await resolver.txt(name)).records for name in names}
+
+    return _ask(config, look)
+
+
+def proof(config: Config, domain: Domain) -> Proof:
+    """Whether the domain's challenge is published, and what stands there. Raises CommandError as `texts` does."""
+    from relay.dns.records import check_challenge
+
+    return _ask(config, lambda resolver: check_challenge(resolver, domain.name, domain.challenge))
+
+
+def _ask(config: Config, look: Callable[[Resolver], Awaitable[T]]) -> T:
     from relay.dns.answer import DnsFailure
-
-    try:
-        return asyncio.run(_texts(config, names))
-    except DnsFailure as error:
-        raise CommandError(f"DNS gave no answer, try again later: {error}") from error
-
-
-async def _texts(config: Config, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     from relay.dns.resolver import Resolver
 
-    resolver = Resolver(config.dns, system_clock)
+    async def asked() -> T:
+        resolver = Resolver(config.dns, system_clock)
+        try:
+            return await look(resolver)
+        finally:
+            await resolver.close()
+
     try:
-        return {name: (await resolver.txt(name)).records for name in names}
-    finally:
-        await resolver.close()
+        return asyncio.run(asked())
+    except DnsFailure as error:
+        raise CommandError(f"DNS gave no answer, try again later: {error}") from error

@@ -1,7 +1,7 @@
-"""Making what is shown once: passwords, user names, tokens, challenges; and the digests that are kept.
+"""Making what is shown once: passwords, user names, tokens, challenges; and a token's digest.
 
-Passwords are argon2id, 19 MiB and 2 passes (as OWASP suggests, about 40 ms). A token has 160 random bits of
-its own, so a fast digest of it is enough (see `model.account.Token`).
+A token has 160 random bits of its own, so a fast digest of it is enough (see `model.account.Token`); what is
+kept of a password is `relay.submission.login.hash_password`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,3 @@ def token() -> tuple[str, str]:
 
 def token_digest(whole: str) -> str:
     return hashlib.sha256(whole.encode()).hexdigest()
-
-
-def password_hash(plain: str) -> str:
-    from argon2 import PasswordHasher
-
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(plain)

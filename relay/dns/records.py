@@ -37,9 +37,19 @@ class DomainRecord:
 
     def zone_line(self) -> str:
         """The record as a zone file has it, in strings of at most 255 octets."""
+        return f"{self.name}. IN TXT {self.zone_data()}"
+
+    def zone_data(self) -> str:
+        """What stands behind `TXT` there."""
         parts = [self.text[at : at + STRING_OCTETS] for at in range(0, len(self.text), STRING_OCTETS)] or [""]
         strings = " ".join('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in parts)
-        return f"{self.name}. IN TXT {strings if len(parts) == 1 else f'( {strings} )'}"
+        return strings if len(parts) == 1 else f"( {strings} )"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    proved: bool
+    said: tuple[str, ...]  # all texts of the challenge record; none where there is no record
 
 
 def challenge_name(domain: str) -> str:
@@ -63,8 +73,8 @@ def wanted(
     return tuple(records)
 
 
-async def check_challenge(resolver: Resolver, domain: str, token: str) -> bool:
-    """Whether the domain's challenge record says the token; other records beside it do no harm.
+async def check_challenge(resolver: Resolver, domain: str, token: str) -> Proof:
+    """Whether the domain's challenge record says the token; other texts beside it do no harm.
 
     Raises:
         DnsFailure: nobody could tell; this is not a "no".
@@ -73,4 +83,5 @@ async def check_challenge(resolver: Resolver, domain: str, token: str) -> bool:
     if not token:
         raise ValueError("an empty challenge proves nothing")
     answer = await resolver.txt(challenge_name(domain))
-    return answer.status is Status.FOUND and token in {each.strip() for each in answer.records}
+    said = answer.records if answer.status is Status.FOUND else ()
+    return Proof(token in {each.strip() for each in said}, said)

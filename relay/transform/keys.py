@@ -1,6 +1,6 @@
-"""DKIM keys: make them, and print the records that publish them.
+"""DKIM keys: make them, and say what the records that publish them hold.
 
-In:  domain, selector and algorithm. Out: a key for the registry, the text of its TXT record, a line for a zone.
+In:  domain, selector and algorithm. Out: a key for the registry; name and text of its TXT record.
 
 Standards: RFC 6376 section 3.6.1 (the record), RFC 8463 section 4 (Ed25519), RFC 8301 (key sizes).
 """
@@ -56,14 +56,3 @@ def dns_record(key: DkimKey) -> str:
     """The text of the TXT record, in one piece."""
     kind = "rsa" if key.algorithm is Algorithm.RSA else "ed25519"
     return f"v=DKIM1; k={kind}; p={key.public_base64}"
-
-
-def txt_strings(text: str) -> tuple[str, ...]:
-    """A TXT record's text in character-strings of at most 255 octets (RFC 1035 section 3.3.14)."""
-    return tuple(text[at : at + 255] for at in range(0, len(text), 255)) or ("",)
-
-
-def zone_line(key: DkimKey) -> str:
-    """The record as a zone file has it."""
-    strings = " ".join(f'"{each}"' for each in txt_strings(dns_record(key)))
-    return f"{dns_name(key)}. IN TXT ( {strings} )"

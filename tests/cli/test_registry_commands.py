@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from relay.cli.keys import zone_line
+from relay.dns.records import DomainRecord, Purpose
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import Cli
 from tests.peers.dns import DnsServer
@@ -106,7 +106,7 @@ def test_keys_are_changed_in_two_steps(ready: Cli) -> None:
 def test_a_record_is_printed_whole_without_a_terminal(ready: Cli) -> None:
     lines = ready("dkim", "record", "example.com").splitlines()
     assert len(lines) == 2
-    assert all("._domainkey.example.com. TXT " in each and "v=DKIM1" in each for each in lines)
+    assert all("._domainkey.example.com. IN TXT " in each and "v=DKIM1" in each for each in lines)
 
 
 @pytest.mark.parametrize("words", [("account", "list"), ("credential", "list"), ("domain", "list"), ("dkim", "list")])
@@ -151,6 +151,6 @@ def test_old_keys_are_retired_once_the_new_ones_are_published(ready: Cli, dns: D
     assert "not published yet" in ready.errors
     assert all(each["state"] == "active" for each in ready.json("dkim", "list", "example.com"))
     for record in ready.json("dkim", "record", "example.com"):
-        dns.set(record["name"], "TXT", zone_line(record).partition(" TXT ")[2])
+        dns.set(record["name"], "TXT", DomainRecord(Purpose.DKIM, record["name"], record["value"]).zone_data())
     retired = ready.json("dkim", "rotate", "example.com", "--retire")
     assert {each["selector"] for each in retired} == before

@@ -29,16 +29,16 @@ async def resolver(server: DnsServer) -> AsyncIterator[Resolver]:
 
 async def test_a_published_challenge_proves_the_domain(resolver: Resolver, server: DnsServer) -> None:
     server.set("_relay-challenge.example.test", "TXT", '"something else"', '"relay-4711"')
-    assert await check_challenge(resolver, "example.test", "relay-4711")
+    assert (await check_challenge(resolver, "example.test", "relay-4711")).proved
 
 
 async def test_no_challenge_another_one_or_a_part_of_it_proves_nothing(resolver: Resolver, server: DnsServer) -> None:
-    assert not await check_challenge(resolver, "example.test", "relay-4711")
+    assert not (await check_challenge(resolver, "example.test", "relay-4711")).proved
     server.set("_relay-challenge.example.test", "TXT", '"relay-47110"')
-    assert not await check_challenge(resolver, "example.test", "relay-4711")
+    assert not (await check_challenge(resolver, "example.test", "relay-4711")).proved
     server.set("_relay-challenge.example.test", "A", "192.0.2.1")
     server.set("_relay-challenge.example.test", "TXT")
-    assert not await check_challenge(resolver, "example.test", "relay-4711")
+    assert not (await check_challenge(resolver, "example.test", "relay-4711")).proved
 
 
 async def test_a_failed_look_up_is_no_verdict(resolver: Resolver, server: DnsServer) -> None:
@@ -64,7 +64,7 @@ async def test_published_as_printed_the_records_are_found_as_they_were_meant(
         server.set(name.to_text(), "TXT", data.to_text())
     for each in records:
         assert (await resolver.txt(each.name)).records == (each.text,)
-    assert await check_challenge(resolver, "example.test", "relay-4711")
+    assert (await check_challenge(resolver, "example.test", "relay-4711")).proved
 
 
 def test_a_domain_marked_by_hand_needs_no_challenge_record() -> None:

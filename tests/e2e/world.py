@@ -15,7 +15,7 @@ from typing import Any
 import dkim
 import dns.resolver
 
-from relay.cli.keys import zone_line
+from relay.dns.records import DomainRecord, Purpose
 from tests.e2e.harness import Relay
 from tests.peers.dns import DnsServer
 from tests.peers.receiver import Behaviour, Receiver
@@ -65,7 +65,7 @@ def world(
         relay = Relay(home, {})
         relay.init()
         for record in relay.ask("dkim", "record", HOME_DOMAIN):
-            zones[record["name"]] = {"TXT": [zone_line(record).partition(" TXT ")[2]]}
+            zones[record["name"]] = {"TXT": [DomainRecord(Purpose.DKIM, record["name"], record["value"]).zone_data()]}
         server = stack.enter_context(DnsServer(zones))
         relay.configure(
             {

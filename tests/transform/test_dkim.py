@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.model.account import Algorithm
 from relay.model.reply import Refused
 from relay.transform.dkim import Signer, body_hash, relaxed, sign
-from relay.transform.keys import dns_record, generate, txt_strings, zone_line
+from relay.transform.keys import dns_name, dns_record, generate
 from tests import corpus
 from tests.transform.verifiers import dkimpy, keys, mail_dkim
 
@@ -41,13 +41,15 @@ def readable(content: bytes) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("name", CORPUS)
+def fit_for_dkimpy(content: bytes) -> bool:
+    """Not what submission refuses, nor what begins with an mbox separator, which intake cuts off."""
+    signed = readable(content)
+    return bool(signed) and b"\nFrom " not in signed.partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("name", [name for name, content in CORPUS.items() if fit_for_dkimpy(content)])
 def test_dkimpy_finds_both_signatures_good(name: str) -> None:
     signed = readable(CORPUS[name])
-    if not signed:
-        pytest.skip("its header is refused at submission")
-    if b"\nFrom " in signed.partition(b"\r\n\r\n")[0]:
-        pytest.skip("it begins with an mbox separator, which intake cuts off")
     if b"\r\n\r\n" not in signed:
         signed = wire(signed) + b"\r\n"  # dkimpy wants the blank line, which changes no signature
     assert dkimpy(wire(signed), keys()) == [True, True]
@@ -156,10 +158,8 @@ def test_a_key_has_a_record_for_the_zone() -> None:
     rsa, ed25519 = keys()
     assert dns_record(ed25519).startswith("v=DKIM1; k=ed25519; p=")
     assert len(dns_record(ed25519)) == 66
-    strings = txt_strings(dns_record(rsa))
-    assert [len(each) for each in strings[:-1]] == [255]
-    assert "".join(strings) == dns_record(rsa)
-    assert zone_line(rsa) == f'r1._domainkey.example.com. IN TXT ( "{strings[0]}" "{strings[1]}" )'
+    assert dns_record(rsa).startswith("v=DKIM1; k=rsa; p=")
+    assert dns_name(rsa) == "r1._domainkey.example.com"
 
 
 def test_names_of_keys_are_checked() -> None:
