@@ -37,7 +37,20 @@ def test_raw_latin1_is_read_and_noted() -> None:
     assert not decode("Jörg".encode()).latin1
 
 
-@pytest.mark.parametrize("value", [b"=?no-such?Q?x?=", b"=?utf-8?Q?=FF?=", b"=?utf-8?B?!!?="])
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"=?no-such?Q?x?=",
+        b"=?utf-8?Q?=FF?=",
+        b"=?utf-8?B?!!?=",
+        b"=?" + b"utf-8" * 9 + b"?Q?x?=",
+        b"=?utf-7?Q?+2AA-?=",  # a lone surrogate
+        b"=?Unicode_Escape?Q?=5Cud800?=",
+        b"=?unicode-escape?Q?=5Cx0a?=",
+        b"=?IDNA?Q?a?=",
+        b"=?punycode?Q?a-" + b"b" * 200_000 + b"?=",  # would take two seconds
+    ],
+)
 def test_words_that_cannot_be_read_are_value_errors(value: bytes) -> None:
     with pytest.raises(ValueError, match="encoded word"):
         decode(value)
