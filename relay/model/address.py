@@ -25,6 +25,7 @@ import idna
 LOCAL_OCTETS = 64  # RFC 5321 section 4.5.3.1.1
 DOMAIN_OCTETS = 255  # section 4.5.3.1.2
 ADDRESS_OCTETS = 254  # a path is 256 octets with its brackets, section 4.5.3.1.3
+FROM_OCTETS = 32 << 10  # of the value of a From field: far beyond any honest one, and read in no time
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 # Underscores are no host names (RFC 1123), and still there are domains with them that receive mail.
@@ -40,6 +41,7 @@ _TOKEN = re.compile(
     r"|(?P<special>[<>@,;:.])"
     r"|(?P<atom>[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)"
 )
+_ENCODED = re.compile(r"=\?.*\?=")
 _FOLD = re.compile(r"\r?\n(?=[ \t])")
 
 
@@ -131,6 +133,8 @@ def from_addresses(value: bytes) -> list[str]:
     Raises:
         ValueError: it cannot be read, or could be read in two ways.
     """
+    if len(value) > FROM_OCTETS:
+        raise ValueError(f"longer than {FROM_OCTETS >> 10} KiB")
     tokens = _tokens(_FOLD.sub("", value.decode("utf-8", "surrogateescape")))
     addresses: list[str] = []
     group = False
@@ -280,6 +284,10 @@ def _mailbox(words: Sequence[str]) -> str:
         raise ValueError(f"not an address: {shown or 'nothing'} (expected name@domain)")
     at = words.index("@")
     local, domain = words[:at], words[at + 1 :]
+    if _ENCODED.search(
+        "".join(local)
+    ):  # RFC 2047 section 5 forbids it; some readers decode it, and see another address
+        raise ValueError(f"an encoded word in the address {printable(''.join(words))}")
     for part, side in ((local, "before"), (domain, "after")):
         if len(part) % 2 == 0 or any((each == ".") != bool(n % 2) for n, each in enumerate(part)):
             raise ValueError(f"malformed {side} the @: {printable(' '.join(words))}")

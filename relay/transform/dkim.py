@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from relay.model.account import Algorithm, DkimKey
 from relay.model.address import ascii_domain
-from relay.transform.headers import Header, read_header
+from relay.transform.headers import Field, Header, read_header
 
 RSA_BITS = 1024  # RFC 8301 section 3.2: signers must not go below; we make 2048
 
@@ -164,13 +164,14 @@ def _chosen(header: Header) -> tuple[list[bytes], bytes]:
     """
     names: list[bytes] = []
     fields: list[bytes] = []
-    kept = [each for each in header.fields if each.name in _FIRST or each.name in SIGNED or _is_list(each.name)]
-    order = dict.fromkeys((*OVERSIGNED, *(each.name for each in kept)))
-    for name in order:
-        for field in reversed(kept):
-            if field.name == name:
-                names.append(name)
-                fields.append(name + b":" + relaxed(header.value(field)) + b"\r\n")
+    kept: dict[bytes, list[Field]] = {name: [] for name in OVERSIGNED}
+    for field in header.fields:
+        if field.name in _FIRST or field.name in SIGNED or _is_list(field.name):
+            kept.setdefault(field.name, []).append(field)
+    for name, given in kept.items():
+        for field in reversed(given):
+            names.append(name)
+            fields.append(name + b":" + relaxed(header.value(field)) + b"\r\n")
         if name in _FIRST:
             names.append(name)
     return names, b"".join(fields)

@@ -162,6 +162,9 @@ def test_from_fields_are_read_as_people_and_old_programs_write_them(value: bytes
         (b" me\0@example.com", "unexpected"),
         (b" m\\e@example.com", "unexpected"),
         (b" m\xff@example.com", "not UTF-8"),
+        (b" =?utf-8?Q?ceo=40bank.example=3E?=@example.com", "encoded word"),
+        (b' "=?utf-8?Q?ceo=40bank.example=3E?=" <"=?utf-8?Q?a=3E?="@example.com>', "encoded word"),
+        (b" me@example.com" + b"," * (32 << 10), "longer than 32 KiB"),
         (b" me@example.com\r\nBcc: x@example.com", "expected name@domain|colon"),
     ],
 )
@@ -172,7 +175,7 @@ def test_a_from_field_that_misleads_is_refused(value: bytes, why: str) -> None:
 
 
 def test_deep_comments_cost_no_stack() -> None:
-    assert from_addresses(b"(" * 100_000 + b")" * 100_000 + b"me@example.com") == ["me@example.com"]
+    assert from_addresses(b"(" * 10_000 + b")" * 10_000 + b"me@example.com") == ["me@example.com"]
 
 
 @given(st.binary(max_size=120))
