@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from relay.model.clock import Clock
 from relay.model.message import Due, Lane
 from relay.queue.scheduler import Scheduler
-from relay.store.interface import Queue, StoreDown
+from relay.store.interface import Queue, StoreDown, StoreFull
 
 log = logging.getLogger(__name__)
 LANES = 16  # claimed at once, so that they share a transaction
@@ -83,7 +83,7 @@ class Claims:
         claims = [self._queues[shard].claim(lane, now, limit) for shard, lane in lanes]
         answers = await asyncio.gather(*claims, return_exceptions=True)
         for (shard, lane), answer in zip(lanes, answers, strict=True):
-            if isinstance(answer, StoreDown):
+            if isinstance(answer, StoreDown | StoreFull):
                 log.error("shard %d: cannot claim, trying again: %s", shard, answer)
                 self._scheduler.claimed(shard, lane, now + AGAIN)
             elif isinstance(answer, BaseException):

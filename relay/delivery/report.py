@@ -11,6 +11,7 @@ Standards: RFC 3461 section 4.1 (NOTIFY), RFC 5321 section 6.1 (never answer `<>
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from relay.bounce.dsn import Ended, Report, failure_report
@@ -20,7 +21,9 @@ from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
 from relay.model.ids import IdSource
 from relay.model.message import Message, NewMessage, NewRecipient, Origin, State
+from relay.store.interface import StoreDown
 
+log = logging.getLogger(__name__)
 Sign = Callable[[bytes, str], bytes]  # content and the domain of its From; the content with its signatures
 
 
@@ -63,7 +66,10 @@ class Reporter:
             )
         )
         if self._sign is not None:
-            octets = self._sign(octets, self._hostname)
+            try:
+                octets = self._sign(octets, self._hostname)
+            except StoreDown as error:  # the sender hears of it all the same
+                log.error("the report about %s goes unsigned: %s", message.id, error)
         sender = message.envelope.reverse_path
         # A report on a report would go nowhere anyway, but NEVER says so to the next hop, too.
         recipient = Recipient(address=sender, notify=Notify.NEVER)

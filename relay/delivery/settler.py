@@ -8,7 +8,10 @@ What comes while a transaction is being written joins the next one, so batches a
 Why so: a sender need not wait for its own transaction, only for the backlog to be short (`room`). Else a
 connection would send as many messages a second as the disk syncs. What a crash sends twice is bounded by twice
 BACKLOG.
-While the store is down nothing is lost: the same batch is tried again, and nobody sends on.
+While the store is down or full nothing is lost: the same batch is tried again, and nobody sends on.
+
+A report quotes the mail it is about and is signed if it can be; a content that cannot be read, or a key, must not
+keep the outcomes of all others waiting.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from dataclasses import replace
 from relay.delivery.report import Reporter, has_bad_news
 from relay.delivery.settle import Settled
 from relay.model.message import Due, Lane, NewMessage, State
-from relay.store.interface import Exists, NotFound, Queue, StoreDown
+from relay.store.interface import Exists, NotFound, Queue, StoreDown, StoreFull
 
 log = logging.getLogger(__name__)
 BACKLOG = 100  # outcomes not yet on disk, over which senders wait
@@ -97,6 +100,9 @@ class Settler:
 
     async def _write(self, batch: Sequence[Settled], back: Sequence[tuple[Due, float]]) -> None:
         reports: list[NewMessage] | None = None
+        times: dict[float, list[Due]] = {}
+        for due, at in back:
+            times.setdefault(at, []).append(due)
         pause = PAUSE[0]
         while True:
             try:
@@ -105,10 +111,13 @@ class Settler:
                 if batch:
                     await self._settle(batch, reports)
                     batch = ()
-                if back:
-                    await self._release(back)
+                while times:
+                    at, dues = next(iter(times.items()))
+                    await self._queue.release(dues, at)
+                    del times[at]  # never a second time: somebody may have claimed them again
+                    self._released(dues, at)
                 return
-            except StoreDown as error:
+            except (StoreDown, StoreFull) as error:
                 log.error("shard %d: cannot write down outcomes, trying again: %s", self._queue.shard, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, PAUSE[1])
@@ -133,15 +142,10 @@ class Settler:
             self._waits(self._home.shard, lane, report.recipients[0].due)
         self._freed(len(settlements))
 
-    async def _release(self, back: Sequence[tuple[Due, float]]) -> None:
-        times: dict[float, list[Due]] = {}
-        for due, at in back:
-            times.setdefault(at, []).append(due)
-        for at, dues in times.items():
-            await self._queue.release(dues, at)
-            for lane in {_lane(each) for each in dues}:
-                self._waits(self._queue.shard, lane, at)
-        self._freed(len(back))
+    def _released(self, dues: Sequence[Due], at: float) -> None:
+        for lane in {_lane(each) for each in dues}:
+            self._waits(self._queue.shard, lane, at)
+        self._freed(len(dues))
 
     async def _report(self, batch: Sequence[Settled]) -> tuple[list[Settled], list[NewMessage]]:
         """The reports this batch causes; the events of those they tell of name them."""
@@ -152,16 +156,22 @@ class Settler:
         if not by_message:
             return list(batch), []
         reports, named = [], {}
-        for identity, news in by_message.items():
-            due = news[0].settlement.due
-            try:
-                content = await self._queue.content(identity, due.content)
-            except NotFound:
-                content = b""  # the sender hears of it all the same
-            report = self._reporter.write(due.message, content, news)
+        for news in by_message.values():
+            report = self._reporter.write(news[0].settlement.due.message, await self._quoted(news[0]), news)
             reports.append(report)
             named.update({id(each): report.message.id for each in news})
         return [_naming(each, named.get(id(each))) for each in batch], reports
+
+    async def _quoted(self, settled: Settled) -> bytes:
+        """What a report quotes; nothing if that cannot be read: the sender hears of it all the same."""
+        due = settled.settlement.due
+        try:
+            return await self._queue.content(due.message.id, due.content)
+        except NotFound:
+            return b""
+        except StoreDown as error:
+            log.error("the report about %s goes without its content: %s", due.message.id, error)
+            return b""
 
 
 def _naming(settled: Settled, report: str | None) -> Settled:

@@ -9,7 +9,8 @@ log line, the exported cursor) comes after. A crash between the two may leave ou
 say them again; it never loses or doubles a row.
 
 Why so: the work is done in a thread, one turn at a time, so that a log that nobody reads (a full pipe, a
-stopped terminal) makes the reporter late and not silent: a silent process is killed.
+stopped terminal) makes the reporter late and not silent: a silent process is killed. A report database that
+cannot be opened or written makes it late, too: mail goes on without it, and the journals keep what is not folded.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import apsw
 
 from relay.config import Config
 from relay.model.clock import Clock
@@ -37,6 +40,7 @@ PAUSE = 0.2  # seconds between turns
 BATCH = 1000  # rows of one shard in one transaction
 FORGET_EVERY = 60.0  # seconds between looks for what is too old
 FORGET_SLICE = 2000  # events forgotten in one turn
+AGAIN = 2.0  # seconds until a database that failed is opened again
 LAST_TURNS = 0.8  # seconds for what is left when told to stop
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -44,12 +48,12 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 class Reporter:
     def __init__(self, config: Config, clock: Clock) -> None:
-        """Raises StoreDown: the report database cannot be opened."""
         self.config = config  # replaced as a whole when the configuration is reloaded
         self._clock = clock
         self._data = config.data
-        self._database = open_to_write(self._data)
-        self._cursors = database.cursors(self._database)
+        self._opened: apsw.Connection | None = None
+        self._cursors: dict[int, int] = {}
+        self._failing_since: float | None = None
         self._readers: dict[int, SqliteReader] = {}
         self._unreadable: set[int] = set()
         self._forget_at = 0.0
@@ -58,19 +62,59 @@ class Reporter:
     async def run(self, stopping: asyncio.Event, tell: Tell) -> None:
         """Fold until told to stop, then what is left. `tell` hears the lag."""
         while not stopping.is_set():
-            more = await asyncio.to_thread(self.turn)
+            pause = await asyncio.to_thread(self._try)
             tell({"lag": round(self.lag, 3)})
-            if not more:
+            if pause:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(PAUSE):
+                    async with asyncio.timeout(pause):
                         await stopping.wait()
         deadline = time.monotonic() + LAST_TURNS
-        while await asyncio.to_thread(self.turn) and time.monotonic() < deadline:
+        while not await asyncio.to_thread(self._try) and time.monotonic() < deadline:
             pass
 
+    def _try(self) -> float:
+        """A turn; seconds to the next one. What the database says is logged once, until it is well again."""
+        try:
+            more = self.turn()
+        except StoreDown as error:
+            now = self._clock()
+            if self._failing_since is None:
+                self._failing_since = now
+                logger.error("events wait in the journals of their shards: %s", error)
+            self.lag = max(0.0, now - self._failing_since)
+            return AGAIN
+        if self._failing_since is not None:
+            self._failing_since = None
+            logger.warning("the report database is well again")
+        return 0.0 if more else PAUSE
+
     def turn(self) -> bool:
-        """Fold what is there, at most one batch of each shard; True when there is more."""
-        more, lag = False, 0.0
+        """Fold what is there, at most one batch of each shard; True when there is more.
+
+        Raises:
+            StoreDown: the report database failed. The next turn opens it anew and goes on where it stopped.
+        """
+        try:
+            return self._turn()
+        except apsw.Error as error:
+            self._drop()
+            raise StoreDown(f"{self._data / database.NAME} cannot be written: {error}") from error
+
+    @property
+    def _database(self) -> apsw.Connection:
+        if self._opened is None:
+            self._opened = open_to_write(self._data)
+            self._cursors = database.cursors(self._opened)
+        return self._opened
+
+    def _drop(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with contextlib.suppress(apsw.Error):  # it failed already
+                opened.close(True)
+
+    def _turn(self) -> bool:
+        more, lag, _ = False, 0.0, self._database
         for shard in existing_shards(self._data):
             try:
                 entries = self._reader(shard).journal(self._cursors.get(shard, 0), BATCH)
@@ -90,7 +134,7 @@ class Reporter:
     def close(self) -> None:
         for reader in self._readers.values():
             reader.close()
-        self._database.close()
+        self._drop()
 
     def _fold(self, shard: int, entries: list[Entry]) -> None:
         last = entries[-1].seq

@@ -27,7 +27,7 @@ from relay.model.ids import IdSource
 from relay.smtp import tls
 from relay.smtp.budget import Budget
 from relay.smtp.listen import Server, listen
-from relay.store.interface import ShardBusy, StoreDown
+from relay.store.interface import ShardBusy, StoreDown, StoreFull
 from relay.store.sqlite import SqliteQueue, SqliteRegistry, open_queue, open_registry, shard_directory
 from relay.submission.directory import Directory
 from relay.submission.intake import Intake
@@ -225,5 +225,5 @@ async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
             try:
                 if pruned := await queue.prune(system_clock()):
                     logger.info("shard %d: %d messages past their retention are forgotten", queue.shard, pruned)
-            except StoreDown as error:  # the disk may be back for the next round
+            except (StoreDown, StoreFull) as error:  # the disk may be back for the next round
                 logger.error("shard %d cannot be pruned: %s", queue.shard, error)

@@ -14,6 +14,7 @@ from typing import Any
 
 from relay.config import Config
 from relay.delivery.agent import Agent
+from relay.delivery.report import Sign
 from relay.limits.interface import Limits
 from relay.limits.local import LocalLimits
 from relay.model.clock import Clock, system_clock
@@ -97,6 +98,7 @@ class Rig:
         sandbox: bool = False,
         clock: Clock = system_clock,
         timeouts: Timeouts = SHORT,
+        sign: Sign | None = None,
         **delivery: Any,
     ) -> AsyncIterator[Rig]:
         given = config(tmp_path, **delivery)
@@ -115,7 +117,7 @@ class Rig:
             random=random.Random(7),
             ids=ids,
             home=HOME,
-            sign=None,
+            sign=sign,
             timeouts=timeouts,
         )
         await agent.start()

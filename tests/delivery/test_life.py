@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.delivery import carrier
+from relay.delivery import carrier, claims, settler
 from relay.delivery.agent import Agent
 from relay.delivery.attempt import Attempt
 from relay.limits.local import LocalLimits
 from relay.model.clock import system_clock
 from relay.model.event import EventName
 from relay.model.ids import IdSource, shard_of
-from relay.model.message import Lane, NewMessage, Settlement, State
-from relay.store.interface import Claim, StoreDown
+from relay.model.message import Due, Lane, NewMessage, Settlement, State
+from relay.store.interface import Claim, StoreDown, StoreFull
 from relay.store.sqlite import open_queue, open_reader, shard_directory
 from tests.delivery.rig import HOME, SHORT, Rig, Table, config, route_to
 from tests.peers.receiver import Receiver
@@ -147,8 +147,9 @@ async def test_a_dead_task_of_its_own_ends_the_agent(tmp_path: Path, monkeypatch
         assert "the engine broke" in str(caught.value.exceptions[0])
 
 
+@pytest.mark.parametrize("fault", [StoreDown, StoreFull])
 async def test_outcomes_wait_for_a_store_that_is_down_and_nobody_sends_on_meanwhile(
-    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
 ) -> None:
     async with Rig.running(tmp_path, {"example.net": route_to(receiver)}, connections=1) as rig:
         settle = rig.queue.settle
@@ -156,7 +157,7 @@ async def test_outcomes_wait_for_a_store_that_is_down_and_nobody_sends_on_meanwh
 
         async def failing(settlements: Sequence[Settlement], reports: Sequence[NewMessage] = ()) -> None:
             if down:
-                raise StoreDown("the disk is gone")
+                raise fault("the disk is gone")
             await settle(settlements, reports)
 
         monkeypatch.setattr(rig.queue, "settle", failing)
@@ -171,6 +172,75 @@ async def test_outcomes_wait_for_a_store_that_is_down_and_nobody_sends_on_meanwh
         for message in messages:
             await rig.ended(message)
     assert len(receiver.messages) == 400
+
+
+@pytest.mark.parametrize("fault", [StoreDown, StoreFull])
+async def test_a_claim_the_store_refuses_is_made_again(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, fault: type[Exception]
+) -> None:
+    monkeypatch.setattr(claims, "AGAIN", 0.1)
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        claim, faults = rig.queue.claim, [fault("no room")] * 3
+
+        async def failing(lane: Lane, now: float, limit: int) -> Claim:
+            if faults:
+                raise faults.pop()
+            return await claim(lane, now, limit)
+
+        monkeypatch.setattr(rig.queue, "claim", failing)
+        await rig.ended(await rig.submit("ann@example.net", fresh=False))
+    assert not faults
+
+
+async def test_a_failed_release_does_not_take_back_what_was_claimed_meanwhile(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three go back in two groups. The store takes the first; a second release would catch it in its next flight."""
+    monkeypatch.setattr(settler, "PAUSE", (0.01, 0.01))
+    async with Rig.running(tmp_path, {"example.net": route_to(receiver)}) as rig:
+        await rig.agent.drain(0)  # nobody claims but this test
+        message = await rig.submit("ann@example.net", "bob@example.net", "cyd@example.net")
+        lane = Lane("example.net", "demo")
+        dues = (await rig.queue.claim(lane, system_clock(), 10)).dues
+        release, faults, again = rig.queue.release, [StoreDown("the disk is gone")], list[Due]()
+
+        async def second_fails(those: Iterable[Due], at: float) -> None:
+            if at > system_clock() and faults:
+                again.extend((await rig.queue.claim(lane, system_clock(), 10)).dues)
+                raise faults.pop()
+            await release(those, at)
+
+        monkeypatch.setattr(rig.queue, "release", second_fails)
+        rig.agent.put_back(dues[:2])
+        rig.agent.put_back(dues[2:], 60.0)
+        await rig.until(lambda: rig.states(message)[2].state is State.QUEUED)
+        assert [each.number for each in again] == [1, 2]
+        assert [each.state for each in rig.states(message)] == [State.FLIGHT, State.FLIGHT, State.QUEUED]
+
+
+async def test_a_content_or_key_that_cannot_be_read_keeps_no_outcome_waiting(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_key(content: bytes, domain: str) -> bytes:
+        raise StoreDown("the registry is gone")
+
+    async with Rig.running(tmp_path, {"relay.example": route_to(receiver)}, sign=no_key) as rig:
+        content = rig.queue.content
+
+        async def unreadable(message: str, number: int) -> bytes:
+            if message == bad:
+                raise StoreDown("input/output error")
+            return await content(message, number)
+
+        monkeypatch.setattr(rig.queue, "content", unreadable)
+        bad = ""
+        bad = await rig.submit("gone@example.org", fresh=False)
+        await rig.ended(bad)
+        (report,) = await receiver.arrived(1)
+    assert report.sender == ""
+    assert b"gone@example.org" in report.content
+    assert "without its content" in caplog.text
+    assert "unsigned" in caplog.text
 
 
 async def test_an_adopted_shard_is_drained_and_its_reports_go_into_our_own(

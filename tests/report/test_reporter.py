@@ -61,14 +61,14 @@ async def test_the_cursor_is_exported_only_after_the_rows_are_kept(
         assert len(events(tmp_path, Filter())) == 2
 
 
-def _fail_at(act: Any, call: int) -> Any:
+def _fail_at(act: Any, call: int, fault: Exception | None = None) -> Any:
     calls = 0
 
     def failing(*arguments: Any) -> None:
         nonlocal calls
         calls += 1
         if calls == call:
-            raise OSError("as asked")
+            raise fault or OSError("as asked")
         act(*arguments)
 
     return failing
@@ -137,10 +137,38 @@ async def test_told_to_stop_it_folds_what_is_left(tmp_path: Path, lines: list[st
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with apsw.Connection(str(tmp_path / "report.db")) as database:
         database.execute("pragma user_version = 99")
-    with pytest.raises(StoreDown, match="schema 99"), reporter(tmp_path):
-        pass
+    with pytest.raises(StoreDown, match="schema 99"), reporter(tmp_path) as one:
+        one.turn()
     with pytest.raises(StoreDown, match="schema 99"):
         events(tmp_path, Filter())
+
+
+async def test_a_database_that_fails_makes_the_reporter_late_and_loses_nothing(
+    tmp_path: Path, lines: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN", 0.02)
+    (tmp_path / "report.db").write_bytes(b"no database" * 1000)
+    stopping = asyncio.Event()
+    heard: list[Any] = []
+    async with shard(tmp_path) as queue, asyncio.timeout(10):
+        await queue.record([event("rejected")])
+        with reporter(tmp_path) as one:
+            running = asyncio.create_task(one.run(stopping, heard.append))
+            while len(heard) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert caplog.text.count("events wait in the journals") == 1
+            (tmp_path / "report.db").unlink()
+            while not lines:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            # Full in the middle of a batch: rolled back, and folded once there is room.
+            monkeypatch.setattr(one, "_add", _fail_at(one._add, 1, apsw.FullError("as asked")))
+            await queue.record([event("rejected"), event("rejected")])
+            while len(lines) < 3:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            stopping.set()
+            await running
+    assert len(events(tmp_path, Filter())) == 3
+    assert caplog.text.count("well again") == 2
 
 
 async def test_the_log_is_json_where_the_configuration_says_so(tmp_path: Path, lines: list[str]) -> None:

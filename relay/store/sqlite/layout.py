@@ -36,10 +36,8 @@ def read_cursor(directory: Path) -> int:
     """The last journal row of the shard that the reporter has folded; 0 when it never wrote one."""
     try:
         return int((directory / CURSOR).read_text())
-    except FileNotFoundError:
-        return 0
-    except ValueError:
-        # A torn or foreign file: pruning waits until the reporter writes it anew.
+    except (OSError, ValueError):
+        # Never written, unreadable, torn or foreign: pruning waits until the reporter writes it anew.
         return 0
 
 
