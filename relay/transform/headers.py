@@ -27,6 +27,7 @@ FIELDS = 5000
 # One field with its continuation lines. Its parts cannot match the same octets, so it runs in linear time; and it
 # never goes back (`*+`), or it would remember every fold, which are millions in a message made for that.
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n\x00]*+(?:\r\n[ \t][^\r\n\x00]*+)*+(?:\r\n|\Z)")
+_SEPARATOR = re.compile(rb">?From (?![ \t]*:)")  # `From : x` is meant as a field, and refused as one
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def unfold(value: bytes) -> bytes:
 
 
 def _after_separator(content: bytes) -> int:
-    if content.startswith((b"From ", b">From ")):
+    if _SEPARATOR.match(content):
         end = content.find(b"\r\n", 0, 1000)
         if end > 0:
             return end + 2

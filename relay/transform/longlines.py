@@ -14,6 +14,7 @@ signature. A message without such a line pays one search that looks at every tho
 from __future__ import annotations
 
 import binascii
+import re
 from dataclasses import dataclass
 
 from relay.config import LongLines
@@ -22,6 +23,7 @@ from relay.transform.headers import read_header, unfold
 from relay.transform.mime import Part, leaves
 
 LINE = 998  # octets without CRLF
+_DASHES = re.compile(rb"(?<!=)-(?=-)")
 _IDENTITY = frozenset({b"", b"7bit", b"8bit", b"binary"})
 
 
@@ -99,13 +101,20 @@ def _encoded(content: bytes, part: Part, *, top: bool) -> bytes | None:
 
 
 def _quoted_printable(line: bytes) -> bytes:
-    return binascii.b2a_qp(line, istext=False).replace(b"\n", b"\r\n")  # its own soft line breaks are bare
+    octets = binascii.b2a_qp(line, istext=False)
+    if b"\n--" in octets:
+        return _broken(octets.replace(b"=\n", b""))
+    return octets.replace(b"\n", b"\r\n")  # its own soft line breaks are bare
 
 
 def _soft_breaks(line: bytes) -> bytes:
-    """A line that is quoted-printable already, broken softly; never inside an `=XX`."""
-    if len(line) <= LINE:
-        return line
+    """A line that is quoted-printable already, broken where it is over the limit."""
+    return line if len(line) <= LINE else _broken(line)
+
+
+def _broken(line: bytes) -> bytes:
+    """Quoted-printable in lines of 76; no break falls inside an `=XX`, or where it would make a delimiter of `--`."""
+    line = _DASHES.sub(b"=2D", line)
     pieces, at = [], 0
     while len(line) - at > 76:
         cut = at + 75

@@ -6,8 +6,8 @@ Out: its leaves (parts that hold no parts) in order: where header and body lie, 
 Standards: RFC 2045, RFC 2046 section 5.1 (multipart), RFC 1847 (signed and encrypted).
 
 Reads in one pass, with a list in place of recursion, so neither depth nor number of parts costs more than
-their octets. What it does not understand (no boundary, two Content-Type fields, a broken part header) becomes
-one sealed leaf: better a part that is left alone than one that is cut at the wrong place. Contained messages
+their octets. What it does not understand (no boundary, two Content-Type fields, a broken part header, parts without
+measure) becomes one sealed leaf: better a part that is left alone than one that is cut at the wrong place. Contained messages
 (message/rfc822 and its kin) are sealed, too: they are somebody else's, perhaps evidence.
 """
 
@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relay.transform.headers import Field, Header, unfold
 
+PARTS = 10_000  # of a message, multiparts among them; far more are made to be a burden
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+(?:\r\n|\Z)")  # `*+`: as in headers.py
 _TYPE = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+/[!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*(?:;|\Z|\()")
 _BOUNDARY = re.compile(rb""";[ \t]*boundary[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
@@ -93,7 +94,7 @@ def leaves(header: Header) -> list[Part]:
     opened = _Open([], [], {})
     opened.push(entity.boundary, entity.sealed)
     current: _Entity | None = None  # the leaf we are in; None in a preamble or an epilogue
-    at = entity.body
+    at, count = entity.body, 0
     while (line := _DELIMITER.search(content, max(at - 1, 0))) is not None:
         start, at = line.start(1), line.end(1)
         hit = opened.find(line[1])
@@ -108,6 +109,9 @@ def leaves(header: Header) -> list[Part]:
             if not opened.boundaries:
                 break
             continue
+        count += 1
+        if count > PARTS:
+            return [_leaf(replace(entity, sealed=True), len(content))]
         current, at = _part(content, at + 2, opened)
         if current.boundary is not None:
             opened.push(current.boundary, current.sealed)

@@ -43,6 +43,7 @@ def test_a_body_may_be_absent_and_a_header_empty(content: bytes, body: bytes) ->
         (b"Hello there\r\n", "line 1 of the message is no header field"),
         (b" A: 1\r\n\r\n", "line 1 of the message begins with white space"),
         (b"A: 1\r\nFrom : x\r\n\r\n", "line 2 of the message has white space before its colon: From : x"),
+        (b"From : x\r\nFrom: y\r\n\r\n", "line 1 of the message has white space before its colon: From : x"),
         (b"A: 1\0\r\n\r\n", "line 1 of the message has a NUL"),
         (b"A: 1\nFrom: x\r\n\r\n", "line 1 of the message has a NUL, or a CR or LF"),
         (b"A: 1\rFrom: x\r\n\r\n", "line 1 of the message has a NUL, or a CR or LF"),

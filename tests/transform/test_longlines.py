@@ -15,7 +15,7 @@ from relay.config import LongLines
 from relay.model.reply import Refused
 from relay.transform.headers import read_header
 from relay.transform.longlines import LINE, long_line, shorten
-from relay.transform.mime import leaves
+from relay.transform.mime import PARTS, leaves
 from tests import corpus
 
 OWN = corpus.own()
@@ -141,6 +141,19 @@ def test_any_text_survives_its_encoding(text: bytes) -> None:
     assert octets == text
 
 
+@pytest.mark.parametrize("encoding", [b"8bit", b"quoted-printable"])
+@pytest.mark.parametrize("shift", range(80))
+def test_no_line_break_of_ours_makes_a_delimiter_of_text(encoding: bytes, shift: int) -> None:
+    text = b"x" * shift + b"y---z--b--" * 200
+    content = (
+        b"From: a@example.com\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n" + text + b"\r\n--b--\r\n"
+    )
+    after = shorten(content, LongLines.ENCODE).content
+    assert long_line(after, 0, len(after)) is None
+    assert payloads(after) == payloads(content)
+
+
 @given(st.lists(st.sampled_from([b"=C3=A4", b"x", b"=\r\n", b"ab" * 40, b" ", b"\r\n"]), max_size=60).map(b"".join))
 def test_quoted_printable_only_gains_soft_breaks(text: bytes) -> None:
     text = b"=C3=A4" * 200 + text
@@ -179,9 +192,16 @@ def test_neither_depth_nor_number_costs_more_than_its_octets() -> None:
     wide = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n" * 200_000
     lost = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--c\r\n" * 200_000
     began = time.process_time()
-    for content, count in ((deep, 1), (wide, 200_000), (lost, 0)):
+    for content, count in ((deep, 1), (wide, 1), (lost, 0)):
         assert len(leaves(read_header(content))) == count
     assert time.process_time() - began < 10
+
+
+def test_a_message_with_parts_without_measure_is_one_part_that_is_left_alone() -> None:
+    top = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    assert len(leaves(read_header(top + b"--b\r\n\r\nx\r\n" * PARTS))) == PARTS
+    (part,) = leaves(read_header(top + b"--b\r\n\r\nx\r\n" * (PARTS + 1)))
+    assert part.sealed
 
 
 @given(
