@@ -6,9 +6,9 @@ Out: its leaves (parts that hold no parts) in order: where header and body lie, 
 Standards: RFC 2045, RFC 2046 section 5.1 (multipart), RFC 1847 (signed and encrypted).
 
 Reads in one pass, with a list in place of recursion, so neither depth nor number of parts costs more than
-their octets. What it does not understand (no boundary, two Content-Type fields, a broken part header, parts without
-measure) becomes one sealed leaf: better a part that is left alone than one that is cut at the wrong place. Contained messages
-(message/rfc822 and its kin) are sealed, too: they are somebody else's, perhaps evidence.
+their octets. What it does not understand (no boundary, two Content-Type fields, a broken part header, parts
+without measure) becomes one sealed leaf: better a part that is left alone than one that is cut at the wrong
+place. Contained messages (message/rfc822 and its kin) are sealed, too: they are somebody else's, perhaps evidence.
 """
 
 from __future__ import annotations
