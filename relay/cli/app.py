@@ -5,8 +5,11 @@ A command that cannot do its work raises CommandError; its words go to standard 
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import typer
 
@@ -14,7 +17,7 @@ from relay.cli import account, credential, dkim, domain
 from relay.cli.check import check
 from relay.cli.events import events
 from relay.cli.explain import explain
-from relay.cli.frame import CommandError, examples
+from relay.cli.frame import CommandError, ExitCode, examples
 from relay.cli.init import init
 from relay.cli.message import message
 from relay.cli.queue import queue
@@ -24,6 +27,7 @@ from relay.cli.serve import serve
 _HELP = ["--help", "-h"]
 # Click cuts and wraps help at 80 columns where there is no terminal; a pipe gets whole lines.
 _SETTINGS = {"help_option_names": _HELP, **({} if sys.stdout.isatty() else {"terminal_width": 1000})}
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 relay unreachable."
 
 app = typer.Typer(
@@ -69,6 +73,28 @@ def start(
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
     try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        sys.stderr.close()
+        return ExitCode.FAILED
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        print(f"relay: cannot write the output: {error.strerror}", file=sys.stderr)
+        _forget_output()
+        return ExitCode.FAILED
+    except UnicodeEncodeError:
+        strange = [each for each in arguments if not _is_text(each)]
+        if not strange:
+            raise
+        print(f"relay: not UTF-8: {', '.join(map(ascii, strange))}", file=sys.stderr)
+        return ExitCode.USAGE
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
         app(args=list(arguments), prog_name="relay", standalone_mode=True)
     except CommandError as error:
         for line in str(error).splitlines():
@@ -76,10 +102,21 @@ def run(arguments: Sequence[str]) -> int:
         return error.code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BrokenPipeError:  # the reader of our output went away, as `head` does
-        sys.stderr.close()
-        return 1
-    return 0
+    return ExitCode.DONE
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again at the end of the program."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def help_pages() -> Iterator[tuple[str, str]]:

@@ -7,16 +7,21 @@ an array for what lists. Times are RFC 3339 in UTC, in both forms.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.model.clock import iso
 
+# What json.dumps leaves as it is, and a terminal obeys or shows in another order; and what is no UTF-8.
+_UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def print_json(value: Any) -> None:
     indent = 2 if sys.stdout.isatty() else None
-    print(json.dumps(value, ensure_ascii=False, indent=indent))
+    written = json.dumps(value, ensure_ascii=False, indent=indent)
+    print(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
 
 
 def print_fields(fields: Mapping[str, Any]) -> None:

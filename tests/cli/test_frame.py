@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from relay import __version__
 from relay.cli.app import help_pages
 from relay.cli.frame import LOCAL_CONFIG, SYSTEM_CONFIG, config_path
+from relay.cli.output import print_json
 from tests.cli.conftest import CONFIG, Cli
 
 PAGES = dict(help_pages())
@@ -74,6 +76,22 @@ def test_a_broken_configuration_is_named_line_by_line(cli: Cli) -> None:
     cli("queue", code=1)
     assert "relay: config/local.yaml, line 1: hostnam: no such key; did you mean hostname?\n" in cli.errors
     assert "Traceback" not in cli.errors
+
+
+def test_output_that_cannot_be_written_is_one_line_and_not_a_trace(cli: Cli) -> None:
+    program = [sys.executable, "-m", "relay", "init", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "relay: cannot write the output: No space left on device\n")
+
+
+def test_json_speaks_no_commands_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"to": "\x1b[31m\x9b31m\u202e\u2028\ud800 ü"}
+    print_json(value)
+    printed = capsys.readouterr().out
+    assert printed.rstrip("\n").isprintable()
+    assert "ü" in printed
+    assert json.loads(printed) == value
 
 
 def test_a_missing_configuration_is_named(cli: Cli) -> None:

@@ -114,3 +114,9 @@ def test_what_cannot_be_a_message_is_a_usage_error(client: Cli, server: Receiver
     client("send", "--to", "you@example.net", "--subject", "x", "--file", "y", code=2)
     client("send", "--to", "you@example.net", "--file", "nosuch.eml", code=3)
     assert server.messages == []
+
+
+def test_an_argument_that_is_no_text_is_refused_in_a_line(client: Cli, server: Receiver) -> None:
+    client("send", "--to", "\udcff@example.net", "--subject", "x", code=2)
+    assert client.errors == "relay: not UTF-8: '\\udcff@example.net'\n"
+    assert not server.messages
