@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Mapping
 
 import typer
@@ -32,8 +34,13 @@ def serve(config: ConfigOption = None) -> None:
     def ready(ports: Mapping[str, int]) -> None:
         nonlocal answers
         answers = True
-        access = write_access(checked, ports, read_secrets(checked.data))
-        print(banner(checked, access), flush=True)
+        try:
+            access = write_access(checked, ports, read_secrets(checked.data))
+        except OSError as error:  # a full disk, say; it only spares others the search for our ports
+            logging.getLogger("relay.cli").error("access.json cannot be written: %s", error)
+            return
+        with contextlib.suppress(OSError):  # who started us does not read; the mail goes on
+            print(banner(checked, access), flush=True)
 
     if running(checked.data) is None:  # else the file is that relay's, and the start below fails
         remove_access(checked.data)

@@ -116,23 +116,38 @@ class _Stderr(logging.Handler):
 
 
 _dropped = 0
+_torn = False  # the last line got through in part
 
 
 def write(text: str, *, patience: float | None = 0.0) -> None:
     """A line, or several with line ends between them, to standard error.
 
     When nobody reads there, wait up to `patience` seconds (None: for ever), then leave the line out: a full
-    pipe or a stopped terminal must not stop the mail. The next line that gets through tells how many went.
+    pipe or a stopped terminal must not stop the mail, nor must one that is closed. The next line that gets
+    through tells how many went.
     """
-    global _dropped
-    if not _writable(patience):
-        _dropped += 1
-        return
-    if _dropped:
-        text, _dropped = f"({_dropped} lines were left out: nobody read them)\n{text}", 0
-    octets = memoryview(text.encode("utf-8", "backslashreplace") + b"\n")
-    while octets:
-        octets = octets[os.write(2, octets) :]
+    global _dropped, _torn
+    told = f"({_dropped} lines were left out: nobody read them)\n" if _dropped else ""
+    octets = ("\n" * _torn + f"{told}{text}\n").encode("utf-8", "backslashreplace")
+    # A pipe that is writable has room for PIPE_BUF octets; a longer write would wait in the kernel.
+    for start in range(0, len(octets), select.PIPE_BUF):
+        if not _put(octets[start : start + select.PIPE_BUF], patience):
+            _dropped += 1
+            _torn = _torn or start > 0
+            return
+    _dropped, _torn = 0, False
+
+
+def _put(octets: bytes, patience: float | None) -> bool:
+    try:
+        rest = memoryview(octets)
+        while rest:
+            if not _writable(patience):
+                return False
+            rest = rest[os.write(2, rest) :]
+    except OSError:  # the reader is gone, and will not come back
+        return False
+    return True
 
 
 def _writable(patience: float | None) -> bool:

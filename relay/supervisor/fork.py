@@ -7,6 +7,7 @@ That asks for one thing: the supervisor has a single thread, for life.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import logging
@@ -29,8 +30,9 @@ def fork(run: Callable[[], int], leave: Callable[[], None]) -> int:
     The child ends with the exit code `run` returns, without unwinding the supervisor's stack.
     """
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # nobody reads there any more
+            stream.flush()
     # No handler of the supervisor may run in the child before it has taken them out.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     pid = os.fork()

@@ -1,7 +1,8 @@
 """Signals as events of a selector: a handler that could run between any two lines is hard to reason about.
 
 In:  signal numbers from the kernel, by way of Python's wake-up descriptor.
-Out: one call for each signal, in the turn of the loop that finds it.
+Out: one call for each signal, in the turn of the loop that finds it. Of the same signal many times over in one turn
+     the first counts: a storm of them must not keep the loop from its other work.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import selectors
 import signal
 import socket
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from types import TracebackType
 from typing import Any
 
@@ -49,5 +51,5 @@ class Signals:
         self._kernels.close()
 
     def _read(self, _events: int) -> None:
-        for number in self._ours.recv(64):
+        for number, _ in groupby(self._ours.recv(4096)):
             self._act(number)

@@ -214,7 +214,10 @@ def _assemble(context: Context, limits: BrokerLimits, queues: Mapping[int, Sqlit
 
 async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
     while True:
-        await worker.reload(await reloads.get())
+        config = await reloads.get()
+        while not reloads.empty():
+            config = reloads.get_nowait()  # only the last one counts
+        await worker.reload(config)
         logger.info("reloaded")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import selectors
 import signal
 import socket
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.supervisor.signals import Signals
 from tests.processes.program import Program, alive, eventually
 
 SOON = "0.8"  # seconds of silence before a child is replaced
@@ -113,6 +115,19 @@ def test_sighup_sends_the_new_configuration_to_all_children() -> None:
             program.line(rf"^{name} reloads other\.example$")
         os.kill(pid_of(program, "worker-0"), signal.SIGKILL)
         pid_of(program, "worker-0", after=1)  # and the terminal's SIGHUP ends nobody
+
+
+def test_a_storm_of_signals_is_one_to_act_on() -> None:
+    heard: list[int] = []
+    with (
+        selectors.DefaultSelector() as selector,
+        Signals((signal.SIGUSR1, signal.SIGUSR2), selector, heard.append),
+    ):
+        for number in [signal.SIGUSR1] * 200 + [signal.SIGUSR2]:
+            os.kill(os.getpid(), number)
+        for key, events in selector.select(5):
+            key.data(events)
+    assert heard == [signal.SIGUSR1, signal.SIGUSR2]
 
 
 def test_a_supervisor_that_slept_blames_nobody() -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import select
 import threading
 from collections.abc import Callable, Iterator
 
@@ -83,7 +84,7 @@ def test_a_message_to_many_names_the_first_and_their_number() -> None:
 
 
 @contextlib.contextmanager
-def stderr() -> Iterator[Callable[[], str]]:
+def stderr() -> Iterator[Callable[..., str]]:
     """The file descriptor 2 as a pipe; gives a function that takes what was written. Not a fixture, since
     pytest puts its own file there after fixtures have run."""
     reading, writing = os.pipe()
@@ -91,7 +92,7 @@ def stderr() -> Iterator[Callable[[], str]]:
     os.dup2(writing, 2)
     os.close(writing)
     try:
-        yield lambda: os.read(reading, 1 << 20).decode()
+        yield lambda octets=1 << 20: os.read(reading, octets).decode()
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -128,6 +129,39 @@ def test_a_pipe_nobody_reads_stops_nobody_and_what_is_left_out_is_counted() -> N
         assert 0 < got < 100
         log.write("again")
         assert taken() == f"({100 - got} lines were left out: nobody read them)\nagain\n"
+
+
+def test_a_long_line_does_not_wait_for_room_in_the_kernel_either() -> None:
+    with stderr() as taken:
+        while True:  # until there is room for one page and no more
+            log.write("x" * 4095)
+            _, writable, _ = select.select([], [2], [], 0)
+            if not writable:
+                break
+        taken(4096)
+        writer = threading.Thread(target=log.write, args=("z" * 20_000,), daemon=True)
+        writer.start()
+        writer.join(5)
+        assert not writer.is_alive()
+        taken()
+        log.write("again")
+        assert taken() == "\n(1 lines were left out: nobody read them)\nagain\n"
+
+
+def test_a_closed_pipe_is_no_failure() -> None:
+    reading, writing = os.pipe()
+    kept = os.dup(2)
+    try:
+        os.dup2(writing, 2)
+        os.close(reading)
+        log.write("into the void", patience=None)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(writing)
+    with stderr() as taken:
+        log.write("again")
+        assert taken().endswith("again\n")
 
 
 def test_who_has_patience_waits_for_the_reader() -> None:
