@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+PATIENCE = 30.0  # seconds; making everything takes one
 
 
 def write_private(path: Path, content: bytes) -> None:
@@ -20,5 +27,30 @@ def write_private(path: Path, content: bytes) -> None:
 
 def make_directory(path: Path) -> None:
     """Make a directory that only its owner may enter; one that is there stays as it is."""
-    if not path.is_dir():
-        path.mkdir(mode=0o700, parents=True)
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Only one process at a time gets in here for this directory.
+
+    Raises:
+        TimeoutError: another one stayed for `PATIENCE`.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _lock(descriptor, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "another command is at work there", str(directory)) from None
+        time.sleep(0.05)

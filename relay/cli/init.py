@@ -24,16 +24,17 @@ def init(
     token; their secrets are in secrets.json in the data directory. What is there already stays as it is.
     """
     from relay.cli.demo import found_demo, secrets_path
-    from relay.cli.files import make_directory
+    from relay.cli.files import alone, make_directory
     from relay.model.clock import system_clock
     from relay.store.sqlite import open_registry
 
     checked = settings(config)
     try:
         make_directory(checked.data)
-        made = _certificate(checked.certificate, checked.key, checked.hostname)
-        with store_errors(), closing(open_registry(checked.data / "registry.db")) as registry:
-            secrets = None if bare else found_demo(registry, checked.data, system_clock())
+        with alone(checked.data):  # of two at once, each would make half
+            made = _certificate(checked.certificate, checked.key, checked.hostname)
+            with store_errors(), closing(open_registry(checked.data / "registry.db")) as registry:
+                secrets = None if bare else found_demo(registry, checked.data, system_clock())
     except OSError as error:
         raise CommandError(f"{error.filename or checked.data}: {error.strerror or error}") from error
     if quiet:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -43,6 +45,16 @@ def test_the_data_directory_is_made_for_its_owner_only(cli: Cli) -> None:
     (cli.home / "var").rmdir()
     cli("init", "--config", "config/local.yaml")
     assert (cli.home / "var").stat().st_mode & 0o777 == 0o700
+
+
+def test_several_at_once_make_it_once(cli: Cli) -> None:
+    program = [sys.executable, "-m", "relay", "init", "--json"]
+    started = [subprocess.Popen(program, stdout=subprocess.PIPE) for _ in range(3)]
+    made = [json.loads(each.communicate(timeout=60)[0])["certificate_made"] for each in started]
+    assert [each.returncode for each in started] == [0, 0, 0]
+    assert sorted(made) == [False, False, True]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("var/tls/cert.pem", "var/tls/key.pem")  # the two fit
 
 
 def test_a_second_run_changes_nothing(ready: Cli) -> None:
