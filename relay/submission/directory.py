@@ -18,6 +18,7 @@ from relay.store.interface import NotFound, Registry
 from relay.transform.dkim import Signer
 
 REMEMBERED = 10_000  # answers of each kind
+LONGEST = 256  # characters of a user name; no real one has half of it, and an AUTH line has room for 9,000
 
 log = logging.getLogger("relay.submission")
 K = TypeVar("K")
@@ -62,6 +63,8 @@ class Directory:
 
     def credential(self, username: str) -> Credential | None:
         self._refresh()
+        if len(username) > LONGEST:
+            return None
         return self._credentials.get(username.lower())
 
     def domain(self, name: str) -> Domain | None:

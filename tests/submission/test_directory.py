@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,18 @@ def test_what_is_there_and_what_is_not(registry: SqliteRegistry) -> None:
     assert directory.credential("none") is None
     assert directory.domain("none") is None
     assert directory.signers("none") == ()
+
+
+def test_names_that_only_fill_the_memory_are_not_kept(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    directory.credential("app")
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert directory.credential(f"{number}" + "x" * 9000) is None
+        assert tracemalloc.get_traced_memory()[0] < 100_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_change_of_the_registry_is_seen_at_once(registry: SqliteRegistry) -> None:
