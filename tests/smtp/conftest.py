@@ -17,8 +17,8 @@ from relay.smtp.tls import server_context
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The session reads and writes by callbacks, which the two loops call in different orders: test under both."""
-    if item.path.name.startswith("test_session"):
+    """Session and client live by callbacks, which the two loops call in different orders: test under both."""
+    if item.path.name.startswith(("test_session", "test_client")):
         return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
 

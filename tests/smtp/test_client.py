@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from relay.config import Egress
 from relay.model.envelope import Envelope, Recipient
@@ -23,12 +22,6 @@ SHORT = Timeouts(
     greeting=0.5, ehlo=0.5, starttls=0.5, auth=0.5, mail=0.5, rcpt=0.5, data=0.5, block=0.5, message=0.5, quit=0.5
 )
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..\r\nend\r\n"
-
-
-@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    policy: asyncio.AbstractEventLoopPolicy = request.param()
-    return policy
 
 
 @pytest.fixture
