@@ -23,6 +23,7 @@ from functools import partial
 
 from relay.config import Content, Limits
 from relay.model.clock import Clock
+from relay.model.event import Event
 from relay.model.ids import IdSource
 from relay.model.message import Lane, NewMessage
 from relay.model.reply import Refused
@@ -32,6 +33,7 @@ from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
 from relay.submission.permit import Permit, permit
 from relay.submission.record import Decided, distinct, dues, in_flight, new_message, rejected
+from relay.submission.rejections import Rejections
 from relay.submission.submission import Submission, Taken
 from relay.transform.dkim import Signer, sign
 from relay.transform.headers import Field, Header, read_header
@@ -75,6 +77,7 @@ class Intake:
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
         self._storing: set[asyncio.Task[None]] = set()
+        self._rejections = Rejections(queue)
 
     def reconfigure(self, content: Content, limits: Limits, lifetime: float, sandbox: bool) -> None:
         """Take the messages to come by a new configuration."""
@@ -115,10 +118,15 @@ class Intake:
         await self._keep(new_message(submission, decided, header))
         return Taken(ident, len(decided.recipients), warnings)
 
+    def rejected(self, event: Event) -> None:
+        """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
+        self._rejections.add(event)
+
     async def close(self) -> None:
         """Wait for what is being stored; then let the threads go."""
         if self._storing:
             await asyncio.wait(self._storing)
+        await self._rejections.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _examine(self, submission: Submission) -> tuple[Header, Controls, Permit]:

@@ -4,10 +4,10 @@ In:  a session's questions (`relay.smtp.door.Door`).
 Out: answers, leases given back, and `Submission`s for `Intake.take`.
 
 Why so: a sender domain is refused at MAIL already, where the client has not sent the message yet; From can
-only be seen later, and is `permit.py`'s. On a listener without AUTH the network is the login: each session
-acts as the configured credential, which can be disabled like any other. A credential that is disabled while
-its sessions are open ends them at their next MAIL. Clients of `trusted` networks are not banned; the number
-of their sessions is limited all the same.
+only be seen later, and is `permit.py`'s. Such a refusal is journalled like that of a message. On a listener
+without AUTH the network is the login: each session acts as the configured credential, which can be disabled
+like any other. A credential that is disabled while its sessions are open ends them at their next MAIL. Clients
+of `trusted` networks are not banned; the number of their sessions is limited all the same.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from relay.limits.interface import Limits, Place
 from relay.model.account import Login
 from relay.model.clock import Clock
 from relay.model.envelope import Envelope
+from relay.model.event import Event
 from relay.model.reply import Refused, Reply
 from relay.smtp.door import Arrived, Door, SessionInfo
 from relay.smtp.networks import Networks
@@ -28,6 +29,7 @@ from relay.store.interface import StoreDown, StoreFull
 from relay.submission.directory import Directory
 from relay.submission.login import Logins, client_key, login_of, usable
 from relay.submission.permit import check_sender
+from relay.submission.rejections import refused_early
 from relay.submission.submission import Submission, Taken
 
 log = logging.getLogger("relay.submission")
@@ -37,6 +39,8 @@ class Taker(Protocol):
     """What the door needs of `Intake`."""
 
     async def take(self, submission: Submission) -> Taken: ...
+
+    def rejected(self, event: Event) -> None: ...
 
 
 class SubmissionDoor(Door):
@@ -89,7 +93,13 @@ class SubmissionDoor(Door):
         return await self._logins.check(username, password, session.address, trusted=trusted)
 
     def mail(self, session: SessionInfo, reverse_path: str) -> None:
-        login = _login(session)
+        try:
+            self._check_mail(_login(session), reverse_path)
+        except Refused as refused:
+            self._intake.rejected(refused_early(session, refused.reply, self._clock(), sender=reverse_path))
+            raise
+
+    def _check_mail(self, login: Login, reverse_path: str) -> None:
         credential = self._directory.credential(login.credential)
         if credential is None or not usable(credential, self._directory):
             raise Refused(421, "4.7.0", "This credential was disabled")

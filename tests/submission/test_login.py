@@ -18,6 +18,7 @@ from relay.limits.interface import Kind, Place
 from relay.limits.local import LocalLimits
 from relay.model.account import Account, Credential, Domain, Login
 from relay.model.envelope import Envelope, Recipient
+from relay.model.event import Event, EventName
 from relay.model.reply import Refused
 from relay.smtp.budget import Budget
 from relay.smtp.door import Arrived, SessionInfo
@@ -249,6 +250,10 @@ class Desk:
     warnings: tuple[str, ...] = ()
     fault: Exception | None = None
     taken: list[Submission] = field(default_factory=list)
+    refused: list[Event] = field(default_factory=list)
+
+    def rejected(self, event: Event) -> None:
+        self.refused.append(event)
 
     async def take(self, submission: Submission) -> Taken:
         if self.fault is not None:
@@ -329,6 +334,30 @@ async def test_a_sender_is_of_a_verified_domain_of_the_account(hall: Hall) -> No
     assert (refused.value.reply.code, refused.value.reply.status) == (550, "5.7.1")
     assert "relay domain add example.org" in refused.value.reply.text
     door_of(hall, sandbox=True).mail(session, "me@example.org")
+
+
+async def test_a_refusal_at_mail_is_handed_to_the_journal_and_an_acceptance_is_not(hall: Hall) -> None:
+    desk, session = Desk(), caller(login=Login(account="demo", credential="ann"))
+    door = door_of(hall, desk=desk)
+    door.mail(session, "me@example.com")
+    assert desk.refused == []
+    with pytest.raises(Refused) as refused:
+        door.mail(session, "me@example.org")
+    assert desk.refused == [
+        Event(
+            name=EventName.REJECTED,
+            at=hall.time.now,
+            message="",
+            account="demo",
+            credential="ann",
+            data={
+                "from": "me@example.org",
+                "peer": "192.0.2.7:4711",
+                "listener": "in",
+                "reply": str(refused.value.reply),
+            },
+        )
+    ]
 
 
 async def test_a_credential_disabled_under_way_sends_no_more(hall: Hall) -> None:
