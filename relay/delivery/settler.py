@@ -128,10 +128,11 @@ class Settler:
             await self._queue.settle(settlements, reports)
         else:
             # An adopted shard: a report's id names the shard that holds it, which is ours. First the report,
-            # then the outcome: a crash between them tells the sender twice, never not at all.
+            # then the outcome: a crash between them tells the sender twice, never not at all. Not by `add`, which
+            # takes nothing on a disk that is nearly full: what is under way must be able to end.
             for report in reports:
                 with contextlib.suppress(Exists):  # the second try after a fault in between
-                    await self._home.add(report)
+                    await self._home.settle((), (report,))
             await self._queue.settle(settlements)
         shard = self._queue.shard
         for each in settlements:

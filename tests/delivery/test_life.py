@@ -254,7 +254,8 @@ async def test_an_adopted_shard_is_drained_and_its_reports_go_into_our_own(
     given = config(tmp_path)
     home = 5
     adopted = await open_queue(shard_directory(tmp_path, HOME), HOME, given.retention, given.sandbox, system_clock)
-    own = await open_queue(shard_directory(tmp_path, home), home, given.retention, given.sandbox, system_clock)
+    full = given.retention.model_copy(update={"min_free": 1 << 60})  # no new mail; what there is goes on
+    own = await open_queue(shard_directory(tmp_path, home), home, full, given.sandbox, system_clock)
     agent = Agent(
         config=given,
         queues={HOME: adopted, home: own},
