@@ -17,6 +17,8 @@ from typing import Any
 
 import uvicorn
 
+from relay.web.protocol import Protocol
+
 CONNECTIONS = 500  # at once; over it 503
 IDLE = 15  # seconds a connection without a request is kept
 BACKLOG = 512
@@ -35,7 +37,7 @@ class HttpServer:
         self._server = _Server(
             uvicorn.Config(
                 app,
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -11,10 +11,13 @@ import urllib.request
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
 from relay import __version__
 from relay.config import parse
 from relay.web.application import State, application
 from relay.web.health import LATE, STALE, Seen, health
+from relay.web.protocol import Protocol
 from relay.web.serve import HttpServer
 
 CONFIG = parse(
@@ -118,3 +121,56 @@ def test_what_is_wrong_is_named() -> None:
     status, body = health(Seen(1000.0, ill), 1000.0)
     assert status == 503
     assert [each.split()[0] for each in body["faults"]] == ["worker-0", "worker-1", "worker-2", "the"]
+
+
+@contextlib.asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    sock = socket.create_server(("127.0.0.1", 0))
+    port = sock.getsockname()[1]
+    server = HttpServer(application(State(CONFIG, lambda: 1000.0)), sock, 1)
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(10):
+        await server.answering()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        yield reader, writer
+        writer.close()
+        server.stop()
+        await running
+
+
+@pytest.mark.parametrize("piece", [b"A: b\r\n", b"x"])
+async def test_a_request_head_without_measure_is_refused(piece: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[bool] = []
+    refuse = Protocol._refuse
+
+    def noted(it: Protocol) -> None:
+        refused.append(True)
+        refuse(it)
+
+    monkeypatch.setattr(Protocol, "_refuse", noted)
+    async with connected() as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nB: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(64):
+                writer.write(piece * ((1 << 16) // len(piece)))
+                await writer.drain()
+        with contextlib.suppress(ConnectionError):  # a reset may overtake the answer, since we still sent
+            assert (await reader.read()).startswith(b"HTTP/1.1 431 ")
+        assert refused == [True]
+
+
+async def test_a_client_that_never_ends_its_request_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "patience", 0.2)
+    async with connected() as (reader, writer):
+        writer.write(b"GET /health HTTP/1.1\r\n")
+        assert await reader.read() == b""
+
+
+async def test_requests_one_after_the_other_are_answered_on_one_connection() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(3):
+            writer.write(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nC: " + b"y" * 30_000 + b"\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 404 ")
+            length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+            await reader.readexactly(length)
