@@ -11,6 +11,7 @@ from typing import Any
 
 from relay.model.clock import iso
 from relay.report.explain import Explanation, Step, Story
+from relay.report.log import MOST
 
 _TIMES = frozenset({"next", "until", "deadline"})
 
@@ -69,6 +70,8 @@ def _step(step: Step, indent: str) -> Iterator[str]:
 def _fact(key: str, value: Any) -> str:
     if key in _TIMES and isinstance(value, int | float):
         return iso(value)
+    if isinstance(value, list) and len(value) > MOST:
+        value = [*value[:MOST], f"... ({len(value)})"]  # all of them are recipients below
     text = _safe(value)
     return f'"{text}"' if " " in text else text
 

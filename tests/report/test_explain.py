@@ -175,3 +175,15 @@ async def test_the_text_shows_every_step_and_lets_no_peer_speak_to_the_terminal(
     assert "next     2026-01-01T12:05:00.000Z" in text
     assert "\x1b" not in text
     assert "\\x1b[2Jgone\\nnext" in text
+
+
+async def test_a_thousand_recipients_are_named_once_and_not_in_one_line(tmp_path: Path) -> None:
+    addresses = [f"u{number}@example.net" for number in range(1000)]
+    ident = new_ids().new()
+    async with shard(tmp_path) as queue:
+        await queue.add(mail(*addresses, ident=ident))
+        await queue.record([event("received", ident, NOON, to=addresses)])
+    text = explanation_text(explain(tmp_path, ident, clock))
+    assert "u19@example.net,... (1000)" in text
+    assert max(map(len, text.split("\n"))) < 500
+    assert text.count("<u999@example.net>") == 1
