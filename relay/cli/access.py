@@ -34,10 +34,10 @@ def write_access(config: Config, ports: Mapping[str, int], secrets: Secrets | No
 
 
 def read_access(data: Path) -> dict[str, Any] | None:
-    """None where there is none: the relay does not run, or is not ready yet."""
+    """None where there is none: the relay does not run, or is not ready yet. Raises OSError: it may not be read."""
     try:
         access = json.loads(access_path(data).read_text())
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return access if isinstance(access, dict) else None
 

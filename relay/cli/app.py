@@ -80,11 +80,7 @@ def run(arguments: Sequence[str]) -> int:
         sys.stderr.close()
         return ExitCode.FAILED
     except OSError as error:
-        if error.filename is not None or error.errno not in _FULL:
-            raise
-        print(f"relay: cannot write the output: {error.strerror}", file=sys.stderr)
-        _forget_output()
-        return ExitCode.FAILED
+        return _failed(error)
     except UnicodeEncodeError:
         strange = [each for each in arguments if not _is_text(each)]
         if not strange:
@@ -103,6 +99,17 @@ def _run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return ExitCode.DONE
+
+
+def _failed(error: OSError) -> int:
+    """Files that cannot be read or written, or an output that cannot be."""
+    from relay.cli.possession import told
+
+    full = error.filename is None and error.errno in _FULL
+    print(f"relay: {'cannot write the output: ' if full else ''}{told(error)}", file=sys.stderr)
+    if full:
+        _forget_output()
+    return ExitCode.FAILED
 
 
 def _forget_output() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import typer
@@ -24,7 +25,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
     checked = settings(config)
     found = examine(checked)
-    if (checked.data / "registry.db").exists():
+    if os.access(checked.data / "registry.db", os.R_OK, effective_ids=True):
         found += _domains(checked)
     errors = sum(each.level == "error" for each in found)
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import ConfigOption, JsonOption, settings, store_errors
+from relay.cli.frame import ConfigOption, JsonOption, relay_data, settings, store_errors
 from relay.cli.output import print_json, print_table, times_as_text
 from relay.model.clock import iso, system_clock
 from relay.model.event import Event, EventName
@@ -42,8 +42,8 @@ def events(
 
     checked = settings(config)
     wanted = _about(Filter(name=name, account=account, address=to, domain=domain, tag=tag), message_id, since, until)
-    with store_errors():
-        found = [each.event for each in reversed(search(checked.data, wanted, limit))]
+    with store_errors(checked.data):
+        found = [each.event for each in reversed(search(relay_data(checked), wanted, limit))]
     if as_json:
         print_json([describe(each) for each in found])
     else:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from relay.cli.possession import foreign
 from relay.config import Config, ListenerKind
 
 _SOON = 14 * 86_400  # seconds before a certificate's end when it is time to renew
@@ -28,7 +29,7 @@ class Finding:
 def examine(config: Config) -> list[Finding]:
     """Everything, in the order an operator would go about it."""
     found = [*settings_for_tests(config), *data_directory(config)]
-    if config.data.is_dir():
+    if config.data.is_dir() and os.access(config.data, os.R_OK | os.X_OK, effective_ids=True):
         found += [*certificate(config), *permissions(config), *shards(config)]
     return found
 
@@ -55,8 +56,8 @@ def settings_for_tests(config: Config) -> Iterator[Finding]:
 def data_directory(config: Config) -> Iterator[Finding]:
     if not config.data.is_dir():
         yield Finding("error", str(config.data), "is not there: run `relay init`")
-    elif not os.access(config.data, os.W_OK | os.X_OK):
-        yield Finding("error", str(config.data), "cannot be written to by this user")
+    elif not os.access(config.data, os.W_OK | os.X_OK, effective_ids=True):
+        yield Finding("error", str(config.data), f"cannot be written to by this user{foreign(config.data)}")
     elif not (config.data / "registry.db").exists():
         yield Finding("error", str(config.data / "registry.db"), "is not there: run `relay init`")
 

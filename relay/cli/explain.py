@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, settings, store_errors
+from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, relay_data, settings, store_errors
 from relay.cli.output import print_json, times_as_text
 
 
@@ -25,8 +25,8 @@ def explain(
 
     checked = settings(config)
     try:
-        with store_errors():
-            found = find(checked.data, message_id)
+        with store_errors(checked.data):
+            found = find(relay_data(checked), message_id)
     except ValueError as error:
         raise CommandError(str(error), ExitCode.NOT_FOUND) from error
     if as_json:

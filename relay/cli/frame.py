@@ -17,11 +17,13 @@ import typer
 
 if TYPE_CHECKING:
     from relay.config import Config
-    from relay.store.interface import Registry
+    from relay.store.interface import Registry, StoreDown
 
 SYSTEM_CONFIG = Path("/etc/relay/relay.yaml")
 LOCAL_CONFIG = Path("config/local.yaml")
 LOCAL_DATA = Path("var")
+
+_DENIED = frozenset({"CantOpenError", "ReadOnlyError", "PermissionsError"})  # of apsw, which loads slowly
 
 
 class ExitCode(IntEnum):
@@ -84,16 +86,36 @@ def settings(given: Path | None) -> Config:
         raise CommandError("\n".join(lines)) from error
 
 
+def relay_data(config: Config) -> Path:
+    """The data directory, once it is certain that a relay's data is there.
+
+    Raises:
+        CommandError: there is none. `data` of another working directory is what is mostly meant, so it says so.
+        PermissionError: it may not be looked at.
+    """
+    for name in ("registry.db", "shards"):
+        try:
+            (config.data / name).stat()
+            return config.data
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    relative = "" if config.data.is_absolute() else f" (data: {config.data}, relative to the working directory)"
+    advice = f"`{program()} init` makes it"
+    raise CommandError(f"no relay data in {config.data.absolute()}{relative}; {advice}", ExitCode.NOT_FOUND)
+
+
 @contextmanager
-def store_errors() -> Iterator[None]:
-    """What the store refuses becomes an error of the command."""
+def store_errors(data: Path | None = None) -> Iterator[None]:
+    """What the store refuses becomes an error of the command; with `data`, also whose that is if not ours."""
     from relay.store.interface import Exists, NotFound, ShardBusy, StoreDown, StoreFull
 
     try:
         yield
     except NotFound as error:
         raise CommandError(_said(error), ExitCode.NOT_FOUND) from error
-    except (Exists, ShardBusy, StoreDown, StoreFull) as error:
+    except StoreDown as error:
+        raise CommandError(_down(error, data)) from error
+    except (Exists, ShardBusy, StoreFull) as error:
         raise CommandError(_said(error)) from error
 
 
@@ -102,15 +124,38 @@ def registry(config: Config) -> Iterator[Registry]:
     """The registry, closed afterwards."""
     from relay.store.sqlite import open_registry
 
-    path = config.data / "registry.db"
+    path = relay_data(config) / "registry.db"
     if not path.exists():
-        raise CommandError(f"{path} is not there: run `relay init` first", ExitCode.NOT_FOUND)
-    with store_errors(), closing(open_registry(path)) as opened:
+        raise CommandError(f"{path} is not there: run `{program()} init` first", ExitCode.NOT_FOUND)
+    with store_errors(config.data), closing(open_registry(path)) as opened:
         yield opened
+
+
+def _down(error: StoreDown, data: Path | None) -> str:
+    from relay.cli.possession import foreign, told
+
+    cause = error.__cause__
+    if isinstance(cause, PermissionError) and cause.filename is not None:
+        return told(cause)
+    denied = isinstance(cause, PermissionError) or type(cause).__name__ in _DENIED
+    return _said(error) + (foreign(data) if denied and data is not None else "")
 
 
 def _said(error: BaseException) -> str:
     return str(error.args[0]) if error.args else type(error).__name__
+
+
+def program() -> str:
+    """This program as it was called, so that a hint can be pasted: `relay` alone where that finds it."""
+    import shutil
+    import sys
+
+    called = sys.argv[0]
+    if Path(called).name == "__main__.py":
+        return "python -m relay"
+    if Path(called).name != "relay" or shutil.which("relay") in (called, str(Path(called).absolute())):
+        return "relay"
+    return called
 
 
 def operator() -> str:
