@@ -16,6 +16,7 @@ from relay.config import Config, ListenerKind
 
 _QUEUED = re.compile(r"queued as ([0-9a-v]{16})")
 _TIMEOUT = 60.0  # seconds for each command; the relay answers the dot once the message is on disk
+_GREETING = 10.0  # seconds for the connection and the first line; what speaks another protocol never sends one
 
 
 class Refusal(Exception):
@@ -86,12 +87,20 @@ def hand_in(server: Server, reverse_path: str, recipients: Sequence[str], octets
             return receipt
         finally:
             client.close()
+    except smtplib.SMTPConnectError as error:
+        said = _reply(error.smtp_code, error.smtp_error)
+        if 400 <= error.smtp_code < 600:
+            raise Refusal(said) from error
+        raise Unreachable(f"{where}: that is no SMTP server: {said}") from error
     except smtplib.SMTPResponseException as error:
         raise Refusal(_reply(error.smtp_code, error.smtp_error)) from error
     except smtplib.SMTPServerDisconnected as error:
         raise Unreachable(f"{where}: the connection was lost: {error}") from error
     except smtplib.SMTPException as error:  # no AUTH or no STARTTLS is offered
         raise Refusal(f"{where}: {error}") from error
+    except ssl.SSLCertVerificationError as error:
+        hint = "name the authority of the server's certificate with --ca-file PATH"
+        raise Unreachable(f"{where}: TLS failed: {error}\n{hint}") from error
     except ssl.SSLError as error:
         raise Unreachable(f"{where}: TLS failed: {error}") from error
     except OSError as error:
@@ -100,11 +109,18 @@ def hand_in(server: Server, reverse_path: str, recipients: Sequence[str], octets
 
 def _connect(server: Server, context: ssl.SSLContext) -> smtplib.SMTP:
     if server.implicit_tls:
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=_TIMEOUT, context=context)
-    client = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT)
+        return _patient(smtplib.SMTP_SSL(server.host, server.port, timeout=_GREETING, context=context))
+    client = _patient(smtplib.SMTP(server.host, server.port, timeout=_GREETING))
     client.ehlo_or_helo_if_needed()
     if server.login is not None or client.has_extn("starttls"):
         client.starttls(context=context)  # a login never goes in clear text
+    return client
+
+
+def _patient(client: smtplib.SMTP) -> smtplib.SMTP:
+    """It has greeted; what it is asked to do may take longer."""
+    if client.sock is not None:
+        client.sock.settimeout(_TIMEOUT)
     return client
 
 

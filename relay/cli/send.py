@@ -12,12 +12,15 @@ from email.message import EmailMessage
 from email.parser import BytesHeaderParser
 from email.utils import getaddresses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, settings
+from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, program, settings
 from relay.cli.output import print_json
+
+if TYPE_CHECKING:
+    from relay.config import Config
 
 
 def send(
@@ -38,7 +41,10 @@ def send(
         Path | None, typer.Option(metavar="FILE", help="A ready message; - is standard input, the default.")
     ] = None,
     host: Annotated[str, typer.Option(help="Another server than the relay running here.")] = "",
-    port: Annotated[int, typer.Option(help="Its port; 465 and the port of the tls listener speak TLS at once.")] = 0,
+    port: Annotated[
+        int,
+        typer.Option(help="Its port; 465 and the port of the tls listener speak TLS at once.", show_default=False),
+    ] = 0,
     username: Annotated[str, typer.Option(help="To log in as.")] = "",
     password: Annotated[str, typer.Option(envvar="RELAY_PASSWORD", help="To log in with.")] = "",
     ca_file: Annotated[Path | None, typer.Option(help="Authority of the server's certificate.")] = None,
@@ -53,13 +59,16 @@ def send(
     written = subject is not None or text is not None or html is not None
     if written and file is not None:
         raise typer.BadParameter("a ready message brings its own subject and body", param_hint="--file")
+    checked = None if host and username and ca_file else settings(config)
     server = server_of(
-        None if host and username and ca_file else settings(config),
+        checked,
         host=host,
         port=port,
         login=(username, password) if username else None,
         ca_file=ca_file,
     )
+    if not (host or port or sender):
+        _must_run(checked)
     if written:
         octets = _compose(sender or server.sender, to or [], subject, text, html, header or [])
     else:
@@ -68,7 +77,8 @@ def send(
     try:
         receipt = hand_in(server, reverse_path, recipients, octets)
     except Refusal as refusal:
-        raise CommandError(str(refusal), ExitCode.REFUSED) from refusal
+        hint = "\nlog in with --username NAME, its password in RELAY_PASSWORD" if str(refusal)[:3] == "530" else ""
+        raise CommandError(f"{refusal}{hint}", ExitCode.REFUSED) from refusal
     except Unreachable as error:
         raise CommandError(str(error), ExitCode.UNREACHABLE) from error
     if as_json:
@@ -81,11 +91,21 @@ def send(
         raise typer.Exit(ExitCode.REFUSED)
 
 
+def _must_run(config: Config | None) -> None:
+    """Raises CommandError when it is the relay here that should take the message, and none runs."""
+    from relay.cli.access import read_access
+    from relay.store.running import running
+
+    if config is not None and read_access(config.data) is None and running(config.data) is None:
+        advice = f"start it with `make run` or `{program()} serve`"
+        raise CommandError(f"no relay answers; {advice}", ExitCode.UNREACHABLE)
+
+
 def _compose(
     sender: str, to: list[str], subject: str | None, text: str | None, html: str | None, header: list[str]
 ) -> bytes:
     if not sender:
-        raise typer.BadParameter("who sends it?", param_hint="--from")
+        raise typer.BadParameter("who sends it? say --from ADDRESS", param_hint="--from")
     if not to:
         raise typer.BadParameter("who gets it?", param_hint="--to")
     message = EmailMessage(policy=policy.SMTP)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+import relay.cli.client
 from tests.cli.conftest import Cli
 from tests.peers.receiver import Behaviour, Receiver, authority
 
@@ -90,6 +92,34 @@ def test_without_a_relay_the_code_says_so(client: Cli, server: Receiver) -> None
     assert "no relay answers at 127.0.0.1:" in client.errors
 
 
+def test_where_no_relay_runs_the_line_says_how_to_start_one(ready: Cli) -> None:
+    ready("send", "--to", "you@example.net", "--subject", "x", code=5)
+    assert ready.errors == "relay: no relay answers; start it with `make run` or `relay serve`\n"
+
+
+def test_a_relay_without_the_account_demo_must_be_told_the_sender(client: Cli, server: Receiver) -> None:
+    access = {"host": "127.0.0.1", "ports": {"submission": server.port, "http": 1}}
+    (client.home / "var/access.json").write_text(json.dumps(access))
+    client("send", "--to", "you@example.net", "--subject", "x", code=2)
+    assert "say --from ADDRESS" in client.errors
+
+
+def test_a_login_that_is_missing_is_told_with_its_options(client: Cli, server: Receiver) -> None:
+    server.behaviour.on["mail"] = "530 5.7.0 authentication required"
+    client("send", "--to", "you@example.net", "--subject", "x", code=4)
+    assert "--username" in client.errors
+    assert "RELAY_PASSWORD" in client.errors
+
+
+def test_a_server_that_never_greets_is_given_up_soon(ready: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert relay.cli.client._GREETING == 10.0
+    monkeypatch.setattr(relay.cli.client, "_GREETING", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = ("--host", "127.0.0.1", "--port", str(silent.getsockname()[1]))
+        ready("send", *where, "--from", "me@example.com", "--to", "you@example.net", "--subject", "x", code=5)
+    assert "timed out" in ready.errors
+
+
 def test_a_connection_that_breaks_counts_as_unreachable(client: Cli, server: Receiver) -> None:
     server.behaviour.on["dot"] = "drop"
     client("send", "--to", "you@example.net", "--subject", "x", code=5)
@@ -104,6 +134,7 @@ def test_a_login_never_goes_in_clear_text(client: Cli, server: Receiver) -> None
 def test_a_certificate_of_somebody_else_is_not_believed(client: Cli, server: Receiver) -> None:
     server.behaviour.certificate = "wrong"
     client("send", "--to", "you@example.net", "--subject", "x", code=5)
+    assert "--ca-file PATH" in client.errors
     assert not server.heard("AUTH")
 
 
