@@ -42,6 +42,13 @@ def read_access(data: Path) -> dict[str, Any] | None:
     return access if isinstance(access, dict) else None
 
 
+def keep_access_password(data: Path, username: str, password: str) -> None:
+    """The relay that runs takes the new password from now on; so its clients must find it here."""
+    access = read_access(data)
+    if access is not None and str(access.get("username", "")).lower() == username.lower():
+        write_private(access_path(data), json.dumps({**access, "password": password}, indent=2).encode() + b"\n")
+
+
 def remove_access(data: Path) -> None:
     access_path(data).unlink(missing_ok=True)
 

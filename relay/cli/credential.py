@@ -90,6 +90,7 @@ def disable(
 def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Give a credential a new password, shown once. The old one is refused from now on."""
     from relay.cli import secret
+    from relay.cli.access import keep_access_password
     from relay.cli.demo import keep_password
 
     checked = settings(config)
@@ -101,6 +102,7 @@ def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption 
         opened.update_credential(credential)
         opened.audit(system_clock(), operator(), "credential rotate", {"username": credential.username})
     keep_password(checked.data, credential.username, password)
+    keep_access_password(checked.data, credential.username, password)
     _print_once(credential, password, as_json)
 
 

@@ -7,6 +7,7 @@ at every moment of a change of keys.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,7 +128,7 @@ def _retire(opened: Registry, config: Config, active: list[DkimKey], force: bool
         opened.audit(
             system_clock(), operator(), "dkim rotate --retire", {"domain": key.domain, "selector": key.selector}
         )
-    return old
+    return [replace(key, state=KeyState.RETIRED) for key in old]
 
 
 def _published(config: Config, keys: list[DkimKey]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -51,6 +52,17 @@ def test_a_rotated_password_replaces_the_old_one(ready: Cli) -> None:
     ready("credential", "rotate", "nobody", code=3)
 
 
+def test_a_relay_that_runs_tells_its_clients_the_rotated_password(ready: Cli) -> None:
+    path = ready.home / "var/access.json"
+    path.write_text(json.dumps({"host": "127.0.0.1", "username": "demo", "password": "old"}))
+    other = ready.json("credential", "add")["username"]
+    ready("credential", "rotate", other)
+    assert json.loads(path.read_text())["password"] == "old"
+    password = ready.json("credential", "rotate", "demo")["password"]
+    assert json.loads(path.read_text()) == {"host": "127.0.0.1", "username": "demo", "password": password}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_domain_comes_with_a_challenge_and_keys(ready: Cli) -> None:
     added = ready.json("domain", "add", "Bücher.example", "--account", "demo")
     assert added["domain"] == "xn--bcher-kva.example"
@@ -98,6 +110,7 @@ def test_keys_are_changed_in_two_steps(ready: Cli) -> None:
     assert all(each["state"] == "active" for each in ready.json("dkim", "list", "example.com"))
     retired = ready.json("dkim", "rotate", "example.com", "--retire", "--force")
     assert {each["selector"] for each in retired} == before
+    assert {each["state"] for each in retired} == {"retired"}
     assert {each["selector"] for each in ready.json("dkim", "record", "example.com")} == made
     assert ready.json("dkim", "rotate", "example.com", "--retire") == []
     ready("dkim", "record", "example.com", "nosuch", code=3)
