@@ -18,6 +18,10 @@ from relay.model.clock import iso
 _UNSAFE = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+_GAP = 2  # spaces between columns of a table
+_LEAST = 30  # cells to which free text is folded at least; a time has 24
+
+
 def print_json(value: Any) -> None:
     indent = 2 if sys.stdout.isatty() else None
     written = json.dumps(value, ensure_ascii=False, indent=indent)
@@ -43,16 +47,23 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def _rich_table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Only the last column is folded, and never to less than `_LEAST`: ids, times and addresses stay in one piece,
+    so that they can be copied. What is wider than the terminal then, the terminal breaks: one line to copy."""
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    before = sum(widths[:-1]) + _GAP * (len(widths) - 1)
+    console = Console()
+    last = min(widths[-1], max(_LEAST, console.width - before))
+    for name, width in zip(columns, [*widths[:-1], last], strict=True):
+        table.add_column(name, overflow="fold", width=width)
     for line in cells:
         table.add_row(*(Text(cell) for cell in line))  # Text: what a peer said is no markup
-    Console().print(table)
+    Console(width=max(console.width, before + last + _GAP)).print(table)
 
 
 def text(value: Any) -> str:

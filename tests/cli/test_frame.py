@@ -13,7 +13,7 @@ import pytest
 from relay import __version__
 from relay.cli.app import help_pages
 from relay.cli.frame import LOCAL_CONFIG, SYSTEM_CONFIG, config_path
-from relay.cli.output import print_json
+from relay.cli.output import print_json, print_table
 from tests.cli.conftest import CONFIG, Cli
 
 PAGES = dict(help_pages())
@@ -92,6 +92,20 @@ def test_json_speaks_no_commands_to_a_terminal(capsys: pytest.CaptureFixture[str
     assert printed.rstrip("\n").isprintable()
     assert "ü" in printed
     assert json.loads(printed) == value
+
+
+def test_a_table_on_a_narrow_terminal_folds_only_its_last_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    address = f"somebody.with.a.long.name@{'mail' * 6}.example.net"
+    time_of = "2026-01-31T12:00:00.000Z"
+    print_table(["id", "next", "to", "reply"], [["0f3k2m9s8t7u6v5a-1", time_of, address, "450 later " * 9]])
+    printed = capsys.readouterr().out
+    for whole in ("0f3k2m9s8t7u6v5a-1", time_of, address):
+        assert whole in printed
+    assert len(printed.splitlines()) > 2
 
 
 def test_a_missing_configuration_is_named(cli: Cli) -> None:
