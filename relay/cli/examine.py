@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from relay.cli.possession import foreign
+from relay.cli.possession import foreign, user
 from relay.config import Config, ListenerKind
 
 _SOON = 14 * 86_400  # seconds before a certificate's end when it is time to renew
@@ -30,7 +30,7 @@ def examine(config: Config) -> list[Finding]:
     """Everything, in the order an operator would go about it."""
     found = [*settings_for_tests(config), *data_directory(config)]
     if config.data.is_dir() and os.access(config.data, os.R_OK | os.X_OK, effective_ids=True):
-        found += [*certificate(config), *permissions(config), *shards(config)]
+        found += [*certificate(config), *permissions(config), *owners(config), *shards(config)]
     return found
 
 
@@ -101,6 +101,21 @@ def permissions(config: Config) -> Iterator[Finding]:
             if path.parent == config.data and not config.data.stat().st_mode & 0o077:
                 continue
             yield Finding("error", str(path), f"can be read by others (mode {mode | 0o600:04o}); chmod 600 it")
+    if mode := config.data.stat().st_mode & 0o077:
+        yield Finding(
+            "warning", str(config.data), f"can be entered by others (mode {mode | 0o700:04o}); chmod 700 it"
+        )
+
+
+def owners(config: Config) -> Iterator[Finding]:
+    """Files that the owner of the data directory may be unable to read, as a relay that was run as root leaves."""
+    owner = config.data.stat().st_uid
+    paths = [each for pattern in ("*", "shards/*", "shards/*/*") for each in config.data.glob(pattern)]
+    strange = [each for each in paths if each.lstat().st_uid != owner]
+    if strange:
+        others = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        whose = f"user {user(strange[0].lstat().st_uid)}, and {config.data} to user {user(owner)}"
+        yield Finding("warning", f"{strange[0]}{others}", f"belongs to {whose}; chown -R {user(owner)} {config.data}")
 
 
 def shards(config: Config) -> Iterator[Finding]:

@@ -19,6 +19,9 @@ def write_private(path: Path, content: bytes) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o600)  # also when the file was there, with another mode
+        if os.geteuid() == 0:  # a command of root's must leave it to whom the relay runs as
+            holder = path.parent.stat()
+            os.fchown(descriptor, holder.st_uid, holder.st_gid)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
@@ -28,6 +31,22 @@ def write_private(path: Path, content: bytes) -> None:
 def make_directory(path: Path) -> None:
     """Make a directory that only its owner may enter; one that is there stays as it is."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def close_directory(path: Path) -> None:
+    """Let only its owner enter a directory that is empty yet. One in use keeps the mode somebody chose for it."""
+    if path.stat().st_uid == os.geteuid() and not any(path.iterdir()):
+        path.chmod(0o700)
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is made in here, only its owner can read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager

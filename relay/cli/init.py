@@ -24,14 +24,15 @@ def init(
     token; their secrets are in secrets.json in the data directory. What is there already stays as it is.
     """
     from relay.cli.demo import found_demo, secrets_path
-    from relay.cli.files import alone, make_directory
+    from relay.cli.files import alone, close_directory, make_directory, private_files
     from relay.model.clock import system_clock
     from relay.store.sqlite import open_registry
 
     checked = settings(config)
     try:
         make_directory(checked.data)
-        with alone(checked.data):  # of two at once, each would make half
+        close_directory(checked.data)
+        with private_files(), alone(checked.data):  # of two at once, each would make half
             made = _certificate(checked.certificate, checked.key, checked.hostname)
             with store_errors(), closing(open_registry(checked.data / "registry.db")) as registry:
                 secrets = None if bare else found_demo(registry, checked.data, system_clock())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, config_path, settings
+from relay.cli.frame import CommandError, ConfigOption, ExitCode, config_path, program, settings
 
 
 def serve(config: ConfigOption = None) -> None:
@@ -20,14 +22,16 @@ def serve(config: ConfigOption = None) -> None:
     from relay.cli.access import remove_access, write_access
     from relay.cli.banner import banner
     from relay.cli.demo import read_secrets
+    from relay.cli.files import private_files
     from relay.store.running import running
     from relay.supervisor import run
 
     path = config_path(config)
     checked = settings(config)
+    _must_be_ours(checked.data)
     for needed in (checked.data / "registry.db", checked.certificate, checked.key):
         if not needed.exists():
-            raise CommandError(f"{needed} is not there: run `relay init --config {path}` first")
+            raise CommandError(f"{needed} is not there: run `{program()} init --config {path}` first")
 
     answers = False
 
@@ -45,8 +49,23 @@ def serve(config: ConfigOption = None) -> None:
     if running(checked.data) is None:  # else the file is that relay's, and the start below fails
         remove_access(checked.data)
     try:
-        code = run(path, ready=ready)
+        with private_files():
+            code = run(path, ready=ready)
     finally:
         if answers:
             remove_access(checked.data)
     raise typer.Exit(code)
+
+
+def _must_be_ours(data: Path) -> None:
+    """Raises CommandError for root on data of another user, who could not read what root would leave there."""
+    from relay.cli.possession import user
+
+    if os.geteuid() != 0 or not data.is_dir() or (owner := data.stat().st_uid) == 0:
+        return
+    name = user(owner)
+    raise CommandError(
+        f"{data} belongs to user {name}, who could not read what root writes there; "
+        f"run it as that user: sudo -u {name} {program()} serve",
+        ExitCode.REFUSED,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,19 @@ def test_secrets_that_others_can_read_are_an_error(ready: Cli) -> None:
     (ready.home / "var").chmod(0o755)
     (ready.home / "var/secrets.json").chmod(0o640)
     assert "chmod 600" in findings(ready, code=1)["var/secrets.json"][1]
+
+
+def test_data_that_others_can_enter_is_warned_of(ready: Cli) -> None:
+    (ready.home / "var").chmod(0o750)
+    assert findings(ready)["var"] == ("warning", "can be entered by others (mode 0750); chmod 700 it")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_another_user_are_warned_of(ready: Cli) -> None:
+    os.chown(ready.home / "var/registry.db", 65534, -1)
+    level, text = findings(ready)["var/registry.db"]
+    assert level == "warning"
+    assert "chown -R root var" in text
 
 
 def test_every_active_key_must_sign_so_that_another_program_verifies_it(ready: Cli) -> None:

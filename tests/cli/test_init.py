@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from argon2 import PasswordHasher
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -45,6 +47,24 @@ def test_the_data_directory_is_made_for_its_owner_only(cli: Cli) -> None:
     (cli.home / "var").rmdir()
     cli("init", "--config", "config/local.yaml")
     assert (cli.home / "var").stat().st_mode & 0o777 == 0o700
+
+
+def test_an_empty_data_directory_is_closed_to_others(cli: Cli) -> None:
+    (cli.home / "var").chmod(0o755)
+    cli("init")
+    assert (cli.home / "var").stat().st_mode & 0o777 == 0o700
+    (cli.home / "var").chmod(0o750)  # somebody's choice, which a second run leaves alone
+    cli("init")
+    assert (cli.home / "var").stat().st_mode & 0o777 == 0o750
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_neither_serves_data_of_another_user_nor_takes_its_secrets_away(ready: Cli) -> None:
+    os.chown(ready.home / "var", 65534, 65534)
+    ready("serve", code=4)
+    assert "var belongs to user nobody" in ready.errors
+    ready("credential", "rotate", "demo")
+    assert (ready.home / "var/secrets.json").stat().st_uid == 65534
 
 
 def test_several_at_once_make_it_once(cli: Cli) -> None:
