@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.limits.interface import Kind, Mark, Place
-from relay.limits.ledger import Marks, Places, Strikes
+from relay.limits.ledger import Marks, Places, Strikes, told
 from relay.limits.link import Link
 from relay.model.clock import Clock
 
@@ -143,6 +143,7 @@ class Broker:
             Kind(kind), key, limit=limit, window=window, rest=rest, why=why, now=self._clock()
         )
         if mark is not None:
+            logger.warning("%s", told(mark))
             self._marked(mark, but="")
 
     def _marked(self, mark: Mark, but: str) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.limits.interface import Kind, Limits, Mark, Place
-from relay.limits.ledger import Marks, Strikes
+from relay.limits.ledger import Marks, Strikes, told
 from relay.limits.local import share
 from relay.model.clock import Clock
 
@@ -122,6 +122,7 @@ class BrokerLimits(Limits):
         now = self._clock()
         mark = self._strikes.strike(kind, key, limit=limit, window=window, rest=rest, why=why, now=now)
         if mark is not None:
+            logger.warning("%s", told(mark))
             self._marks.put(mark, now)
 
     async def _ask(self, held: _Held, place: Place, key: str, limit: int) -> int:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from relay.limits.interface import Kind, Mark, Place
+from relay.model.address import printable
+from relay.model.clock import iso
 
 KEYS = 100_000  # addresses and sites with places taken at once
 STRIKES = 50_000  # keys with failures under observation
@@ -98,6 +100,18 @@ class Strikes:
             self._times.pop(next(iter(self._times)))
         self._times[kind, key] = times  # at the end: the table forgets who failed longest ago
         return None
+
+
+def told(mark: Mark) -> str:
+    """The mark that strikes became, as a line for the log."""
+    if mark.kind is Kind.BANNED_USER:
+        user, _, address = mark.key.rpartition(" ")
+        whom = f"user={printable(user)} address={address}"
+    elif mark.kind is Kind.BANNED_ADDRESS:
+        whom = f"address={mark.key}"
+    else:
+        whom = f"key={mark.key}"
+    return f"{mark.kind} {whom} until={iso(mark.until)}: {mark.why}"
 
 
 class Marks:

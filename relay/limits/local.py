@@ -6,9 +6,13 @@ processes together stay at or under the limit wherever the limit allows one plac
 
 from __future__ import annotations
 
+import logging
+
 from relay.limits.interface import Kind, Limits, Mark, Place
-from relay.limits.ledger import Marks, Places, Strikes
+from relay.limits.ledger import Marks, Places, Strikes, told
 from relay.model.clock import Clock
+
+logger = logging.getLogger("relay.limits")
 
 _ME = 0
 
@@ -45,4 +49,5 @@ class LocalLimits(Limits):
         now = self._clock()
         mark = self._strikes.strike(kind, key, limit=limit, window=window, rest=rest, why=why, now=now)
         if mark is not None:
+            logger.warning("%s", told(mark))
             self._marks.put(mark, now)

@@ -65,6 +65,7 @@ class SubmissionDoor(Door):
         self._intake = intake
         self._clock = clock
         self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
+        self._tried: dict[int, set[bytes]] = {}  # id of a session -> digests of what was wrong in it
         self._authenticated = listener.auth is Auth.REQUIRED
         self._trusted = Networks(listener.trusted)
 
@@ -84,13 +85,20 @@ class SubmissionDoor(Door):
             session.login = self._bound()
 
     def closed(self, session: SessionInfo) -> None:
+        self._tried.pop(id(session), None)
         key = self._leased.pop(id(session), None)
         if key is not None:
             self._limits.give_back(Place.SESSION, key)
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
-        trusted = session.address in self._trusted
-        return await self._logins.check(username, password, session.address, trusted=trusted)
+        return await self._logins.check(
+            username,
+            password,
+            session.address,
+            listener=session.listener,
+            trusted=session.address in self._trusted,
+            tried=self._tried.setdefault(id(session), set()),  # bounded by the errors a session may make
+        )
 
     def mail(self, session: SessionInfo, reverse_path: str) -> None:
         try:

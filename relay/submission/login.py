@@ -10,7 +10,8 @@ sessions at once is answered once.
 
 A wrong password costs its session a second, the next ones of that address two, four and eight. So many of one
 user name and address in `auth_window` ban that pair, and five times as many ban the address whatever its names:
-a whole office behind one address survives one wrong setting, a list of guesses does not. IPv6 clients are
+a whole office behind one address survives one wrong setting, a list of guesses does not. A wrong password that
+a session tries again, as clients do that go from PLAIN to LOGIN, is no second guess. IPv6 clients are
 counted by their /64. Trusted networks are never banned. Who is banned hears how long, in minutes.
 
 Unknown and disabled users take as long as others and hear the same words.
@@ -79,8 +80,17 @@ class Logins:
         self._asked: dict[bytes, asyncio.Future[bool]] = {}
         self._failures: dict[str, tuple[int, float]] = {}  # address -> how many, and when the last
 
-    async def check(self, username: str, password: str, address: str, *, trusted: bool = False) -> Login:
-        """Who this is.
+    async def check(
+        self,
+        username: str,
+        password: str,
+        address: str,
+        *,
+        listener: str = "",
+        trusted: bool = False,
+        tried: set[bytes] | None = None,
+    ) -> Login:
+        """Who this is. `listener` is for the log; `tried` is the session's own, and remembers what was wrong in it.
 
         Raises:
             Refused: 535 5.7.8 or 454 4.7.0.
@@ -94,7 +104,10 @@ class Logins:
         digest = self._digest(username, password, stored)
         right = self._remembers(digest) or await self._verify(digest, stored, password)
         if credential is None or not right:
-            await self._failed(username, pair, client, trusted)
+            again = tried is not None and digest in tried
+            if tried is not None:
+                tried.add(digest)
+            await self._failed(username, pair, client, listener, count=not (trusted or again))
             raise Refused(535, "5.7.8", "Wrong user name or password")
         self._remember(digest)
         self._failures.pop(client, None)
@@ -150,14 +163,17 @@ class Logins:
             asked.add_done_callback(lambda _: self._asked.pop(digest))
         return await asyncio.shield(asked)  # others may wait for the same answer
 
-    async def _failed(self, username: str, pair: str, client: str, trusted: bool) -> None:
+    async def _failed(self, username: str, pair: str, client: str, listener: str, *, count: bool) -> None:
+        """Log it, let it wait, and `count` it as a guess, or not."""
         now, settings = self._clock(), self._settings
-        count, last = self._failures.pop(client, (0, 0.0))
-        count = 1 if trusted or now - last > settings.auth_window else count + 1
+        failures, last = self._failures.pop(client, (0, 0.0))
+        if now - last > settings.auth_window:
+            failures = 0
+        failures = failures + 1 if count else max(failures, 1)
         _make_room(self._failures)
-        self._failures[client] = (count, now)
-        log.info("login failed user=%s address=%s", printable(username), client)
-        if not trusted:
+        self._failures[client] = (failures, now)
+        log.info("login failed user=%s address=%s listener=%s", printable(username), client, listener)
+        if count:
             for kind, key, factor in ((Kind.BANNED_USER, pair, 1), (Kind.BANNED_ADDRESS, client, ADDRESS_FACTOR)):
                 self._limits.strike(
                     kind,
@@ -167,7 +183,7 @@ class Logins:
                     rest=settings.auth_ban,
                     why="failed logins",
                 )
-        await self._pause(min(2.0 ** (count - 1), LONGEST_PAUSE))
+        await self._pause(min(2.0 ** (failures - 1), LONGEST_PAUSE))
 
 
 def usable(credential: Credential, directory: Directory) -> bool:

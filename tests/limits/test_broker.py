@@ -119,12 +119,17 @@ async def test_a_mark_reaches_the_others_and_is_replayed_to_who_comes_later(turn
             await until(lambda: not three.marked(Kind.PAUSED_SITE, "mx"), 1)
 
 
-async def test_failures_seen_by_two_workers_add_up_to_a_ban_both_know(turning: Turning) -> None:
+async def test_failures_seen_by_two_workers_add_up_to_a_ban_both_know(
+    turning: Turning, caplog: pytest.LogCaptureFixture
+) -> None:
     async with client(turning, "one") as one, client(turning, "two") as two:
         for limits in (one, two, one):
             limits.strike(Kind.BANNED_ADDRESS, "192.0.2.1", limit=3, window=60, rest=60, why="failed AUTH")
         for limits in (one, two):
             await until(lambda each=limits: each.marked(Kind.BANNED_ADDRESS, "192.0.2.1"), 1)  # type: ignore[misc]
+    (line,) = [each.getMessage() for each in caplog.records if "banned-address" in each.getMessage()]
+    assert line.startswith("banned-address address=192.0.2.1 until=2")
+    assert line.endswith(": failed AUTH")
 
 
 async def test_without_an_answer_a_worker_keeps_to_its_share_and_returns_to_the_broker_later(

@@ -315,6 +315,34 @@ async def test_the_door_of_a_trusted_network_bans_nobody(hall: Hall) -> None:
     assert (await door.login(caller(), "ann", "right")).credential == "ann"
 
 
+async def test_a_client_that_tries_each_wrong_password_twice_in_a_session_makes_one_guess_of_it(
+    hall: Hall, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = door_of(hall)
+    for number in range(9):
+        session = caller()
+        await door.opened(session)
+        for _mechanism in ("PLAIN", "LOGIN"):
+            with pytest.raises(Refused, match="Wrong user name"):
+                await door.login(session, "ann", f"wrong{number // 5}")
+        door.closed(session)
+    assert hall.limits.marked(Kind.BANNED_USER, f"ann {HERE}") is None
+    with pytest.raises(Refused, match="Wrong user name"):
+        await door.login(caller(), "ann", "wrong9")
+    assert hall.limits.marked(Kind.BANNED_USER, f"ann {HERE}")
+    (line,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert line == f"banned-user user=ann address={HERE} until=1970-01-12T14:01:40.000Z: failed logins"
+
+
+async def test_two_wrong_passwords_in_a_session_are_two_guesses(hall: Hall) -> None:
+    door, session = door_of(hall), caller()
+    await door.opened(session)
+    for number in range(10):
+        with pytest.raises(Refused, match="Wrong user name"):
+            await door.login(session, "ann", f"wrong{number}")
+    assert hall.limits.marked(Kind.BANNED_USER, f"ann {HERE}")
+
+
 async def test_a_listener_without_auth_gives_its_credential_to_each_session(hall: Hall) -> None:
     session = caller()
     await door_of(hall, OPEN).opened(session)
