@@ -12,6 +12,8 @@ from shlex import quote
 from typing import Any
 
 from relay import __version__
+from relay.cli.access import reachable
+from relay.cli.frame import program
 from relay.config import Config, ListenerKind
 
 _TO = "you@example.net"
@@ -22,12 +24,18 @@ def banner(config: Config, access: Mapping[str, Any]) -> str:
     """The text, for a relay with the account demo; a short one without it."""
     ports: Mapping[str, int] = access["ports"]
     listeners = ", ".join(f"{ports[each.name]} ({_KINDS[each.kind]})" for each in config.listeners)
-    head = [f"relay {__version__} is ready on {access['host']}: SMTP {listeners}, HTTP {ports['http']}"]
+    bound = ", ".join(f"{_where(each.address, ports[each.name])} ({_KINDS[each.kind]})" for each in config.listeners)
+    health = f"http://{_where(reachable(config.http.address), ports['http'])}/"
+    head = [f"relay {__version__} is ready: SMTP {bound}, HTTP {ports['http']} (health: {health}). Ctrl-C ends it."]
     if config.sandbox.enabled:
         head.append("Sandbox: every message is processed, signed and kept; nothing leaves this machine.")
     if "username" not in access:
         return "\n".join(head)
     return "\n".join([*head, "", *_login(access, listeners), "", *_lines(config, access), ""])
+
+
+def _where(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _login(access: Mapping[str, Any], listeners: str) -> list[str]:
@@ -55,7 +63,7 @@ def _lines(config: Config, access: Mapping[str, Any]) -> list[str]:
         "",
         python(access, port, authority),
         "",
-        "Then see what became of it:  .venv/bin/relay events   .venv/bin/relay explain ID",
+        f"Then see what became of it:  {program()} events   {program()} explain ID",
     ]
 
 

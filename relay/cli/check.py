@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from relay.cli.frame import ConfigOption, JsonOption, config_path, registry, settings
+from relay.cli.frame import ConfigOption, JsonOption, config_path, program, registry, settings
 from relay.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -34,9 +34,13 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     else:
         for each in found:
             print(f"{each.level}: {each.subject} {each.text}")
-        print(f"{config_path(config)}: {errors} errors, {len(found) - errors} warnings")
+        print(f"{config_path(config)}: {_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
     if errors:
         raise typer.Exit(1)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _domains(config: Config) -> list[Finding]:
@@ -53,5 +57,5 @@ def _domains(config: Config) -> list[Finding]:
         unsigned.discard(key.domain)
         if fault := prove(key):
             found.append(Finding("error", f"DKIM key {key.selector} of {key.domain}", fault))
-    advice = "is verified and has no DKIM key: relay dkim make"
+    advice = f"is verified and has no DKIM key: {program()} dkim make"
     return found + [Finding("error", name, f"{advice} {name}") for name in sorted(unsigned)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -112,6 +113,7 @@ def _print_once(credential: Credential, password: str, as_json: bool) -> None:
         print_json(shown)
         return
     print_fields({name: shown[name] for name in ("username", "password", "account", "note")})
+    sys.stdout.flush()  # in a pipe the note would come first
     typer.echo("Note the password now: it is kept as a digest, and cannot be shown again.", err=True)
 
 

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from relay.cli.domain import Name, normal
-from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, operator, registry
+from relay.cli.frame import (
+    CommandError,
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    examples,
+    group,
+    operator,
+    program,
+    registry,
+)
 from relay.cli.frame import settings as load_settings
 from relay.cli.output import print_json, print_table
 from relay.model.account import Algorithm, DkimKey, KeyState
@@ -99,7 +109,7 @@ def rotate(
         opened.domain(plain)
         active = [each for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
         if not active:
-            raise CommandError(f"{plain} has no active key: relay dkim make {plain}", ExitCode.NOT_FOUND)
+            raise CommandError(f"{plain} has no active key: {program()} dkim make {plain}", ExitCode.NOT_FOUND)
         if not retire:
             algorithms = [each for each in Algorithm if any(key.algorithm is each for key in active)]
             made = make_keys(opened, plain, algorithms, system_clock())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, group, operator, registry
+from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, group, operator, program, registry
 from relay.cli.frame import settings as load_settings
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
@@ -20,6 +20,7 @@ from relay.model.clock import system_clock
 if TYPE_CHECKING:
     from relay.config import Config
     from relay.dns.records import DomainRecord
+    from relay.store.interface import Registry
 
 _WHY = {  # by purpose of a record
     "challenge": "the proof that the domain is yours",
@@ -43,6 +44,7 @@ def add(name: Name, account: AccountOption = None, config: ConfigOption = None, 
     now = system_clock()
     with registry(load_settings(config)) as opened:
         holder = owner(opened, account)
+        _must_be_new(opened, plain)
         opened.add_domain(Domain(name=plain, account=holder, challenge=secret.challenge(), created=now))
         have = {each.algorithm for each in opened.keys(plain) if each.state is KeyState.ACTIVE}
         make_keys(opened, plain, [each for each in Algorithm if each not in have], now)
@@ -52,7 +54,9 @@ def add(name: Name, account: AccountOption = None, config: ConfigOption = None, 
         return
     print(f"Added {plain} to {holder}. Publish this record:\n")
     print(f"  {_challenge(domain).zone_line()}\n")
-    print(f"then run: relay domain verify {plain}\nAll records it should have: relay domain records {plain}")
+    print(
+        f"then run: {program()} domain verify {plain}\nAll records it should have: {program()} domain records {plain}"
+    )
 
 
 @app.command(
@@ -80,6 +84,13 @@ def verify(
         domain = opened.domain(plain)
     described = _describe(domain)
     print_json(described) if as_json else print_fields(described)
+
+
+def _must_be_new(opened: Registry, plain: str) -> None:
+    """Raises CommandError, which says whose the domain is."""
+    for each in opened.domains():
+        if each.name == plain:
+            raise CommandError(f"domain {plain} is there already; it is of account {each.account}")
 
 
 def _look_up(config: Config, domain: Domain) -> None:

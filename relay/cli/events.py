@@ -18,7 +18,20 @@ from relay.model.ids import Id
 if TYPE_CHECKING:
     from relay.report.search import Filter
 
-_SHORT = ("from", "to", "size", "attempt", "class", "reply", "host", "next", "warnings", "test")  # for the table
+_SHORT = (
+    "from",
+    "to",
+    "about",
+    "report",
+    "size",
+    "attempt",
+    "class",
+    "reply",
+    "host",
+    "next",
+    "warnings",
+    "test",
+)  # for the table
 
 
 def events(
@@ -97,6 +110,8 @@ def _id(event: Event) -> str:
 
 
 def _words(described: Mapping[str, Any]) -> str:
+    if described.get("about") and described.get("from") == "":
+        described = {**described, "from": "<>"}  # a report of ours
     shown = {name: described[name] for name in _SHORT if described.get(name) not in (None, "", [])}
     return " ".join(f"{name}={_value(value)}" for name, value in shown.items())
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from relay.cli.frame import program
 from relay.cli.possession import foreign, user
 from relay.config import Config, ListenerKind
 
@@ -45,21 +46,23 @@ def settings_for_tests(config: Config) -> Iterator[Finding]:
         if used:
             yield Finding("warning", key, f"is set, as for tests: {why}")
     if config.sandbox.enabled:
-        yield Finding("warning", "sandbox.enabled", "nothing leaves this relay")
+        yield Finding("warning", "sandbox.enabled", "is set: nothing leaves this relay")
     for listener in config.listeners:
         if listener.auth_without_tls:
             yield Finding(
-                "warning", f"listeners.{listener.name}.auth_without_tls", "passwords cross the network in clear text"
+                "warning",
+                f"listeners.{listener.name}.auth_without_tls",
+                "is set: passwords cross the network in clear text",
             )
 
 
 def data_directory(config: Config) -> Iterator[Finding]:
     if not config.data.is_dir():
-        yield Finding("error", str(config.data), "is not there: run `relay init`")
+        yield Finding("error", str(config.data), f"is not there: run `{program()} init`")
     elif not os.access(config.data, os.W_OK | os.X_OK, effective_ids=True):
         yield Finding("error", str(config.data), f"cannot be written to by this user{foreign(config.data)}")
     elif not (config.data / "registry.db").exists():
-        yield Finding("error", str(config.data / "registry.db"), "is not there: run `relay init`")
+        yield Finding("error", str(config.data / "registry.db"), f"is not there: run `{program()} init`")
 
 
 def certificate(config: Config) -> Iterator[Finding]:
@@ -68,7 +71,7 @@ def certificate(config: Config) -> Iterator[Finding]:
         return
     missing = [each for each in (config.certificate, config.key) if not each.exists()]
     for path in missing:
-        yield Finding("error", str(path), "is not there: run `relay init`, or bring your own")
+        yield Finding("error", str(path), f"is not there: run `{program()} init`, or bring your own")
     if missing:
         return
     try:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, JsonOption, settings, store_errors
+from relay.cli.frame import CommandError, ConfigOption, JsonOption, program, settings, store_errors
 from relay.cli.output import print_fields, print_json
 
 
@@ -48,6 +48,10 @@ def init(
         "username": secrets and secrets.username,
         "secrets": secrets and str(secrets_path(checked.data)),
     }
+    if bare and not as_json:
+        print_fields({name: done[name] for name in ("data", "certificate", "certificate_made")})
+        print(f"\nNext: {program()} account add NAME")
+        return
     print_json(done) if as_json else print_fields(done)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from relay.cli.frame import CommandError, ExitCode
+from relay.cli.frame import CommandError, ExitCode, program
 
 if TYPE_CHECKING:
     from relay.store.interface import Registry
@@ -23,7 +23,9 @@ def owner(registry: Registry, given: str | None) -> str:
         return registry.account(given).name
     names = [each.name for each in registry.accounts()]
     if not names:
-        raise CommandError("there is no account yet: make one with `relay account add NAME`", ExitCode.NOT_FOUND)
+        raise CommandError(
+            f"there is no account yet: make one with `{program()} account add NAME`", ExitCode.NOT_FOUND
+        )
     if len(names) > 1:
         raise CommandError(f"whose? Say --account NAME; there are {', '.join(names)}", ExitCode.USAGE)
     return names[0]

@@ -151,4 +151,6 @@ def _both_families(sock: socket.socket, family: int, address: str) -> None:
 
 def _cannot(what: str, address: str, port: int, error: OSError) -> CannotListen:
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return CannotListen(f"{what}: cannot listen on {where}: {error.strerror}")
+    low = isinstance(error, PermissionError) and 0 < port < 1024
+    hint = " (ports below 1024 need systemd/relay.service or CAP_NET_BIND_SERVICE)" if low else ""
+    return CannotListen(f"{what}: cannot listen on {where}: {error.strerror}{hint}")

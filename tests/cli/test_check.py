@@ -29,8 +29,8 @@ def configure(cli: Cli, more: Mapping[str, Any]) -> None:
 
 
 def test_a_relay_that_was_just_made_has_warnings_at_most(ready: Cli) -> None:
-    assert findings(ready) == {"sandbox.enabled": ("warning", "nothing leaves this relay")}
-    assert ready("check").endswith("config/local.yaml: 0 errors, 1 warnings\n")
+    assert findings(ready) == {"sandbox.enabled": ("warning", "is set: nothing leaves this relay")}
+    assert ready("check").endswith("config/local.yaml: 0 errors, 1 warning\n")
 
 
 def test_settings_that_are_for_tests_are_warned_of(ready: Cli) -> None:

@@ -67,6 +67,17 @@ def test_root_neither_serves_data_of_another_user_nor_takes_its_secrets_away(rea
     assert (ready.home / "var/secrets.json").stat().st_uid == 65534
 
 
+def test_what_is_made_is_closed_to_others_whatever_the_umask(cli: Cli) -> None:
+    before = os.umask(0)
+    try:
+        cli("init")
+        assert os.umask(0) == 0  # as it was
+    finally:
+        os.umask(before)
+    made = [each for each in (cli.home / "var").rglob("*") if each.name != "cert.pem"]
+    assert {each.stat().st_mode & 0o077 for each in made} == {0}
+
+
 def test_several_at_once_make_it_once(cli: Cli) -> None:
     program = [sys.executable, "-m", "relay", "init", "--json"]
     started = [subprocess.Popen(program, stdout=subprocess.PIPE) for _ in range(3)]
@@ -117,7 +128,7 @@ def test_lost_secrets_are_made_anew(ready: Cli) -> None:
 
 
 def test_bare_makes_no_account(cli: Cli) -> None:
-    cli("init", "--bare")
+    assert cli("init", "--bare").endswith("Next: relay account add NAME\n")
     assert not (cli.home / "var/secrets.json").exists()
     assert cli.json("account", "list") == []
 

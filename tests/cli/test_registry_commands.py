@@ -74,6 +74,7 @@ def test_a_domain_comes_with_a_challenge_and_keys(ready: Cli) -> None:
         "ed25519-sha256",
     }
     ready("domain", "add", "bücher.example", code=1)
+    assert "it is of account demo" in ready.errors
     ready("domain", "add", "nodot", code=2)
     ready("domain", "records", "unknown.example", code=3)
 
