@@ -23,6 +23,7 @@ from aiosmtpd.smtp import SMTP
 from relay.model.reply import Reply
 from relay.smtp.deadline import Deadline
 from relay.smtp.door import SessionInfo
+from relay.smtp.handshakes import reason_of
 from relay.smtp.service import Service
 from relay.smtp.tls import Channel
 
@@ -93,7 +94,7 @@ class Connection(SMTP):
         try:
             self.transport.write(octets if self._channel is None else self._channel.seal(octets))
         except ssl.SSLError as error:
-            log.debug("session=%s peer=%s TLS failed: %s", self.id, self.info.peer, error)
+            self.service.handshakes.failed(self.info.address, reason_of(error))
             self.hang_up()
 
     def refuse(self, reply: Reply) -> None:
@@ -175,6 +176,11 @@ class Connection(SMTP):
     def _handshaking(self) -> bool:
         return self._channel is not None and not self._channel.open
 
+    def _unshaken(self, reason: str) -> None:
+        """The handshake came to nothing. A look at the port without an octet, as monitors take it, is no failure."""
+        if self._channel is not None and self._channel.begun:
+            self.service.handshakes.failed(self.info.address, reason)
+
     def unseal(self, octets: bytes) -> bytes:
         """What the client says with these octets."""
         channel = self._channel
@@ -184,7 +190,7 @@ class Connection(SMTP):
         try:
             plain = channel.receive(octets)
         except ssl.SSLError as error:
-            log.debug("session=%s peer=%s TLS failed: %s", self.id, self.info.peer, error)
+            self.service.handshakes.failed(self.info.address, reason_of(error))
             self.hang_up(channel.outgoing())  # an alert, that tells the client why
             return b""
         if handshake := channel.outgoing():

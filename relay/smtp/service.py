@@ -15,6 +15,7 @@ from relay.model.reply import Refused
 from relay.smtp.budget import Budget
 from relay.smtp.data import Rule
 from relay.smtp.door import Door
+from relay.smtp.handshakes import Handshakes
 from relay.smtp.networks import Networks
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Service:
         self.tls = tls
         self.budget = budget
         self.loop = asyncio.get_running_loop()
+        self.handshakes = Handshakes(listener.name, self.loop.time)
         self.sessions: set[Wire] = set()
         self.empty = asyncio.Event()  # no session is open
         self.empty.set()

@@ -49,6 +49,7 @@ class Channel:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self.begun = False  # octets came
         self.open = False  # the handshake is done
         self.eof = False  # the client will say no more
 
@@ -64,6 +65,7 @@ class Channel:
         Raises:
             ssl.SSLError: this is no TLS, or none that we speak.
         """
+        self.begun = True
         self._incoming.write(octets)
         pieces: list[bytes] = []
         try:

@@ -26,6 +26,7 @@ from relay.model.reply import Refused, Reply
 from relay.smtp.connection import HANDSHAKE, LINGER, Connection
 from relay.smtp.data import Collector
 from relay.smtp.door import SessionInfo
+from relay.smtp.handshakes import CLOSED, SILENT
 from relay.smtp.networks import client_address
 from relay.smtp.service import Service
 
@@ -106,6 +107,8 @@ class Wire(Connection):
     def connection_lost(self, error: Exception | None) -> None:
         if self._gone:
             return
+        if self._handshaking and not self._closing:
+            self._unshaken(CLOSED)
         self._closing = self._gone = True
         self._out.clear()
         self.cut()
@@ -176,6 +179,8 @@ class Wire(Connection):
         if self._closing:
             return
         if self._handshaking:
+            if self._eof:
+                self._unshaken(CLOSED)
             if self._eof or self._draining:
                 self.hang_up()
             return
@@ -271,6 +276,7 @@ class Wire(Connection):
         if self._closing:
             self.transport.abort()
         elif self._handshaking:
+            self._unshaken(SILENT)
             self.hang_up()
         elif self._busy:
             assert self._task is not None
