@@ -5,11 +5,14 @@ A command that cannot do its work raises CommandError; its words go to standard 
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from typing import Any
 
 import typer
 
@@ -30,7 +33,28 @@ _SETTINGS = {"help_option_names": _HELP, **({} if sys.stdout.isatty() else {"ter
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 relay unreachable."
 
+
+class _Commands(typer.core.TyperGroup):
+    """All commands; what is wrong with a word given to one is told in words of ours."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = _plain(error.message)
+            raise
+
+
+def _plain(said: str) -> str:
+    """Without a prefix of the parser's; with the nearest of the values there are."""
+    said = said.removeprefix("Value error, ")
+    given, _, values = said.partition(" is not one of ")
+    near = difflib.get_close_matches(given.strip("'"), re.findall(r"'([^']+)'", values), n=1)
+    return f"{said} Did you mean {near[0]}?" if near else said
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="A self-hosted outbound mail relay that an application steers message by message.",
     epilog=examples("relay init && relay serve", "relay send --to you@example.net --subject Hello")
     + f"\n\n{_EXIT_CODES}",

@@ -12,8 +12,10 @@ import pytest
 
 from relay import __version__
 from relay.cli.app import help_pages
+from relay.cli.events import _words, describe
 from relay.cli.frame import LOCAL_CONFIG, SYSTEM_CONFIG, config_path
 from relay.cli.output import print_json, print_table
+from relay.model.event import Event, EventName
 from tests.cli.conftest import CONFIG, Cli
 
 PAGES = dict(help_pages())
@@ -56,6 +58,9 @@ def test_an_unknown_command_or_option_is_a_usage_error(cli: Cli) -> None:
     cli("nosuch", code=2)
     cli("queue", "--nosuch", code=2)
     cli("queue", "--limit", "many", code=2)
+    cli("queue", "--state", "queud", code=2)
+    assert "Value error" not in cli.errors
+    assert "Did you mean queued?" in cli.errors
 
 
 def test_the_configuration_is_looked_for_where_the_help_says(
@@ -106,6 +111,12 @@ def test_a_table_on_a_narrow_terminal_folds_only_its_last_column(
     for whole in ("0f3k2m9s8t7u6v5a-1", time_of, address):
         assert whole in printed
     assert len(printed.splitlines()) > 2
+
+
+def test_an_event_of_our_own_report_says_what_it_is_about() -> None:
+    data = {"from": "", "to": "me@example.com", "size": 9, "about": "0f3k2m9s8t7u6v5a"}
+    event = Event(at=0.0, name=EventName.RECEIVED, message="0f3k2m9s8t7u6v5b", data=data)
+    assert _words(describe(event)) == "from=<> to=me@example.com about=0f3k2m9s8t7u6v5a size=9"
 
 
 def test_a_missing_configuration_is_named(cli: Cli) -> None:
