@@ -168,6 +168,7 @@ class Attempt:
             site=self._route.site,
             host=host.name if host else "",
             address=host.address if host else "",
+            port=host.port if host else 0,
             tls=connection.tls if connection else "",
             seconds=time.monotonic() - self._began,
             warnings=notes,

@@ -38,6 +38,7 @@ class Facts:
     site: str = ""
     host: str = ""
     address: str = ""
+    port: int = 0
     tls: str = ""
     seconds: float | None = None  # how long the attempt took
     warnings: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Facts:
         if self.host:
             given["host"] = self.host
             given["address"] = self.address
+            given["port"] = self.port
             given["tls"] = self.tls
         if self.seconds is not None:
             given["seconds"] = round(self.seconds, 3)

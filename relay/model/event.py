@@ -42,7 +42,7 @@ class Event:
     `data` holds JSON types only. Its words, where they apply: `from` (reverse-path), `to` (forward-path; a list
     where it concerns several), `author` (address in From), `message_id` (header field), `listener`, `size`
     (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
-    `host`, `address`, `tls`, `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
+    `host`, `address`, `port`, `tls`, `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
     `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it), `about` (of a
     DSN: id of the submission it tells of).
     """

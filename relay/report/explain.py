@@ -60,7 +60,7 @@ class Story:
     reply: str = ""  # the last one
     next_attempt: float | None = None
     ended: float | None = None
-    route: Mapping[str, str] = field(default_factory=dict)  # egress, site, host, address as last tried
+    route: Mapping[str, str] = field(default_factory=dict)  # egress, site, host, address, port as last tried
     holds: tuple[str, ...] = ()  # what keeps it from being sent now
     steps: tuple[Step, ...] = ()
 
@@ -184,7 +184,9 @@ def _story(submission: str, state: RecipientState, entries: Sequence[Entry], sit
     for event in mine:
         if event.name in _ATTEMPT:
             route |= {
-                word: str(event.data[word]) for word in ("egress", "site", "host", "address") if word in event.data
+                word: str(event.data[word])
+                for word in ("egress", "site", "host", "address", "port")
+                if word in event.data
             }
     return Story(
         id=str(Id(submission, state.number)),

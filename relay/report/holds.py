@@ -45,10 +45,13 @@ def _marked(route: Mapping[str, str], situation: Situation) -> Iterator[str]:
     for mark in situation.marks:
         if mark.kind is Kind.PAUSED_SITE and mark.key == route.get("site"):
             yield f"its site {mark.key} is paused until {iso(mark.until)}: {mark.why}"
-        elif mark.kind is Kind.DEAD_HOST and _names(mark.key, route.get("address", "")):
+        elif mark.kind is Kind.DEAD_HOST and mark.key == _host(route):
             yield f"host {mark.key} is left alone until {iso(mark.until)}: {mark.why}"
 
 
-def _names(key: str, address: str) -> bool:
-    """Marks name a host `address:port`, events with or without the port."""
-    return bool(address) and (key == address or key.rpartition(":")[0].strip("[]") == address.strip("[]"))
+def _host(route: Mapping[str, str]) -> str:
+    """The host last tried, as marks name it; another port of its address is another host."""
+    address, port = route.get("address", ""), route.get("port", "")
+    if not address or not port:
+        return ""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -41,7 +41,13 @@ async def _deferred_message(data: Path) -> str:
     async with shard(data) as queue:
         await queue.add(new)
         ann, bob = in_flight(new, shard=0)
-        way = {"egress": "default", "site": "mx.example.net", "host": "mx.example.net", "address": "192.0.2.1"}
+        way = {
+            "egress": "default",
+            "site": "mx.example.net",
+            "host": "mx.example.net",
+            "address": "192.0.2.1",
+            "port": 25,
+        }
         await queue.settle(
             [
                 Settlement(
@@ -108,13 +114,16 @@ async def test_a_paused_site_and_a_dead_host_are_named_as_what_holds_it(tmp_path
         ["paused-site", "mx.example.net", until, "rate: 421 4.7.28 slow down"],
         ["dead-host", "192.0.2.1:25", until, "connection refused"],
         ["dead-host", "192.0.2.7:25", until, "another one"],
+        ["dead-host", "192.0.2.1:9", until, "another port of it"],
     ]
     (tmp_path / "limits.json").write_text(json.dumps(marks))
     holds = explain(tmp_path, ident, clock).recipients[0].holds
     assert [each for each in holds if "paused" in each] == [
         "its site mx.example.net is paused until 2026-01-01T12:10:00.000Z: rate: 421 4.7.28 slow down"
     ]
-    assert len([each for each in holds if "left alone" in each]) == 1
+    assert [each for each in holds if "left alone" in each] == [
+        "host 192.0.2.1:25 is left alone until 2026-01-01T12:10:00.000Z: connection refused"
+    ]
 
 
 async def test_while_a_relay_runs_nothing_is_said_of_its_absence(tmp_path: Path) -> None:
