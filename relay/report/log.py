@@ -30,6 +30,7 @@ MOST = 20  # values of one list, such as the recipients of a message
 LONGEST_TRACE = 20_000  # a traceback is our own text, and useless in part
 _UNTOLD = frozenset({"conversation"})
 _TIMES = frozenset({"next", "until", "deadline", "due"})  # words whose numbers are times
+_SENTENCES = frozenset({"warnings"})  # words whose values have commas of their own
 _BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"\\]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", '"': '\\"', "\\": "\\\\"}
@@ -54,7 +55,7 @@ def line(at: float, words: Mapping[str, Any], form: LogFormat, longest: int = LO
         cut = {key: _cut(value, longest) if isinstance(value, str) else value for key, value in words.items()}
         # Escaped to ASCII, so that no character of a value ends a line or speaks to a terminal.
         return json.dumps({"time": iso(at), **cut}, default=str, separators=(",", ":"))
-    return " ".join([iso(at), *(f"{key}={_quoted(value, longest)}" for key, value in words.items())])
+    return " ".join([iso(at), *(f"{key}={_quoted(value, longest, _between(key))}" for key, value in words.items())])
 
 
 def _told(key: str, value: Any) -> Any:
@@ -65,11 +66,15 @@ def _told(key: str, value: Any) -> Any:
     return round(value, 3) if isinstance(value, float) else value
 
 
-def _quoted(value: Any, longest: int) -> str:
+def _between(key: str) -> str:
+    return "; " if key in _SENTENCES else ","
+
+
+def _quoted(value: Any, longest: int, between: str) -> str:
     if isinstance(value, bool):
         text = "true" if value else "false"
     elif isinstance(value, list | tuple):
-        text = ",".join(map(str, value))
+        text = between.join(map(str, value))
     elif isinstance(value, dict):
         text = json.dumps(value, separators=(",", ":"), default=str)
     else:

@@ -72,7 +72,7 @@ def _fact(key: str, value: Any) -> str:
         return iso(value)
     if isinstance(value, list) and len(value) > MOST:
         value = [*value[:MOST], f"... ({len(value)})"]  # all of them are recipients below
-    text = _safe(value)
+    text = _safe("; ".join(map(str, value)) if key == "warnings" and isinstance(value, list | tuple) else value)
     return f'"{text}"' if " " in text else text
 
 

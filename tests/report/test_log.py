@@ -45,6 +45,11 @@ def test_an_event_is_one_line_of_keys_and_values() -> None:
     )
 
 
+def test_warnings_which_have_commas_of_their_own_are_told_apart() -> None:
+    event = Event(name=EventName.RECEIVED, at=NOON, message="", data={"warnings": ["no key, no sign", "late"]})
+    assert log.event_line(event, LogFormat.KEYVALUE).endswith(' warnings="no key, no sign; late"')
+
+
 def test_the_same_words_as_json() -> None:
     assert json.loads(log.event_line(DELIVERED, LogFormat.JSON)) == {
         "time": "2026-01-01T12:00:00.000Z",
