@@ -20,13 +20,14 @@ from relay.model.account import ControlHeaders
 from relay.model.address import printable
 from relay.model.options import NOTHING_ASKED, Options, Resolved
 from relay.model.reply import Refused
-from relay.submission.control.registry import PREFIX, Option, find, header_of, nearest
+from relay.submission.control.registry import OPTIONS, PREFIX, Option, find, header_of, nearest
 from relay.transform.headers import Field, Header
 from relay.transform.words import decode
 
 VALUE_OCTETS = 64 << 10  # of one field
 ALL_OCTETS = 2 << 20
 FIELDS = 500
+LISTED = 8  # options a reply may name, since it is one line
 
 _PREFIX = PREFIX.lower().encode()
 
@@ -66,8 +67,7 @@ def _resolved(header: Header, fields: tuple[Field, ...]) -> Resolved:
         name = header.content[field.start : field.value - 1].decode("ascii")
         option = find(name[len(PREFIX) :])
         if option is None:
-            near = header_of(nearest(name[len(PREFIX) :]))
-            raise Refused(554, "5.6.0", f"{printable(name, 60)}: no such control header; the nearest is {near}")
+            raise Refused(554, "5.6.0", f"{printable(name, 60)}: no such control header{_hint(name)}")
         try:
             value = decode(header.value(field))
         except ValueError as error:
@@ -86,6 +86,15 @@ def _resolved(header: Header, fields: tuple[Field, ...]) -> Resolved:
             raise Refused(554, "5.6.0", f"{written[key]}: {error}") from error
     sources = {key: f"header {name}" for key, name in written.items()}
     return Resolved(options=Options(**found), sources=sources, warnings=tuple(warnings))
+
+
+def _hint(name: str) -> str:
+    near = nearest(name[len(PREFIX) :])
+    if near is not None:
+        return f"; the nearest is {header_of(near)}"
+    if len(OPTIONS) <= LISTED:
+        return f"; known here: {', '.join(map(header_of, OPTIONS))}"
+    return ""
 
 
 def _check_sizes(header: Header, fields: tuple[Field, ...]) -> None:

@@ -63,10 +63,10 @@ def find(name: str) -> Option | None:
     return _BY_NAME.get(squeezed(name))
 
 
-def nearest(name: str) -> Option:
-    """The option whose name is most like this one."""
-    near = difflib.get_close_matches(squeezed(name)[:80], list(_BY_NAME), n=1, cutoff=0.0)
-    return _BY_NAME[near[0]]
+def nearest(name: str) -> Option | None:
+    """The option whose name is most like this one, if one is like it at all."""
+    near = difflib.get_close_matches(squeezed(name)[:80], list(_BY_NAME), n=1)
+    return _BY_NAME[near[0]] if near else None
 
 
 def header_of(option: Option) -> str:
