@@ -146,11 +146,6 @@ class BrokerLimits(Limits):
             held.asked -= 1
             self._waiting.pop(number, None)
 
-    async def flushed(self) -> None:
-        """Wait until the broker has read nearly all we sent; for who sends many marks at once."""
-        if self._writer is not None:
-            await self._writer.drain()
-
     def _lost_touch(self, how: str) -> None:
         if not self._silent:
             self._silent = True

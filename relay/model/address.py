@@ -75,11 +75,6 @@ def domain_of(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def local_part(address: str) -> str:
-    """What stands before the last `@`, quotes included."""
-    return address.rpartition("@")[0]
-
-
 @lru_cache(maxsize=4096)
 def ascii_domain(domain: str) -> str:
     """A domain name in A-labels and lower case, without the dot at its end.
@@ -110,12 +105,6 @@ def readable_domain(domain: str) -> str:
         return idna.decode(domain)
     except (idna.IDNAError, UnicodeError):
         return domain
-
-
-def readable(address: str) -> str:
-    """An address for people: its domain in U-labels. Not for the wire."""
-    local, at, domain = address.rpartition("@")
-    return f"{local}{at}{readable_domain(domain)}"
 
 
 def printable(text: str, limit: int = 80) -> str:

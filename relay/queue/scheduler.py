@@ -131,22 +131,12 @@ class Scheduler:
         """Give out no lane of this domain before `until` (may be infinite). Replaces an earlier block."""
         self._block(("domain", domain), until)
 
-    def unblock(self, domain: str) -> None:
-        self._unblock(("domain", domain))
-
     def block_site(self, site: str, until: float) -> None:
         """The same for all domains that belong to a site."""
         self._block(("site", site), until)
 
     def unblock_site(self, site: str) -> None:
         self._unblock(("site", site))
-
-    def blocked_until(self, domain: str) -> float | None:
-        """When this domain's lanes are given out again: the later of its own block and its site's."""
-        ends = [self._blocks.get(("domain", domain))]
-        if domain in self._sites:
-            ends.append(self._blocks.get(("site", self._sites[domain])))
-        return max((each for each in ends if each is not None), default=None)
 
     def next_time(self) -> float | None:
         """When `due` may give something: in the past if it would now, None if nothing is on its way.
