@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from relay.config import Config
 from relay.config.schema import Duration, Size
-from relay.model.event import EventName
+from relay.model.event import WRITTEN, EventName
 from relay.submission.control.registry import OPTIONS, PREFIX, header_of
 
 HERE = Path(__file__).parent
@@ -167,7 +167,13 @@ def events() -> str:
         "",
         "| event | meaning |",
         "| --- | --- |",
-        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName),
+        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName if name in WRITTEN),
+        "",
+        "These names are reserved: this version writes no such event.",
+        "",
+        "| event | what it will mean |",
+        "| --- | --- |",
+        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName if name not in WRITTEN),
     ]
     return "\n".join(lines) + "\n"
 

@@ -35,6 +35,20 @@ class EventName(StrEnum):
     CANCELLED = "cancelled"
 
 
+# The others are reserved: no code writes them yet, and nothing else may take their names.
+WRITTEN = frozenset(
+    {
+        EventName.RECEIVED,
+        EventName.REJECTED,
+        EventName.ATTEMPTED,
+        EventName.DEFERRED,
+        EventName.DELIVERED,
+        EventName.FAILED,
+        EventName.EXPIRED,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One fact.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from relay.config.schema import Listener
 from relay.handbook import generate
-from relay.model.event import EventName
+from relay.model.event import WRITTEN, EventName
 
 
 def test_the_pages_in_the_repository_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +39,18 @@ def test_every_key_is_documented_with_its_default_in_its_own_unit() -> None:
 def test_every_event_is_documented() -> None:
     page = generate.events()
     assert all(f"| `{name.value}` |" in page for name in EventName)
+
+
+def test_events_that_no_code_writes_are_said_to_be_reserved() -> None:
+    written, _, reserved = generate.events().partition("These names are reserved")
+    assert {name for name in EventName if f"| `{name.value}` |" in written} == WRITTEN
+    assert {name for name in EventName if f"| `{name.value}` |" in reserved} == set(EventName) - WRITTEN
+
+
+def test_the_events_said_to_be_written_are_those_that_the_writing_rooms_name() -> None:
+    """Reports and commands read events; all other rooms name one only to write it."""
+    rooms = Path(generate.__file__).parents[1]
+    reading = {rooms / "report", rooms / "cli", rooms / "handbook", rooms / "web", rooms / "model"}
+    texts = [path.read_text() for path in rooms.rglob("*.py") if not reading.intersection(path.parents)]
+    named = {EventName[each] for text in texts for each in re.findall(r"\bEventName\.([A-Z]+)", text)}
+    assert named == WRITTEN
