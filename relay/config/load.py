@@ -20,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from relay.config.schema import Auth, Config, ListenerKind
+from relay.config.wording import worded
 
 
 class ConfigError(Exception):
@@ -62,13 +63,13 @@ def parse(text: str, name: str = "config") -> Config:
         node = loader.get_single_node()
         tree = _build(loader, node, (), lines, name) if node is not None else {}
     except yaml.YAMLError as error:
-        raise ConfigError([f"{name}: {error}".replace("\n", " ")]) from error
+        raise ConfigError([_syntax(error, text, name)]) from error
     if not isinstance(tree, dict):
         raise ConfigError([f"{name}: expected keys and values at the top"])
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError([_explain(each, lines, name) for each in error.errors()]) from error
+        raise ConfigError([_explain(each, tree, lines, name) for each in error.errors()]) from error
     if faults := _check(config, lines, name):
         raise ConfigError(faults)
     return config
@@ -97,18 +98,41 @@ def _build(
     return loader.construct_object(node)
 
 
-def _explain(error: Any, lines: dict[tuple[str | int, ...], int], name: str) -> str:
+def _syntax(error: yaml.YAMLError, text: str, name: str) -> str:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        what = ", ".join(each for each in (error.context, error.problem) if each)
+        return f"{name}, line {mark.line + 1 if mark else 1}: not YAML: {what}"
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"{name}, line {line}: not YAML: {error.reason}"
+    return f"{name}, line 1: not YAML: {error}".replace("\n", " ")
+
+
+def _called(path: tuple[str | int, ...], tree: Any) -> str:
+    """A path as people find it: `listeners.0 (submission).kind`."""
+    words: list[str] = []
+    for step in path:
+        try:
+            tree = tree[step]
+        except (KeyError, IndexError, TypeError):
+            tree = None
+        called = tree.get("name") if isinstance(step, int) and isinstance(tree, dict) else None
+        words.append(f"{step} ({called})" if isinstance(called, str) and called.isprintable() else str(step))
+    return ".".join(words)
+
+
+def _explain(error: Any, tree: Any, lines: dict[tuple[str | int, ...], int], name: str) -> str:
     path = tuple(error["loc"])
     known = path
     while known and known not in lines:
         known = known[:-1]
-    where = f"{name}, line {lines.get(known, 1)}: {'.'.join(map(str, path))}"
+    where = f"{name}, line {lines.get(known, 1)}: {_called(path, tree)}"
     if error["type"] == "extra_forbidden":
         return f"{where}: no such key{_nearest(path)}"
     if error["type"] == "missing":
         return f"{where}: is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}"
+    return f"{where}: {worded(error)}"
 
 
 def _nearest(path: tuple[str | int, ...]) -> str:
@@ -128,9 +152,11 @@ def _part(annotation: Any) -> Any:
 
 def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
     """What one key alone cannot tell."""
-    faults = [] if config.listeners else [f"{name}: listeners: at least one is needed"]
+    faults: list[str] = []
+    if not config.listeners:
+        faults.append(f"{name}, line {lines.get(('listeners',), 1)}: listeners: at least one is needed")
     for number, each in enumerate(config.listeners):
-        where = f"{name}, line {lines.get(('listeners', number), 1)}: listeners.{number}"
+        where = f"{name}, line {lines.get(('listeners', number), 1)}: listeners.{number} ({each.name})"
         open_door = each.auth is Auth.NONE or each.auth_without_tls
         if open_door and not each.networks:
             faults.append(f"{where}: needs networks, since it takes mail without TLS and AUTH")
@@ -140,8 +166,38 @@ def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -
             faults.append(f"{where}: auth none needs the credential whose domains and limits apply")
         if each.kind is ListenerKind.PLAIN and each.auth is Auth.REQUIRED and not each.auth_without_tls:
             faults.append(f"{where}: nobody could log in: kind plain has no TLS, and auth_without_tls is false")
-    names = [each.name for each in config.listeners]
-    faults += [
-        f"{name}: listeners: two are called {each}" for each in sorted({n for n in names if names.count(n) > 1})
+    return faults + _twice(config, lines, name)
+
+
+def _twice(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
+    """Names, and places to listen, that can be only one's."""
+    faults: list[str] = []
+    names: dict[str, int] = {}
+    taken: list[tuple[str, int, str]] = []  # address, port, whose
+    for number, each in enumerate(config.listeners):
+        line = lines.get(("listeners", number), 1)
+        where = f"{name}, line {line}: listeners.{number} ({each.name})"
+        if each.name in names:
+            faults.append(f"{where}: the listener of line {names[each.name]} has the same name")
+        names.setdefault(each.name, line)
+        faults += _collisions(where, each.address, each.port, taken)
+        taken.append((each.address, each.port, f"the listener of line {line} ({each.name})"))
+    line = lines.get(("http", "port"), lines.get(("http",), 1))
+    return faults + _collisions(f"{name}, line {line}: http", config.http.address, config.http.port, taken)
+
+
+def _collisions(where: str, address: str, port: int, taken: list[tuple[str, int, str]]) -> list[str]:
+    return [
+        f"{where}: port {port} is taken by {whose}"
+        for other, others, whose in taken
+        if port and port == others and _overlap(address, other)
     ]
-    return faults
+
+
+def _overlap(one: str, other: str) -> bool:
+    try:
+        first, second = ipaddress.ip_address(one), ipaddress.ip_address(other)
+    except ValueError:
+        return one == other
+    same_kind = first.version == second.version
+    return same_kind and (first == second or first.is_unspecified or second.is_unspecified)

@@ -76,11 +76,38 @@ def _address_port(value: str) -> str:
     return value
 
 
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # RFC 1123 section 2.1
+_DOMAIN_LABEL = re.compile(r"[\w](?:[\w-]{0,61}[\w])?")  # in U-labels, too, and underscores as there are
+
+
+def _host_name(value: str) -> str:
+    labels = value.split(".")
+    if len(value) > 253 or not all(map(_LABEL.fullmatch, labels)) or labels[-1].isdigit():
+        raise ValueError(
+            f"expected a host name such as relay.example.net (letters, digits and -; no address), not {value[:60]!r}"
+        )
+    return value
+
+
+def _host_name_or_none(value: str) -> str:
+    return _host_name(value) if value else value
+
+
+def _pattern(value: str) -> str:
+    name = value.removeprefix("*.")
+    literal = value.startswith("[") and value.endswith("]")
+    if value == "*" or literal or (len(name) <= 253 and all(map(_DOMAIN_LABEL.fullmatch, name.split(".")))):
+        return value
+    raise ValueError(f"expected *, a domain such as example.net, or *.example.net, not {value[:60]!r}")
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Secret = Annotated[str, BeforeValidator(_secret)]
 Network = Annotated[str, AfterValidator(_network)]
 Server = Annotated[str, AfterValidator(_address_port)]
+HostName = Annotated[str, AfterValidator(_host_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -199,10 +226,10 @@ class RouteRule(_Part):
     """Mail that takes a smarthost instead of the MX; the first rule that fits wins."""
 
     name: str = Field(description="how logs and `relay explain` call it")
-    domains: tuple[str, ...] = Field(
+    domains: tuple[Pattern, ...] = Field(
         ("*",), description="recipient domains; `*` is all, `*.example.net` its subdomains"
     )
-    senders: tuple[str, ...] = Field(("*",), description="domains of the reverse-path, likewise")
+    senders: tuple[Pattern, ...] = Field(("*",), description="domains of the reverse-path, likewise")
     smarthost: Smarthost = Field(description="where it goes")
 
 
@@ -212,7 +239,9 @@ class Egress(_Part):
     name: str = Field("default", description="how logs and `relay explain` call it")
     ipv4: str = Field("", description="local IPv4 address to bind; empty: the system's choice")
     ipv6: str = Field("", description="local IPv6 address to bind; empty: the system's choice")
-    ehlo: str = Field("", description="name in EHLO; must resolve to the address and back; empty: `hostname`")
+    ehlo: Annotated[str, AfterValidator(_host_name_or_none)] = Field(
+        "", description="name in EHLO; must resolve to the address and back; empty: `hostname`"
+    )
 
 
 class Delivery(_Part):
@@ -297,7 +326,7 @@ class Content(_Part):
 class Config(_Part):
     """The whole configuration."""
 
-    hostname: str = Field(
+    hostname: HostName = Field(
         description="this relay's name in EHLO, Received and Message-ID; should resolve, with matching PTR"
     )
     data: Path = Field(Path("var"), description="directory of queue, registry and keys")

@@ -47,7 +47,7 @@ def test_a_misspelt_key_names_file_line_and_the_nearest_name() -> None:
 
 def test_a_misspelt_key_inside_a_list_is_found_too() -> None:
     lines = faults("hostname: a.example\nlisteners:\n  - name: x\n    prot: 25\n    port: 26\n")
-    assert lines == ["relay.yaml, line 4: listeners.0.prot: no such key; did you mean port?"]
+    assert lines == ["relay.yaml, line 4: listeners.0 (x).prot: no such key; did you mean port?"]
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -84,15 +84,16 @@ def test_an_empty_file_and_a_list_are_told_apart_from_a_configuration() -> None:
 
 def test_broken_yaml_names_the_place() -> None:
     (line,) = faults("hostname: [a\nlisteners: x\n")
-    assert line.startswith("relay.yaml: ")
-    assert "line 2" in line
+    assert line == ("relay.yaml, line 2: not YAML: while parsing a flow sequence, expected ',' or ']', but got ':'")
+    (line,) = faults("hostname: a\nlisteners: \x00\n")
+    assert line == "relay.yaml, line 2: not YAML: special characters are not allowed"
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0"])
 def test_nobody_opens_the_relay_to_the_world(network: str) -> None:
     door = f"{{name: x, port: 25, auth: none, credential: c, networks: ['{network}']}}"
     assert faults(f"hostname: a.example\nlisteners:\n  - {door}\n") == [
-        "relay.yaml, line 3: listeners.0.networks: would let in the whole Internet"
+        "relay.yaml, line 3: listeners.0 (x).networks: would let in the whole Internet"
     ]
 
 
@@ -109,7 +110,7 @@ def test_a_listener_where_nobody_could_log_in_is_refused() -> None:
 
 def test_two_listeners_of_one_name_are_refused() -> None:
     (line,) = faults("hostname: a.example\nlisteners: [{name: x, port: 25}, {name: x, port: 26}]\n")
-    assert line == "relay.yaml: listeners: two are called x"
+    assert line == "relay.yaml, line 2: listeners.1 (x): the listener of line 2 has the same name"
 
 
 def test_secrets_come_from_files_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +145,7 @@ def test_what_is_no_duration_says_what_one_looks_like(text: object) -> None:
 
 
 def test_a_relay_without_listeners_is_refused() -> None:
-    assert faults("hostname: a.example\nlisteners: []\n") == ["relay.yaml: listeners: at least one is needed"]
+    assert faults("hostname: a.example\nlisteners: []\n") == ["relay.yaml, line 2: listeners: at least one is needed"]
 
 
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -155,3 +156,85 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 def test_the_configuration_does_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         parse(SMALLEST).hostname = "other.example"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("limits: {recipients: many}", "limits.recipients: expected a whole number, not 'many'"),
+        ("limits: {recipients: 1.5}", "limits.recipients: expected a whole number, not 1.5"),
+        ("limits: {recipients: 0}", "limits.recipients: must be at least 1, not 0"),
+        ("limits: {errors: }", "limits.errors: expected a whole number, not nothing"),
+        ("processes: {workers: 999}", "processes.workers: must be at most 256, not 999"),
+        ("processes: {loop: fast}", "processes.loop: expected 'uvloop' or 'asyncio', not 'fast'"),
+        ("sandbox: {enabled: perhaps}", "sandbox.enabled: expected true or false, not 'perhaps'"),
+        ("sandbox: []", "sandbox: expected keys and values"),
+        ("dns: {servers: 9.9.9.9}", "dns.servers: expected a list, not '9.9.9.9'"),
+        ("delivery: {retry: []}", "delivery.retry: must not be empty"),
+    ],
+)
+def test_what_a_value_should_have_been_is_said_in_plain_words(key: str, text: str) -> None:
+    assert faults(f"{SMALLEST}{key}\n") == [f"relay.yaml, line 6: {text}"]
+
+
+def test_a_secret_that_is_no_text_is_not_repeated() -> None:
+    (line,) = faults(SMALLEST + "delivery: {routes: [{name: r, smarthost: {host: mx.example, password: 123456}}]}\n")
+    assert line == (
+        "relay.yaml, line 6: delivery.routes.0 (r).smarthost.password: expected text; put quotes around it"
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["192.0.2.1", "'[192.0.2.1]'", "a_b.example", "-a.example", "a..b", "''", "bücher.example"]
+)
+def test_what_is_no_host_name_is_refused(name: str) -> None:
+    (line,) = faults(f"hostname: {name}\nlisteners: [{{name: x, port: 25}}]\n")
+    assert line.startswith("relay.yaml, line 1: hostname: expected a host name such as relay.example.net")
+    if name != "''":
+        (line,) = faults(SMALLEST + f"delivery: {{egress: {{ehlo: {name}}}}}\n")
+        assert line.startswith("relay.yaml, line 6: delivery.egress.ehlo: expected a host name")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("'::1'", "'0:0:0:0:0:0:0:1'"), ("'::1'", "'::'")],
+)
+def test_two_that_listen_at_one_place_are_refused_with_both_lines(one: str, other: str) -> None:
+    text = f"""\
+        hostname: a.example
+        listeners:
+          - {{name: x, address: {one}, port: 2525}}
+          - {{name: y, address: {other}, port: 2525}}
+        http:
+          address: {other}
+          port: 2525
+    """
+    assert faults(text) == [
+        "relay.yaml, line 4: listeners.1 (y): port 2525 is taken by the listener of line 3 (x)",
+        "relay.yaml, line 7: http: port 2525 is taken by the listener of line 3 (x)",
+        "relay.yaml, line 7: http: port 2525 is taken by the listener of line 4 (y)",
+    ]
+
+
+def test_places_that_differ_may_be_listened_at() -> None:
+    doors = [("127.0.0.1", 25), ("127.0.0.2", 25), ("::1", 25), ("127.0.0.1", 0), ("127.0.0.1", 0)]
+    listed = ", ".join(f"{{name: n{n}, address: '{a}', port: {p}}}" for n, (a, p) in enumerate(doors))
+    assert len(parse(f"hostname: a.example\nlisteners: [{listed}]\n").listeners) == 5
+
+
+@pytest.mark.parametrize(
+    "pattern", ["exa*mple.net", "*example.net", "*.", "", "a b", "me@example.net", ".example.net", "a.*"]
+)
+def test_what_is_no_pattern_of_domains_is_refused(pattern: str) -> None:
+    for key in ("domains", "senders"):
+        rule = f"{{name: r, smarthost: {{host: mx.example}}, {key}: ['{pattern}']}}"
+        (line,) = faults(SMALLEST + f"delivery: {{routes: [{rule}]}}\n")
+        assert line.startswith(f"relay.yaml, line 6: delivery.routes.0 (r).{key}.0: expected *, a domain such as")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*", "*.example.net", "example.net", "bücher.example", "_a.example", "[192.0.2.1]"]
+)
+def test_patterns_of_domains_are_taken_as_they_are_written(pattern: str) -> None:
+    rule = f"{{name: r, smarthost: {{host: mx.example}}, domains: ['{pattern}']}}"
+    assert parse(SMALLEST + f"delivery: {{routes: [{rule}]}}\n").delivery.routes[0].domains == (pattern,)
