@@ -136,6 +136,7 @@ class Agent:
                     group.create_task(settler.run())
                 group.create_task(self._claims.run(self._place_inbox))
         finally:
+            self._sites.stop()  # no timer of theirs may start work that nobody owns
             self._group = None
 
     async def drain(self, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ class Cli:
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
     """In an empty directory with a configuration, and nothing else yet."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["relay"])  # hints name the program as it was called
     monkeypatch.delenv("RELAY_CONFIG", raising=False)
     (tmp_path / "config").mkdir()
     (tmp_path / "config/local.yaml").write_text(CONFIG)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import pwd
 from collections.abc import Iterator
 
 import pytest
 
-import relay.cli.client  # noqa: F401 - while this user may read the library
+import relay
 from relay.store.sqlite import shard_directory
 from tests.cli.conftest import CONFIG, Cli
 
@@ -23,6 +25,8 @@ READING = [
     ("domain", "list"),
     ("dkim", "list"),
 ]
+for each in pkgutil.walk_packages(relay.__path__, "relay."):
+    importlib.import_module(each.name)  # what commands import late: the other user may not be let in to read it
 NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
