@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -25,14 +25,14 @@ from relay.config import Content, Limits
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.ids import IdSource
-from relay.model.message import Lane, NewMessage
+from relay.model.message import Lane, NewMessage, State
 from relay.model.reply import Refused
 from relay.store.interface import Queue, StoreDown, StoreFull
 from relay.submission.control.reader import Controls, read_controls
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
 from relay.submission.permit import Permit, permit
-from relay.submission.record import Decided, distinct, dues, in_flight, new_message, rejected
+from relay.submission.record import Decided, distinct, dues, new_message, rejected
 from relay.submission.rejections import Rejections
 from relay.submission.submission import Submission, Taken
 from relay.transform.dkim import Signer, sign
@@ -93,6 +93,7 @@ class Intake:
             Refused: not taken; the reply says why, and an event `rejected` is recorded.
             StoreFull, StoreDown: not taken; the sender may try again.
         """
+        submission = distinct(submission)
         try:
             header, controls, granted = self._examine(submission)
             ident = self._ids.new()
@@ -108,15 +109,15 @@ class Intake:
         )
         decided = Decided(
             id=ident,
-            recipients=distinct(submission.envelope.recipients),
             content=finished.content,
             author=granted.author,
             resolved=replace(controls.resolved, warnings=warnings),
             lifetime=self._lifetime,
             sandbox=self._sandbox or submission.login.sandbox,
         )
-        await self._keep(new_message(submission, decided, header))
-        return Taken(ident, len(decided.recipients), warnings)
+        count = len(submission.envelope.recipients)
+        await self._keep(partial(new_message, submission, decided, header), count)
+        return Taken(ident, count, warnings)
 
     def rejected(self, event: Event) -> None:
         """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
@@ -140,7 +141,7 @@ class Intake:
     async def _finish(
         self, submission: Submission, ident: str, header: Header, remove: Sequence[Field], signers: Sequence[Signer]
     ) -> Shortened:
-        recipients = distinct(submission.envelope.recipients)
+        recipients = submission.envelope.recipients
         arrival = Arrival(
             hostname=self._hostname,
             id=ident,
@@ -159,19 +160,17 @@ class Intake:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def _keep(self, new: NewMessage) -> None:
-        task = asyncio.get_running_loop().create_task(self._store(new))
+    async def _keep(self, make: Callable[[State], NewMessage], count: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._store(make, count))
         self._storing.add(task)
         task.add_done_callback(self._stored)
         await asyncio.shield(task)
 
-    async def _store(self, new: NewMessage) -> None:
+    async def _store(self, make: Callable[[State], NewMessage], count: int) -> None:
         """Make it durable and tell delivery: all recipients in flight, or none."""
-        count = len(new.recipients)
         flight = self._dispatch.reserve(count)
-        if flight:
-            new = in_flight(new)
         try:
+            new = make(State.FLIGHT if flight else State.QUEUED)
             await self._queue.add(new)
         except BaseException:
             if flight:

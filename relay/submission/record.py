@@ -8,7 +8,6 @@ a second copy in the same mailbox serves nobody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +26,6 @@ class Decided:
     """What intake made of a submission."""
 
     id: str
-    recipients: tuple[Recipient, ...]
     content: bytes  # final, signed
     author: str
     resolved: Resolved
@@ -35,21 +33,23 @@ class Decided:
     sandbox: bool
 
 
-def distinct(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
-    """Every address once; the first mention of it counts."""
+def distinct(submission: Submission) -> Submission:
+    """The same with every recipient once; the first mention of an address counts."""
     first: dict[str, Recipient] = {}
-    for each in recipients:
+    for each in submission.envelope.recipients:
         first.setdefault(each.address, each)
-    return tuple(first.values())
+    if len(first) == len(submission.envelope.recipients):
+        return submission
+    return replace(submission, envelope=replace(submission.envelope, recipients=tuple(first.values())))
 
 
-def new_message(submission: Submission, decided: Decided, header: Header) -> NewMessage:
-    """All that becomes durable together; the recipients as queued, due now."""
+def new_message(submission: Submission, decided: Decided, header: Header, state: State) -> NewMessage:
+    """All that becomes durable together; every recipient in `state`, due now."""
     message = Message(
         id=decided.id,
         account=submission.login.account,
         credential=submission.login.credential,
-        envelope=replace(submission.envelope, recipients=decided.recipients),
+        envelope=submission.envelope,
         received=submission.at,
         deadline=submission.at + decided.lifetime,
         size=len(decided.content),
@@ -58,16 +58,11 @@ def new_message(submission: Submission, decided: Decided, header: Header) -> New
         peer=submission.peer,
     )
     recipients = tuple(
-        NewRecipient(number=number, recipient=each, due=submission.at)
-        for number, each in enumerate(decided.recipients, 1)
+        NewRecipient(number=number, recipient=each, state=state, due=submission.at)
+        for number, each in enumerate(submission.envelope.recipients, 1)
     )
     event = _received(submission, decided, header)
     return NewMessage(message=message, contents=(decided.content,), recipients=recipients, events=(event,))
-
-
-def in_flight(new: NewMessage) -> NewMessage:
-    """The same with its recipients in flight."""
-    return replace(new, recipients=tuple(replace(each, state=State.FLIGHT) for each in new.recipients))
 
 
 def dues(shard: int, new: NewMessage) -> list[Due]:
@@ -118,7 +113,7 @@ def _received(submission: Submission, decided: Decided, header: Header) -> Event
 
 
 def _facts(submission: Submission, size: int) -> dict[str, Any]:
-    addresses = [each.address for each in distinct(submission.envelope.recipients)]
+    addresses = [each.address for each in submission.envelope.recipients]
     return {
         "from": submission.envelope.reverse_path,
         "to": addresses[0] if len(addresses) == 1 else addresses,
