@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class ControlHeaders(StrEnum):
@@ -22,11 +24,44 @@ class Scope(StrEnum):
     MANAGE = "manage"
 
 
+class OnInvalid(StrEnum):
+    """What an unknown control header or a bad value comes to."""
+
+    REJECT = "reject"
+    WARN = "warn"  # the option is left out, with a warning
+    IGNORE = "ignore"
+
+
+class OverQuota(StrEnum):
+    REFUSE = "refuse"  # 452 4.7.1
+    DELAY = "delay"  # taken, and sent once the quota has room
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """How much may be submitted in an hour and in a day (both sliding); None is without limit."""
+
+    messages_hour: int | None = None
+    messages_day: int | None = None
+    recipients_hour: int | None = None
+    recipients_day: int | None = None
+    bytes_hour: int | None = None
+    bytes_day: int | None = None
+    domains_hour: int | None = None  # recipient domains not written to before in that time
+    domains_day: int | None = None
+    over: OverQuota = OverQuota.REFUSE
+
+
+NO_QUOTA = Quota()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     name: str
     created: float
     disabled: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)  # defaults, by name, as `Options.as_dict` has them
+    quota: Quota = NO_QUOTA  # of all its credentials together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +75,33 @@ class Credential:
     sandbox: bool = False
     control_headers: ControlHeaders = ControlHeaders.ON
     grants: frozenset[str] = frozenset()
+    allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # values that go with a grant, by option
+    forbidden: frozenset[str] = frozenset()  # options a message may not set; or `option=value`
+    presets: frozenset[str] = frozenset()  # those a message may name
+    options: Mapping[str, Any] = field(default_factory=dict)  # defaults, by name, as `Options.as_dict` has them
+    on_invalid: OnInvalid = OnInvalid.REJECT
+    lifetime: float | None = None  # seconds; a longer deadline is cut to it
+    refuse_suppressed: bool = False  # 550 5.7.1 for a message to suppressed recipients only, in place of an event
+    quota: Quota = NO_QUOTA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A set of options under a name, which a message may ask for."""
+
+    account: str
+    name: str
+    options: Mapping[str, Any]  # as `Options.as_dict` has them
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnKey:
+    """What signs our return paths. The newest signs; the others are good until they are forgotten."""
+
+    number: int  # from 1, rising
+    secret: bytes  # 32 octets
+    created: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +112,9 @@ class Domain:
     created: float
     verified: float | None = None  # when; None while it is not
     verified_by: str = ""  # "dns", or "hand" with who forced it: "hand (relay init)"
+    options: Mapping[str, Any] = field(default_factory=dict)  # defaults for mail of this domain
+    bounce_host: str = ""  # domain of our return paths for its mail: bounces.example.com
+    bounce_verified: float | None = None  # when that was seen to lead to us; None while it was not
 
 
 class Algorithm(StrEnum):

@@ -3,7 +3,8 @@
 Plain values, made once by a session and never changed. A later stage that needs a
 different envelope makes a new one with dataclasses.replace().
 
-Standards: RFC 5321 section 3.3, RFC 3461 (DSN parameters), RFC 6152 (BODY), RFC 6531 (SMTPUTF8).
+Standards: RFC 5321 section 3.3, RFC 3461 (DSN parameters), RFC 6152 (BODY), RFC 6531 (SMTPUTF8),
+RFC 4865 (FUTURERELEASE), RFC 2852 (DELIVERBY), RFC 6710 (MT-PRIORITY).
 """
 
 from __future__ import annotations
@@ -52,3 +53,30 @@ class Envelope:
     ret: Ret = Ret.HDRS
     body: Body = Body.SEVEN_BIT
     smtputf8: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverBy:
+    """BY= of MAIL (RFC 2852 section 4)."""
+
+    at: float  # unix seconds; the seconds given are counted from the MAIL command
+    give_up: bool  # mode R: return the message then; mode N: tell the sender, and go on trying
+    trace: bool = False  # T: report each hop that hands it on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """What MAIL and RCPT asked for beside the envelope. None or empty where they did not.
+
+    RET, ENVID, NOTIFY and ORCPT stand in the envelope already, with RFC 3461's default where they were not given;
+    what is here tells the two apart, since a parameter beats a control header and a default does not.
+    """
+
+    hold_until: float | None = None  # HOLDFOR or HOLDUNTIL, unix seconds
+    by: DeliverBy | None = None
+    priority: int | None = None  # MT-PRIORITY, -9 to 9
+    ret: bool = False  # RET was given
+    notified: frozenset[str] = frozenset()  # addresses of recipients whose NOTIFY was given
+
+
+NO_PARAMETERS = Parameters()

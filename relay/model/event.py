@@ -40,11 +40,19 @@ WRITTEN = frozenset(
     {
         EventName.RECEIVED,
         EventName.REJECTED,
+        EventName.SCHEDULED,
         EventName.ATTEMPTED,
         EventName.DEFERRED,
         EventName.DELIVERED,
         EventName.FAILED,
         EventName.EXPIRED,
+        EventName.BOUNCED,
+        EventName.COMPLAINED,
+        EventName.OPENED,
+        EventName.CLICKED,
+        EventName.SUPPRESSED,
+        EventName.HELD,
+        EventName.CANCELLED,
     }
 )
 
@@ -58,7 +66,9 @@ class Event:
     (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
     `host`, `address`, `port`, `tls`, `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
     `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it), `about` (of a
-    DSN: id of the submission it tells of).
+    DSN or of returned mail: id of the submission, or of the recipient, it tells of), `options` (those that were
+    asked for, by name), `metadata`, `campaign`, `tenant`, `stream`, `ref` (message_ref), `cancel_id`, `due` (time of
+    the first attempt), `order` (number of the operator's order that did it), `by` (who gave it), `reason`.
     """
 
     name: EventName

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event
-from relay.model.options import NOTHING_ASKED, Resolved
+from relay.model.options import NORMAL_PRIORITY, NOTHING_ASKED, Resolved
 
 
 class State(StrEnum):
@@ -33,6 +33,7 @@ class State(StrEnum):
 class Origin(StrEnum):
     SUBMISSION = "submission"  # a client handed it to us
     REPORT = "report"  # we wrote it ourselves: a DSN; never answered with another
+    RETURN = "return"  # it came back to our return path, and is passed on; never answered with a DSN, either
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +46,23 @@ class Message:
     envelope: Envelope
     received: float
     deadline: float  # no attempt begins after it
+    delay_at: float | None = None  # who waits beyond it is told once, in a DSN; None: nobody is
     size: int  # octets of content 0
     resolved: Resolved = NOTHING_ASKED
     origin: Origin = Origin.SUBMISSION
-    sandbox: bool = False  # process fully, keep, send nothing
+    sandbox: bool = False  # process fully, keep, send nothing; how it ends there is `options.sandbox`
+    return_host: str = ""  # domain of our own return path, which goes on the wire; "": the reverse-path does
     peer: str = ""  # client's address and port, for logs and explain, never in what is sent
+
+    @property
+    def share(self) -> str:
+        """Whose turn its mail takes in the queue: the account's, or the tenant's within it."""
+        tenant = self.resolved.options.tenant
+        return f"{self.account}/{tenant}" if tenant else self.account
+
+    @property
+    def priority(self) -> int:
+        return self.resolved.options.priority
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +86,15 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The unit of fairness and of claiming: one domain's mail of one account."""
+    """The unit of fairness and of claiming: one domain's mail of one account, of one priority."""
 
     domain: str
-    account: str
+    account: str  # `Message.share`
+    priority: int = NORMAL_PRIORITY  # 0 to 9; the higher goes first within the account
+
+
+def lane_of(message: Message, recipient: Recipient) -> Lane:
+    return Lane(recipient.domain, message.share, message.priority)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +108,8 @@ class Due:
     content: int
     attempts: int  # made before this one
     due: float
+    told: bool = False  # its sender was told of the delay
+    doomed: str = ""  # an operator returned it to its sender, for this reason; it is not attempted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,4 +121,6 @@ class Settlement:
     attempts: int  # made so far, this one included
     next_attempt: float | None = None  # for `queued`
     reply: str = ""  # the last reply, as text, for the queue listing
+    site: str = ""  # where this attempt went
+    told: bool = False  # its sender is told of the delay, now or before
     events: tuple[Event, ...] = ()
