@@ -2,7 +2,7 @@
 
 The session knows the protocol and its limits; whether somebody may come in, log in, send as this sender
 or hand in this message, it asks its `Door`. Submission implements one (`relay/submission/listener.py`);
-the listener for returned mail will be another.
+the listener for returned mail is another (`relay/returns/listener.py`).
 
 Every method may raise `Refused`, whose reply is sent as it is. Any other exception is a fault of ours:
 the session logs it and answers 451 4.3.0.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from relay.model.account import Login
-from relay.model.envelope import Envelope
+from relay.model.envelope import Envelope, Parameters
 from relay.model.reply import Reply
 
 
@@ -61,5 +61,7 @@ class Door(Protocol):
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
         """May this message go to `address`?"""
 
-    async def message(self, session: SessionInfo, envelope: Envelope, arrived: Arrived) -> Reply:
+    async def message(
+        self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived
+    ) -> Reply:
         """Take the message. Returns only once it is on disk, with the 250."""

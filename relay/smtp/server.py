@@ -25,7 +25,7 @@ from typing import Any, AnyStr, ClassVar
 from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword, _Missing
 
 from relay.model.address import printable
-from relay.model.envelope import Envelope, Recipient
+from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters, Recipient
 from relay.model.reply import Refused, Reply
 from relay.smtp.commands import Mail, parse_mail, parse_rcpt
 from relay.smtp.data import Collector
@@ -277,11 +277,13 @@ class Session(Wire):
             body=mail.body,
             smtputf8=mail.smtputf8,
         )
-        return self.work(self._hand_in(envelope, arrived, collector))
+        return self.work(self._hand_in(envelope, NO_PARAMETERS, arrived, collector))
 
-    async def _hand_in(self, envelope: Envelope, arrived: Arrived, collector: Collector) -> None:
+    async def _hand_in(
+        self, envelope: Envelope, parameters: Parameters, arrived: Arrived, collector: Collector
+    ) -> None:
         try:
-            reply = await self.service.door.message(self.info, envelope, arrived)
+            reply = await self.service.door.message(self.info, envelope, parameters, arrived)
         finally:
             collector.release()
         self.info.messages += 1

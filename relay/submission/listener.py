@@ -20,7 +20,7 @@ from relay.config import Auth
 from relay.limits.interface import Limits, Place
 from relay.model.account import Login
 from relay.model.clock import Clock
-from relay.model.envelope import Envelope
+from relay.model.envelope import Envelope, Parameters
 from relay.model.event import Event
 from relay.model.reply import Refused, Reply
 from relay.smtp.door import Arrived, Door, SessionInfo
@@ -116,10 +116,13 @@ class SubmissionDoor(Door):
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
         """Any recipient is taken: the domain's own servers know best, and they are asked soon enough."""
 
-    async def message(self, session: SessionInfo, envelope: Envelope, arrived: Arrived) -> Reply:
+    async def message(
+        self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived
+    ) -> Reply:
         submission = Submission(
             login=_login(session),
             envelope=envelope,
+            parameters=parameters,
             octets=arrived.octets,
             at=self._clock(),
             helo=session.helo,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from relay.model.account import Login
-from relay.model.envelope import Envelope
+from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,7 @@ class Submission:
     envelope: Envelope
     octets: bytes  # CRLF line ends
     at: float  # when its last octet came
+    parameters: Parameters = NO_PARAMETERS  # of ESMTP
     helo: str = ""
     address: str = ""  # of the client
     peer: str = ""  # its address and port

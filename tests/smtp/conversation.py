@@ -23,7 +23,7 @@ from typing import Any
 
 from relay.config import Auth, Limits, Listener, ListenerKind
 from relay.model.account import Login
-from relay.model.envelope import Envelope
+from relay.model.envelope import Envelope, Parameters
 from relay.model.reply import Refused, Reply
 from relay.smtp.budget import Budget
 from relay.smtp.door import Arrived, SessionInfo
@@ -45,6 +45,7 @@ class FakeDoor:
     gate: asyncio.Event | None = None  # `message` waits for it
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # set when `message` is called
     taken: list[tuple[SessionInfo, Envelope, Arrived]] = field(default_factory=list)
+    parameters: list[Parameters] = field(default_factory=list)  # of those taken
     inside: int = 0
     calls: int = 0
 
@@ -72,13 +73,16 @@ class FakeDoor:
         if self.refuse_address and address == self.refuse_address:
             raise Refused(550, "5.1.1", "No such mailbox")
 
-    async def message(self, session: SessionInfo, envelope: Envelope, arrived: Arrived) -> Reply:
+    async def message(
+        self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived
+    ) -> Reply:
         self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.fault is not None:
             raise self.fault
         self.taken.append((session, envelope, arrived))
+        self.parameters.append(parameters)
         return Reply(250, "2.0.0", f"Ok: queued as {len(self.taken)}")
 
     @property

@@ -17,7 +17,7 @@ from relay.config import Auth, Listener, ListenerKind
 from relay.limits.interface import Kind, Place
 from relay.limits.local import LocalLimits
 from relay.model.account import Account, Credential, Domain, Login
-from relay.model.envelope import Envelope, Recipient
+from relay.model.envelope import NO_PARAMETERS, Envelope, Recipient
 from relay.model.event import Event, EventName
 from relay.model.reply import Refused
 from relay.smtp.budget import Budget
@@ -415,7 +415,7 @@ async def test_the_reply_to_a_message_names_it_and_counts(
         reverse_path="me@example.com",
         recipients=tuple(Recipient(address=f"{n}@example.net") for n in range(recipients)),
     )
-    reply = await door_of(hall, desk=desk).message(session, envelope, Arrived(b"x\r\n", bare_lf=True))
+    reply = await door_of(hall, desk=desk).message(session, envelope, NO_PARAMETERS, Arrived(b"x\r\n", bare_lf=True))
     assert str(reply) == text
     (submission,) = desk.taken
     assert (submission.octets, submission.bare_lf, submission.authenticated) == (b"x\r\n", True, True)
@@ -436,7 +436,7 @@ async def test_a_store_that_fails_keeps_the_mail_with_the_client(
     session = caller(login=Login(account="demo", credential="ann"))
     envelope = Envelope(reverse_path="", recipients=(Recipient(address="a@example.net"),))
     with pytest.raises(Refused) as refused:
-        await door_of(hall, desk=Desk(fault=fault)).message(session, envelope, Arrived(b""))
+        await door_of(hall, desk=Desk(fault=fault)).message(session, envelope, NO_PARAMETERS, Arrived(b""))
     assert (refused.value.reply.code, refused.value.reply.status) == (code, status)
     assert str(fault) not in refused.value.reply.text or isinstance(fault, Refused)
 
