@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from relay.config.schema import Auth, Config, ListenerKind
+from relay.config.schema import Auth, Config, Listener, ListenerKind, Purpose
 from relay.config.wording import worded
 
 
@@ -157,6 +157,13 @@ def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -
         faults.append(f"{name}, line {lines.get(('listeners',), 1)}: listeners: at least one is needed")
     for number, each in enumerate(config.listeners):
         where = f"{name}, line {lines.get(('listeners', number), 1)}: listeners.{number} ({each.name})"
+        if each.kind is ListenerKind.PLAIN and each.minimum_tls != "1.2":
+            faults.append(f"{where}.minimum_tls: kind plain has no TLS")
+        if any(ipaddress.ip_network(net).prefixlen == 0 for net in each.proxy):
+            faults.append(f"{where}.proxy: would let the whole Internet name any address as its own")
+        if each.purpose is Purpose.RETURNS:
+            faults += _check_returns(each, where)
+            continue
         open_door = each.auth is Auth.NONE or each.auth_without_tls
         if open_door and not each.networks:
             faults.append(f"{where}: needs networks, since it takes mail without TLS and AUTH")
@@ -167,6 +174,20 @@ def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -
         if each.kind is ListenerKind.PLAIN and each.auth is Auth.REQUIRED and not each.auth_without_tls:
             faults.append(f"{where}: nobody could log in: kind plain has no TLS, and auth_without_tls is false")
     return faults + _twice(config, lines, name)
+
+
+def _check_returns(listener: Listener, where: str) -> list[str]:
+    """What a listener for returned mail has no use for."""
+    faults: list[str] = []
+    if listener.auth is not Auth.NONE:
+        faults.append(f"{where}.auth: purpose returns has no AUTH; leave it out")
+    if listener.auth_without_tls:
+        faults.append(f"{where}.auth_without_tls: purpose returns has no AUTH; leave it out")
+    if listener.credential:
+        faults.append(f"{where}.credential: purpose returns takes mail for our return paths only; leave it out")
+    if listener.kind is ListenerKind.TLS:
+        faults.append(f"{where}.kind: mail servers begin without TLS; purpose returns is starttls or plain")
+    return faults
 
 
 def _twice(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:

@@ -16,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {
@@ -126,18 +126,52 @@ class Auth(StrEnum):
     NONE = "none"
 
 
+class Purpose(StrEnum):
+    SUBMISSION = "submission"
+    RETURNS = "returns"
+
+
+class ListenerLimits(_Part):
+    """What one client may take at this listener, where that is not as `limits` has it."""
+
+    size: Size | None = Field(None, description="octets of a message; default: as in `limits`")
+    recipients: int | None = Field(None, ge=1, description="recipients of a message; default: as in `limits`")
+    sessions_per_address: int | None = Field(
+        None, ge=1, description="sessions at once from one address, in the machine; default: as in `limits`"
+    )
+    messages_per_session: int | None = Field(
+        None, ge=1, description="messages in one session; default: as in `limits`"
+    )
+    errors: int | None = Field(
+        None, ge=1, description="refused commands since a session's last message; default: as in `limits`"
+    )
+    command_timeout: Duration | None = Field(None, description="longest wait for a command; default: as in `limits`")
+    data_timeout: Duration | None = Field(
+        None, description="longest silence inside a message; default: as in `limits`"
+    )
+    session_timeout: Duration | None = Field(None, description="longest life of a session; default: as in `limits`")
+    line: Size | None = Field(None, description="octets of a line of content; default: as in `limits`")
+
+
 class Listener(_Part):
     """Where SMTP clients connect."""
 
     name: str = Field(description="how logs, `access.json` and `relay check` call it")
     address: str = Field("127.0.0.1", description="IP address to bind; `::` and `0.0.0.0` mean all")
     port: Port = Field(description="TCP port")
+    purpose: Purpose = Field(
+        Purpose.SUBMISSION,
+        description="`submission` for our clients, or `returns` for bounces that come back to our return paths, "
+        "from any host and without AUTH",
+    )
     kind: ListenerKind = Field(
         ListenerKind.STARTTLS,
         description="`starttls` (plain at first), `tls` (from the first octet, RFC 8314) or `plain` (no TLS at all)",
     )
     auth: Auth = Field(
-        Auth.REQUIRED, description="`required`, or `none` for clients of `networks`, who act as `credential`"
+        Auth.REQUIRED,
+        description="`required`, or `none` for clients of `networks`, who act as `credential`; "
+        "with `purpose: returns` always `none`",
     )
     auth_without_tls: bool = Field(
         False, description="offer AUTH in clear text to clients of `networks`; nobody else is let in then"
@@ -149,6 +183,25 @@ class Listener(_Part):
         "", description="with `auth: none`: the credential whose account, domains and options apply"
     )
     trusted: tuple[Network, ...] = Field((), description="networks that are never banned for failed AUTH")
+    minimum_tls: Literal["1.2", "1.3"] = Field("1.2", description="oldest version of TLS that is spoken here")
+    proxy: tuple[Network, ...] = Field(
+        (),
+        description="load balancers, which must begin with a PROXY header (version 1 or 2) and then speak for the "
+        "client it names; nobody else may",
+    )
+    limits: ListenerLimits = Field(ListenerLimits(), description="what is not as in `limits`")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _returns_need_no_auth(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and tree.get("purpose") == Purpose.RETURNS:
+            return {"auth": Auth.NONE, **tree}
+        return tree
+
+    def held_to(self, limits: Limits) -> Limits:
+        """`limits` as they are at this listener."""
+        own = self.limits.model_dump(exclude_none=True)
+        return limits.model_copy(update=own) if own else limits
 
 
 class Http(_Part):
@@ -163,6 +216,11 @@ class Tls(_Part):
 
     certificate: Path = Field(Path("tls/cert.pem"), description="our chain, PEM; relative to `data`")
     key: Path = Field(Path("tls/key.pem"), description="its private key, PEM, mode 0600; relative to `data`")
+    directory: Path | None = Field(
+        None,
+        description="more certificates, for clients that ask for another name (SNI): `NAME.pem` with `NAME.key`, or "
+        "`NAME/fullchain.pem` with `NAME/privkey.pem`; relative to `data`",
+    )
     ca_file: Path | None = Field(
         None, description="authorities next hops are checked against, PEM; default: the system's. For tests"
     )
@@ -179,14 +237,25 @@ class Limits(_Part):
     )
     messages_per_session: int = Field(10_000, ge=1, description="messages in one session; over it 421 4.7.0")
     errors: int = Field(20, ge=1, description="refused commands since a session's last message before 421 4.7.0")
-    command_timeout: Duration = Field(300.0, description="longest wait for a command (RFC 5321 section 4.5.3.2.7)")
-    data_timeout: Duration = Field(180.0, description="longest silence inside DATA (RFC 5321 section 4.5.3.2.5)")
+    command_timeout: Duration = Field(
+        300.0, description="longest wait for a command (RFC 5321 section 4.5.3.2.7); then 421 4.4.2"
+    )
+    data_timeout: Duration = Field(
+        180.0, description="longest silence inside a message (RFC 5321 section 4.5.3.2.5); then 421 4.4.2"
+    )
     session_timeout: Duration = Field(14_400.0, description="longest life of a session; then 421 4.4.2")
+    proxy_timeout: Duration = Field(5.0, description="longest wait for a whole PROXY header; then the end")
     line: Size = Field(64 << 10, description="octets of a line of content; over it 500 5.6.0")
     received: int = Field(50, ge=1, description="Received fields before a message counts as looping: 554 5.4.6")
     auth_failures: int = Field(10, ge=1, description="failed AUTH of one address and user name before a ban")
     auth_window: Duration = Field(900.0, description="the time in which those failures are counted")
     auth_ban: Duration = Field(900.0, description="how long a ban lasts")
+    hold: Duration = Field(
+        604_800.0, description="longest HOLDFOR and HOLDUNTIL (FUTURERELEASE, RFC 4865); over it 501 5.5.4"
+    )
+    deliver_by: Duration = Field(
+        60.0, description="shortest BY= that may return a message (DELIVERBY, RFC 2852); under it 555 5.5.4"
+    )
     memory: Size = Field(512 << 20, description="octets of contents in memory at once a worker; over it 452 4.3.1")
 
 
@@ -323,6 +392,31 @@ class Content(_Part):
     hide_client: bool = Field(True, description="leave the client's address and name out of our Received field")
 
 
+class Stream(_Part):
+    """A class of mail, which a message names with the option `stream`."""
+
+    options: dict[str, Any] = Field(
+        {}, description="options of its mail, by name, where neither the message nor its preset says otherwise"
+    )
+
+
+class OptionPolicy(_Part):
+    """What the operator says of the options of messages. See the page on options."""
+
+    defaults: dict[str, Any] = Field(
+        {}, description="options by name, where no message, credential, domain or account says otherwise"
+    )
+    force: dict[str, Any] = Field({}, description="options by name, whatever anybody else says")
+    forbid: tuple[str, ...] = Field(
+        (), description="options no message may set, or values of one as `option=value`; else 550 5.7.1"
+    )
+    streams: dict[str, Stream] = Field(
+        {},
+        description="classes of mail by name, beside or in place of the built-in `transactional` and `bulk` "
+        "(which has priority 3)",
+    )
+
+
 class Config(_Part):
     """The whole configuration."""
 
@@ -338,6 +432,7 @@ class Config(_Part):
     delivery: Delivery = Field(Delivery(), description="how mail goes out")
     sandbox: Sandbox = Field(Sandbox(), description="keeping mail instead of sending it")
     content: Content = Field(Content(), description="what is done to content")
+    options: OptionPolicy = Field(OptionPolicy(), description="what the operator says of the options of messages")
     retention: Retention = Field(Retention(), description="how long we remember")
     processes: Processes = Field(Processes(), description="workers")
     log: Log = Field(Log(), description="what is written about it all")
@@ -349,3 +444,8 @@ class Config(_Part):
     @property
     def key(self) -> Path:
         return self.data / self.tls.key
+
+    @property
+    def certificates(self) -> Path | None:
+        """The directory of those for other names."""
+        return self.data / self.tls.directory if self.tls.directory is not None else None

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from relay.config import Auth, ConfigError, ListenerKind, load, parse, parse_duration, parse_size
+from relay.config import Auth, ConfigError, Listener, ListenerKind, Purpose, load, parse, parse_duration, parse_size
 
 SMALLEST = """
 hostname: relay.example.net
@@ -238,3 +238,52 @@ def test_what_is_no_pattern_of_domains_is_refused(pattern: str) -> None:
 def test_patterns_of_domains_are_taken_as_they_are_written(pattern: str) -> None:
     rule = f"{{name: r, smarthost: {{host: mx.example}}, domains: ['{pattern}']}}"
     assert parse(SMALLEST + f"delivery: {{routes: [{rule}]}}\n").delivery.routes[0].domains == (pattern,)
+
+
+def test_a_listener_for_returns_needs_neither_auth_nor_networks() -> None:
+    (listener,) = parse("hostname: a.example\nlisteners: [{name: x, port: 25, purpose: returns}]\n").listeners
+    assert (listener.purpose, listener.auth) == (Purpose.RETURNS, Auth.NONE)
+    again = Listener.model_validate_json(listener.model_dump_json())
+    assert again == listener
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("auth: required", "auth: purpose returns has no AUTH; leave it out"),
+        ("auth_without_tls: true", "auth_without_tls: purpose returns has no AUTH; leave it out"),
+        ("credential: crm", "credential: purpose returns takes mail for our return paths only; leave it out"),
+        ("kind: tls", "kind: mail servers begin without TLS; purpose returns is starttls or plain"),
+    ],
+)
+def test_a_listener_for_returns_says_what_it_has_no_use_for(key: str, text: str) -> None:
+    (line,) = faults(f"hostname: a.example\nlisteners: [{{name: x, port: 25, purpose: returns, {key}}}]\n")
+    assert line == f"relay.yaml, line 2: listeners.0 (x).{text}"
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("purpose: inbox", "purpose: expected 'submission' or 'returns', not 'inbox'"),
+        ("minimum_tls: '1.1'", "minimum_tls: expected '1.2' or '1.3', not '1.1'"),
+        (
+            "minimum_tls: '1.3', kind: plain, purpose: returns",
+            "minimum_tls: kind plain has no TLS",
+        ),
+        ("proxy: [0.0.0.0/0]", "proxy: would let the whole Internet name any address as its own"),
+        ("limits: {recipients: 0}", "limits.recipients: must be at least 1, not 0"),
+        ("limits: {received: 5}", "limits.received: no such key"),
+        ("limits: {sizes: 5}", "limits.sizes: no such key; did you mean size?"),
+    ],
+)
+def test_what_is_wrong_with_a_listener_is_said_in_plain_words(key: str, text: str) -> None:
+    (line,) = faults(f"hostname: a.example\nlisteners: [{{name: x, port: 25, {key}}}]\n")
+    assert line == f"relay.yaml, line 2: listeners.0 (x).{text}"
+
+
+def test_a_listener_has_the_limits_of_all_but_for_its_own() -> None:
+    text = "hostname: a.example\nlisteners: [{name: x, port: 25, limits: {size: 1MiB, errors: 3, line: 0}}]\n"
+    config = parse(text)
+    held = config.listeners[0].held_to(config.limits)
+    assert (held.size, held.errors, held.line, held.recipients) == (1 << 20, 3, 0, 1000)
+    assert parse(SMALLEST).listeners[0].held_to(config.limits) is config.limits
