@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import select
+import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import ConfigOption, JsonOption, relay_data, settings, store_errors
-from relay.cli.output import print_json, print_table, times_as_text
-from relay.model.clock import iso, system_clock
+from relay.cli.frame import ConfigOption, relay_data, settings, store_errors
+from relay.cli.output import print_json, print_line, print_table, text, times_as_text
+from relay.cli.times import ago
+from relay.model.clock import iso
 from relay.model.event import Event, EventName
 from relay.model.ids import Id
 
@@ -31,32 +35,63 @@ _SHORT = (
     "next",
     "warnings",
     "test",
+    "reason",
 )  # for the table
+_LOOK = 250  # milliseconds between looks for what is new
 
 
 def events(
     message_id: Annotated[str, typer.Option("--id", metavar="ID", help="Of a submission or of a recipient.")] = "",
     name: Annotated[EventName | None, typer.Option("--event", help="Only events of this name.")] = None,
     account: Annotated[str, typer.Option(metavar="NAME", help="Only this account's.")] = "",
+    credential: Annotated[str, typer.Option(metavar="NAME", help="Only of mail this credential handed in.")] = "",
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="Only of messages with this reverse-path.")
+    ] = "",
     to: Annotated[str, typer.Option(metavar="ADDRESS", help="Only of this recipient.")] = "",
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only of recipients at this domain.")] = "",
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only of messages with this tag.")] = "",
+    campaign: Annotated[str, typer.Option(metavar="NAME", help="Only of messages of this campaign.")] = "",
     since: Annotated[
         str, typer.Option(metavar="TIME", help="Not before: 2026-01-31T12:00:00Z, or 2h, 30min, 7d ago.")
     ] = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="Not after, likewise.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 100,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=0, show_default=False, help="The newest so many. Default: 100; with --follow 10."),
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on, and show events as they come.")] = False,
     config: ConfigOption = None,
-    as_json: JsonOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON: an array; with --follow one object a line.")
+    ] = False,
 ) -> None:
-    """Show events, the newest last. JSON is an array of objects, in the words of the log."""
+    """Show events, the newest last, in the words of the log.
+
+    With --follow it goes on until Ctrl-C, through stops and starts of the relay.
+    """
     from relay.report.search import Filter
     from relay.report.search import events as search
 
     checked = settings(config)
-    wanted = _about(Filter(name=name, account=account, address=to, domain=domain, tag=tag), message_id, since, until)
+    asked = Filter(
+        name=name,
+        account=account,
+        credential=credential,
+        sender=sender,
+        address=to,
+        domain=domain,
+        tag=tag,
+        campaign=campaign,
+    )
+    wanted = _about(asked, message_id, since, until)
+    data = relay_data(checked)
     with store_errors(checked.data):
-        found = [each.event for each in reversed(search(relay_data(checked), wanted, limit))]
+        if follow:
+            _follow(data, wanted, 10 if limit is None else limit, as_json)
+            return
+        most = 100 if limit is None else limit
+        found = [each.event for each in reversed(search(data, wanted, most))] if most else []
     if as_json:
         print_json([describe(each) for each in found])
     else:
@@ -73,24 +108,44 @@ def _about(wanted: Filter, message_id: str, since: str, until: str) -> Filter:
     if message_id:
         found, _ = known_id(message_id)
         wanted = replace(wanted, message=found.submission, recipient=found.recipient)
-    return replace(wanted, since=_time(since, "--since"), until=_time(until, "--until"))
+    return replace(wanted, since=ago(since, "--since"), until=ago(until, "--until"))
 
 
-def _time(text: str, option: str) -> float | None:
-    """A time, or how long ago."""
-    from relay.config import parse_duration
+def _follow(data: Path, wanted: Filter, limit: int, as_json: bool) -> None:
+    """Until Ctrl-C, or until nobody reads what is printed."""
+    from relay.report.follow import Follower
 
-    if not text:
-        return None
     try:
-        return system_clock() - parse_duration(text)
-    except ValueError:
-        pass
+        with closing(Follower(data, wanted)) as follower:
+            for entry in follower.before(limit) if limit else ():
+                _print(entry.event, as_json)
+            while True:
+                for entry in follower.fresh():
+                    _print(entry.event, as_json)
+                sys.stdout.flush()
+                if _unread(_LOOK):
+                    return
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+
+
+def _unread(milliseconds: int) -> bool:
+    """Wait so long; at once True when the reader of standard output goes away."""
     try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is neither a time nor a duration", param_hint=option) from error
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # no file, as under a test
+        descriptor = -1
+    poll = select.poll()
+    if descriptor >= 0:
+        poll.register(descriptor, 0)  # an error is always told
+    return any(state & (select.POLLERR | select.POLLNVAL) for _, state in poll.poll(milliseconds))
+
+
+def _print(event: Event, as_json: bool) -> None:
+    if as_json:
+        print_line(describe(event))
+    else:
+        print(f"{iso(event.at)}  {event.name.value:<10}  {_id(event):<18}  {text(_words(describe(event)))}".rstrip())
 
 
 def describe(event: Event) -> dict[str, Any]:

@@ -28,6 +28,12 @@ def print_json(value: Any) -> None:
     print(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
 
 
+def print_line(value: Any) -> None:
+    """JSON on one line, as a stream of values has it."""
+    written = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    print(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
+
+
 def print_fields(fields: Mapping[str, Any]) -> None:
     """A line a field, names aligned."""
     width = max(len(name) for name in fields)

@@ -53,6 +53,22 @@ STEPS = (
         primary key (tag, message)
     ) without rowid;
     """,
+    """
+    -- what a message was labelled with: kind is tag, campaign or from (its reverse-path, lower case)
+    create table labelled (
+        kind text not null,
+        value text not null,
+        message text not null,
+        at real not null,
+        primary key (kind, value, message)
+    ) without rowid;
+    insert into labelled select 'tag', tag, message, at from tagged;
+    insert or ignore into labelled
+        select 'from', lower(data ->> 'from'), message, at from event
+         where name = 'received' and data ->> 'from' <> '';
+    drop table tagged;
+    create index event_credential on event (data ->> 'credential' collate nocase, at);
+    """,
 )
 
 # the last journal row folded of each shard
@@ -60,14 +76,14 @@ CURSORS = "select shard, seq from cursor"
 ADVANCE = "insert into cursor (shard, seq) values (?, ?) on conflict (shard) do update set seq = excluded.seq"
 ADD_EVENT = "insert into event (shard, seq, at, name, message, account, data) values (?, ?, ?, ?, ?, ?, ?)"
 ADD_ABOUT = "insert or ignore into about (address, at, event, domain) values (?, ?, ?, ?)"
-ADD_TAG = "insert or ignore into tagged (tag, message, at) values (?, ?, ?)"
+ADD_LABEL = "insert or ignore into labelled (kind, value, message, at) values (?, ?, ?, ?)"
 HISTORY = "select shard, seq, data from event where message = ? order by at, id"
-TAGGED = "select message from tagged where tag = ? order by message desc limit ?"
+LABELLED = "select message from labelled where kind = ? and value = ? order by message desc limit ?"
 # forget: the oldest first, a slice at a time, so that folding never waits long
 OLDEST = "select id, shard, seq, data from event where at < ? order by at limit ?"
 FORGET_EVENT = "delete from event where id = ?"
 FORGET_ABOUT = "delete from about where address = ? and at = ? and event = ?"
-FORGET_TAG = "delete from tagged where tag = ? and message = ?"
+FORGET_LABEL = "delete from labelled where kind = ? and value = ? and message = ?"
 
 
 def open_to_write(data: Path) -> apsw.Connection:

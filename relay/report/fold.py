@@ -17,13 +17,14 @@ from relay.model.event import Event, EventName
 from relay.store.interface import Entry
 
 Row = tuple[int, int, float, str, str, str, str]  # shard, seq, at, name, message, account, JSON
+Label = tuple[str, str]  # kind (tag, campaign, from) and value; all events of a message are found by it
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
     row: Row
     addresses: tuple[str, ...]  # forward-paths, lower case, each once
-    tags: tuple[str, ...]
+    labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +34,27 @@ class Filter:
     message: str = ""  # submission id
     recipient: int | None = None  # with `message`: this recipient, and what concerns all of them
     account: str = ""
+    credential: str = ""
     address: str = ""  # forward-path
     domain: str = ""  # of a forward-path
+    sender: str = ""  # reverse-path of the message
     tag: str = ""
+    campaign: str = ""
     name: EventName | None = None
     since: float | None = None  # times, both ends included
     until: float | None = None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """What the message must be labelled with."""
+        wanted = (("tag", self.tag), ("campaign", self.campaign), ("from", self.sender.lower()))
+        return tuple((kind, value) for kind, value in wanted if value)
 
 
 def fold(entry: Entry) -> Folded:
     event = entry.event
     row = (entry.shard, entry.seq, event.at, event.name.value, event.message, event.account, event.to_json())
-    return Folded(row, addresses(event), tags(event))
+    return Folded(row, addresses(event), labels(event))
 
 
 def addresses(event: Event) -> tuple[str, ...]:
@@ -52,21 +62,31 @@ def addresses(event: Event) -> tuple[str, ...]:
     return _each_once(event.data.get("to"))
 
 
-def tags(event: Event) -> tuple[str, ...]:
-    return _each_once(event.data.get("tags"), lower=False)
+def labels(event: Event) -> tuple[Label, ...]:
+    """What an event says of its message as a whole; none where it has no message."""
+    if not event.message:
+        return ()
+    found = [("tag", each) for each in _each_once(event.data.get("tags"), lower=False)]
+    if campaign := event.data.get("campaign"):
+        found.append(("campaign", str(campaign)))
+    if event.name is EventName.RECEIVED and (sender := event.data.get("from")):
+        found.append(("from", str(sender).lower()))
+    return tuple(found)
 
 
 def domain_of(address: str) -> str:
     return address.rpartition("@")[2]
 
 
-def fits(wanted: Filter, event: Event, tagged: Collection[str]) -> bool:
-    """`tagged`: ids of messages known to bear the wanted tag."""
+def fits(wanted: Filter, event: Event, labelled: Collection[tuple[Label, str]]) -> bool:
+    """`labelled`: wanted labels, each with the id of a message known to bear it."""
     if wanted.message and event.message != wanted.message:
         return False
     if wanted.recipient is not None and event.recipient not in (None, wanted.recipient):
         return False
     if wanted.account and event.account != wanted.account:
+        return False
+    if wanted.credential and event.credential.lower() != wanted.credential.lower():
         return False
     if wanted.name is not None and event.name is not wanted.name:
         return False
@@ -74,7 +94,7 @@ def fits(wanted: Filter, event: Event, tagged: Collection[str]) -> bool:
         return False
     if wanted.until is not None and event.at > wanted.until:
         return False
-    if wanted.tag and wanted.tag not in tags(event) and event.message not in tagged:
+    if not all((each, event.message) in labelled or _says(event, each) for each in wanted.labels):
         return False
     if wanted.address or wanted.domain:
         return any(
@@ -83,6 +103,17 @@ def fits(wanted: Filter, event: Event, tagged: Collection[str]) -> bool:
             for each in addresses(event)
         )
     return True
+
+
+def _says(event: Event, label: Label) -> bool:
+    """Whether the event itself bears the label; that of a refused message is found by nothing else."""
+    kind, value = label
+    if kind == "from":
+        return str(event.data.get("from", "")).lower() == value
+    return value in _each_once(event.data.get(_WORDS[kind]), lower=False)
+
+
+_WORDS = {"tag": "tags", "campaign": "campaign"}
 
 
 def query(wanted: Filter) -> tuple[str, dict[str, Any]]:
@@ -113,8 +144,13 @@ def query(wanted: Filter) -> tuple[str, dict[str, Any]]:
         )
     if wanted.account:
         term("event.account = :account", account=wanted.account)
-    if wanted.tag:
-        term("event.message in (select message from tagged where tag = :tag)", tag=wanted.tag)
+    if wanted.credential:
+        term("event.data ->> 'credential' = :credential collate nocase", credential=wanted.credential)
+    for kind, value in wanted.labels:
+        bears = f"event.message in (select message from labelled where kind = '{kind}' and value = :{kind})"  # noqa: S608
+        if kind == "from":
+            bears = f"({bears} or lower(event.data ->> 'from') = :from)"
+        term(bears, **{kind: value})
     if wanted.name is not None:
         term("event.name = :name", name=wanted.name.value)
     if wanted.since is not None:

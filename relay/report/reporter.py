@@ -29,7 +29,7 @@ from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.report import database, log
 from relay.report.database import open_to_write
-from relay.report.fold import addresses, domain_of, fold, tags
+from relay.report.fold import addresses, domain_of, fold, labels
 from relay.store.interface import Entry, StoreDown
 from relay.store.sqlite import SqliteReader, existing_shards, open_reader, shard_directory, write_cursor
 from relay.store.sqlite.connect import fetch
@@ -157,8 +157,8 @@ class Reporter:
         number = self._database.last_insert_rowid()
         for address in folded.addresses:
             self._database.execute(database.ADD_ABOUT, (address, at, number, domain_of(address)))
-        for tag in folded.tags:
-            self._database.execute(database.ADD_TAG, (tag, message, at))
+        for kind, value in folded.labels:
+            self._database.execute(database.ADD_LABEL, (kind, value, message, at))
 
     def _forget(self) -> bool:
         """Drop a slice of the events that are too old; True when there may be more of them."""
@@ -170,8 +170,8 @@ class Reporter:
                 self._database.execute(database.FORGET_EVENT, (number,))
                 for address in addresses(event):
                     self._database.execute(database.FORGET_ABOUT, (address, event.at, number))
-                for tag in tags(event):
-                    self._database.execute(database.FORGET_TAG, (tag, event.message))
+                for label in labels(event):
+                    self._database.execute(database.FORGET_LABEL, (*label, event.message))
         if rows:
             self._database.execute("pragma incremental_vacuum(1000)").fetchall()
         if len(rows) == FORGET_SLICE:

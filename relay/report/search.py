@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,18 +19,43 @@ from relay.model.event import Event
 from relay.report import database
 from relay.report.database import open_to_read
 from relay.report.explain import Explanation, explain
-from relay.report.fold import Filter, fits, query, tags
+from relay.report.fold import Filter, Label, fits, labels, query
 from relay.report.history import history
 from relay.store.interface import Entry, StoreDown
 from relay.store.sqlite import existing_shards, open_reader, shard_directory
 from relay.store.sqlite.connect import fetch
 
-__all__ = ["Explanation", "Filter", "events", "explain", "history"]
+__all__ = ["Explanation", "Filter", "Labelled", "events", "explain", "history"]
 
 logger = logging.getLogger("relay.report")
 
 CHUNK = 1000  # journal rows read at once
-TAGGED = 100_000  # ids of tagged messages kept while journals are searched
+LABELLED = 100_000  # messages with a wanted label that are kept in mind while journals are searched
+
+
+class Labelled(dict[tuple[Label, str], None]):
+    """Which messages bear the wanted labels; beyond `LABELLED` the ones learnt first are forgotten."""
+
+    def __init__(self, wanted: Filter) -> None:
+        super().__init__()
+        self._wanted = frozenset(wanted.labels)
+
+    def learn(self, event: Event) -> None:
+        if self._wanted:
+            for label in self._wanted.intersection(labels(event)):
+                self.add(label, event.message)
+
+    def look_up(self, connection: apsw.Connection) -> None:
+        """What the report database knows."""
+        for kind, value in self._wanted:
+            # The newest last, so that it is kept longest.
+            for (message,) in reversed(fetch(connection, database.LABELLED, (kind, value, LABELLED))):
+                self.add((kind, value), message)
+
+    def add(self, label: Label, message: str) -> None:
+        self[label, message] = None
+        if len(self) > LABELLED:
+            del self[next(iter(self))]
 
 
 def events(data: Path, wanted: Filter, limit: int = 100) -> list[Entry]:
@@ -41,7 +66,7 @@ def events(data: Path, wanted: Filter, limit: int = 100) -> list[Entry]:
     """
     cursors: dict[int, int] = {}
     found: list[Entry] = []
-    tagged: set[str] = set()
+    labelled = Labelled(wanted)
     connection = open_to_read(data)
     if connection is not None:
         with closing(connection):
@@ -49,10 +74,9 @@ def events(data: Path, wanted: Filter, limit: int = 100) -> list[Entry]:
             connection.execute("begin")
             cursors = database.cursors(connection)
             found = _folded(connection, wanted, limit)
-            if wanted.tag:
-                tagged = {row[0] for row in fetch(connection, database.TAGGED, (wanted.tag, TAGGED))}
+            labelled.look_up(connection)
     for shard in existing_shards(data):
-        found += _unfolded(data, shard, cursors.get(shard, 0), wanted, tagged, limit)
+        found += _unfolded(data, shard, cursors.get(shard, 0), wanted, labelled, limit)
     found.sort(key=lambda entry: (entry.event.at, entry.seq), reverse=True)
     return found[:limit]
 
@@ -68,19 +92,15 @@ def _folded(connection: apsw.Connection, wanted: Filter, limit: int) -> list[Ent
     return list(found.values())
 
 
-def _unfolded(
-    data: Path, shard: int, after: int, wanted: Filter, tagged: Collection[str], limit: int
-) -> Iterator[Entry]:
+def _unfolded(data: Path, shard: int, after: int, wanted: Filter, labelled: Labelled, limit: int) -> Iterator[Entry]:
     """The last `limit` rows that fit, of those the reporter has not come to."""
     found: deque[Entry] = deque(maxlen=limit)
-    known = set(tagged)
     try:
         with closing(open_reader(shard_directory(data, shard), shard)) as reader:
             while entries := reader.journal(after, CHUNK):
                 for entry in entries:
-                    if wanted.tag and wanted.tag in tags(entry.event) and len(known) < TAGGED:
-                        known.add(entry.event.message)
-                    if fits(wanted, entry.event, known):
+                    labelled.learn(entry.event)
+                    if fits(wanted, entry.event, labelled):
                         found.append(entry)
                 after = entries[-1].seq
     except StoreDown as error:

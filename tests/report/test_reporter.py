@@ -99,7 +99,7 @@ async def test_events_past_their_retention_are_forgotten_with_all_that_points_to
         with reporter(tmp_path, "retention: {events: 100s}") as one:
             one.turn()
     with apsw.Connection(str(tmp_path / "report.db")) as database:
-        for table, left in (("event", 1), ("about", 1), ("tagged", 0)):
+        for table, left in (("event", 1), ("about", 1), ("labelled", 0)):
             assert database.execute(f"select count(*) from {table}").fetchone() == (left,)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +17,21 @@ from tests.store.mail import NOON
 
 IDS = new_ids()
 ONE, TWO = IDS.new(), IDS.new()
+FROM_ME: dict[str, Any] = {"from": "Me@example.com"}
+FROM_MALLORY: dict[str, Any] = {"from": "Mallory@example.com"}
 TOLD = [
-    event("received", ONE, NOON, to=["ann@example.net", "bob@example.org"], tags=["news"]),
+    replace(
+        event(
+            "received",
+            ONE,
+            NOON,
+            to=["ann@example.net", "bob@example.org"],
+            tags=["news"],
+            campaign="spring sale",
+            **FROM_ME,
+        ),
+        credential="App",
+    ),
     event("delivered", ONE, NOON + 1, recipient=1, to="ann@example.net"),
     event("deferred", ONE, NOON + 2, recipient=2, to="Bob@example.org"),
     event("received", TWO, NOON + 3, to=["ann@example.net"], tags=["bill"]),
@@ -36,6 +51,13 @@ WANTED: list[tuple[Filter, list[str]]] = [
     (Filter(name=EventName.RECEIVED, until=NOON + 3), ["received", "received"]),
     (Filter(account="demo", since=NOON + 3, until=NOON + 4), ["failed", "received"]),
     (Filter(account="other"), []),
+    (Filter(sender="me@EXAMPLE.com"), ["deferred", "delivered", "received"]),
+    (Filter(sender="you@example.com"), []),
+    (Filter(campaign="spring sale"), ["deferred", "delivered", "received"]),
+    (Filter(campaign="spring sale", tag="bill"), []),
+    (Filter(campaign="spring sale", sender="me@example.com", name=EventName.DELIVERED), ["delivered"]),
+    (Filter(credential="app"), ["received"]),
+    (Filter(credential="ap"), []),
     (Filter(address="bob@example.org", domain="example.net"), []),
 ]
 
@@ -69,6 +91,15 @@ async def test_the_limit_keeps_the_newest(data: Path) -> None:
 
 async def test_history_is_all_of_one_message_oldest_first(data: Path) -> None:
     assert names(history(data, ONE)) == ["received", "delivered", "deferred"]
+
+
+async def test_a_refused_message_is_found_by_its_sender_although_it_has_no_id(data: Path) -> None:
+    async with shard(data, 3) as other:
+        await other.record([event("rejected", **FROM_MALLORY)])
+    assert names(events(data, Filter(sender="mallory@example.com"))) == ["rejected"]
+    with reporter(data) as one:
+        one.turn()
+    assert names(events(data, Filter(sender="mallory@example.com"))) == ["rejected"]
 
 
 async def test_what_another_process_saw_of_a_message_is_found_too(tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""Times as an operator writes them, on the command line and in files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import typer
+
+from relay.model.clock import system_clock
+
+
+def ago(text: str, option: str) -> float | None:
+    """A time, or how long ago; None for "". Raises BadParameter."""
+    return _read(text, option, -1)
+
+
+def ahead(text: str, option: str) -> float | None:
+    """A time, or how long from now; None for "". Raises BadParameter."""
+    return _read(text, option, 1)
+
+
+def _read(text: str, option: str, direction: int) -> float | None:
+    from relay.config import parse_duration
+
+    if not text:
+        return None
+    try:
+        return system_clock() + direction * parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        return instant(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is neither a time nor a duration", param_hint=option) from error
+
+
+def instant(text: str) -> float:
+    """RFC 3339, or its date alone; without a zone it is UTC. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
