@@ -10,7 +10,11 @@ It lives in the supervisor: synchronous, no thread, no disk on the way of an ans
             ["mark", kind, key, until, why]                       ["mark", kind, key, until, why]
             ["unmark", kind, key]                                 ["unmark", kind, key]
             ["strike", kind, key, limit, window, rest, why]       ["reset"]  (forget all marks; the list follows)
+            ["spend", number, force, charges, names]              ["spent", number, index or -1, used, until]
+            ["count", charges, names]
             ["ping"]                                              ["pong"]
+
+`spent` names the charge without room, and -1 where all had room; `count` is what was spent while we were silent.
 
 Why so: a lease that cannot be granted is answered with 0 at once and the other holders are asked to return
 what they keep idle (`recall`); the one that asked tries again when it likes. A queue of waiters here would
@@ -28,14 +32,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from relay.limits.book import Book
 from relay.limits.interface import Kind, Mark, Place
 from relay.limits.ledger import Marks, Places, Strikes, told
 from relay.limits.link import Link
+from relay.limits.quotas import Quotas
+from relay.limits.spending import read
 from relay.model.clock import Clock
 
 logger = logging.getLogger("relay.limits")
 
 SAVED = "limits.json"  # in the data directory: the marks in force
+QUOTAS = "quotas.json"  # beside it: what was used of the quotas
 
 
 @dataclass(slots=True)
@@ -46,7 +54,7 @@ class _Client:
 
 class Broker:
     def __init__(self, selector: selectors.BaseSelector, clock: Clock, saved: Path | None = None) -> None:
-        """`saved`: where the marks in force are written by `tick`, and read from at start."""
+        """`saved`: where the marks in force are written by `tick`, and read from at start; the quotas beside it."""
         self._selector = selector
         self._clock = clock
         self._saved = saved
@@ -55,12 +63,16 @@ class Broker:
         self._places: Places[str] = Places()
         self._strikes = Strikes()
         self._marks = Marks()
+        self._quotas = Quotas()
+        self._book = Book(self._quotas, saved.with_name(QUOTAS) if saved else None, clock)
         self._acts: dict[str, Callable[..., None]] = {
             "lease": self._lease,
             "return": self._return,
             "mark": self._mark,
             "unmark": self._unmark,
             "strike": self._strike,
+            "spend": self._spend,
+            "count": self._count,
             "ping": lambda who: self._send(who, ["pong"]),
         }
         if saved is not None:
@@ -90,7 +102,8 @@ class Broker:
             self._places.depart(who)
 
     def tick(self) -> None:
-        """Call about once a second: writes the marks in force to the file, if they changed."""
+        """Call about once a second: writes marks and quotas to their files, if they changed."""
+        self._book.tick()
         if self._saved is None or not self._changed:
             return
         self._changed = False
@@ -102,6 +115,11 @@ class Broker:
             fresh.replace(self._saved)
         except OSError as error:  # the marks are also in memory; a full disk must not stop the keeper
             logger.warning("cannot write %s: %s", self._saved, error)
+
+    def end(self) -> None:
+        """Before the end: write what was not written yet."""
+        self.tick()
+        self._book.write()
 
     def forget(self) -> None:
         """For a forked child: close its copies of the sockets."""
@@ -115,7 +133,7 @@ class Broker:
         try:
             act, *arguments = json.loads(line)
             self._acts[act](who, *arguments)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, LookupError, TypeError) as error:
             logger.error("%s sent the broker what it does not understand (%r); cut off", who, error)
             self.disconnect(who)
 
@@ -129,6 +147,17 @@ class Broker:
 
     def _return(self, who: str, place: str, key: str, count: int) -> None:
         self._places.give_back(who, Place(place), key, count)
+
+    def _spend(self, who: str, number: int, force: bool, rows: list[Any], names: list[Any]) -> None:
+        charges = read(rows, names)
+        spent = self._quotas.spend(charges, self._clock(), force=force)
+        self._book.touch()
+        answer = [-1, 0, 0] if spent is None else [charges.index(spent.charge), spent.used, spent.until]
+        self._send(who, ["spent", number, *answer], beyond_bound=True)
+
+    def _count(self, _who: str, rows: list[Any], names: list[Any]) -> None:
+        self._quotas.count(read(rows, names), self._clock())
+        self._book.touch()
 
     def _mark(self, who: str, kind: str, key: str, until: float, why: str) -> None:
         self._marked(Mark(Kind(kind), key, until, why), but=who)

@@ -5,8 +5,9 @@ Out: answers from memory wherever possible: places are leased in small batches, 
      with us for its next use; what lay idle for a whole second goes back to the broker.
 
 When the broker does not answer within `timeout` seconds, leases are granted from our share of the limit
-(`local.share`) until it speaks again; places granted meanwhile are ours alone and not told to it. A grant
-that comes late is put with the idle ones, and so returned.
+(`ledger.share`) until it speaks again; places granted meanwhile are ours alone and not told to it. A grant
+that comes late is put with the idle ones, and so returned. Quotas are counted by ourselves meanwhile
+(`spending.Alone`), and what was spent is told to the broker afterwards.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ import hashlib
 import json
 import logging
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.limits.interface import Kind, Limits, Mark, Place
-from relay.limits.ledger import Marks, Strikes, told
-from relay.limits.local import share
+from relay.limits.interface import Charge, Kind, Limits, Mark, Place, Spent
+from relay.limits.ledger import Marks, Strikes, share, told
+from relay.limits.spending import Alone, written
 from relay.model.clock import Clock
 
 logger = logging.getLogger("relay.limits")
@@ -50,7 +52,8 @@ class BrokerLimits(Limits):
         self._clock = clock
         self._timeout = timeout
         self._held: dict[tuple[Place, str], _Held] = {}
-        self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._alone = Alone(self._workers, clock)
         self._number = 0
         self._marks = Marks()
         self._strikes = Strikes()  # only while the broker is silent
@@ -71,6 +74,17 @@ class BrokerLimits(Limits):
     async def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+    async def spend(self, charges: Sequence[Charge], *, force: bool = False) -> Spent | None:
+        if not charges:
+            return None
+        self._number = number = self._number + 1
+        if not self._silent:
+            answer = await self._question(number, ["spend", number, force, *written(charges)])
+            if answer is not None:
+                index, used, until = answer
+                return Spent(charges[index], used, until) if index >= 0 else None
+        return self._alone.spend(charges, force=force, number=number)
 
     async def lease(self, place: Place, key: str, limit: int) -> bool:
         key = _short(key)
@@ -128,22 +142,27 @@ class BrokerLimits(Limits):
     async def _ask(self, held: _Held, place: Place, key: str, limit: int) -> int:
         # Ask for company only when nobody else is asking, and never for so much that the others starve.
         batch = 1 if held.asked else max(1, min(BATCH, limit // (4 * self._workers)))
-        self._number += 1
-        number = self._number
-        if not self._send(["lease", number, place.value, key, limit, batch]):
-            self._lost_touch("does not read")
-            return 0
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
+        self._number = number = self._number + 1
         held.asked += 1
+        try:
+            return await self._question(number, ["lease", number, place.value, key, limit, batch]) or 0
+        finally:
+            held.asked -= 1
+
+    async def _question(self, number: int, words: list[Any]) -> Any:
+        """What the broker answers; None when it does not, and then we are on our own."""
+        if not self._send(words):
+            self._lost_touch("does not read")
+            return None
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             async with asyncio.timeout(self._timeout):
                 return await answer
         except TimeoutError:
             self._lost_touch(f"did not answer within {self._timeout:g} s")
-            return 0
+            return None
         finally:
-            held.asked -= 1
             self._waiting.pop(number, None)
 
     def _lost_touch(self, how: str) -> None:
@@ -171,7 +190,7 @@ class BrokerLimits(Limits):
             self._writer.close()
         for answer in self._waiting.values():
             if not answer.done():
-                answer.set_result(0)
+                answer.set_result(None)
         # What we leased is nobody's book any more: it counts as granted by ourselves.
         for held in self._held.values():
             held.loose += held.used
@@ -184,6 +203,12 @@ class BrokerLimits(Limits):
         match words:
             case ["leased", number, place, key, granted]:
                 self._granted(number, Place(place), key, granted)
+            case ["spent", number, *answer]:
+                self._alone.settled(number)
+                self._answered(number, answer)
+            case ["pong"]:
+                # All we asked before is answered: what is still owed, the broker does not know.
+                self._alone.pay(lambda charges: self._send(["count", *written(charges)]))
             case ["recall", place, key]:
                 self._hand_in(Place(place), key, everything=True)
             case ["mark", kind, key, until, why]:
@@ -196,14 +221,17 @@ class BrokerLimits(Limits):
     def _granted(self, number: int, place: Place, key: str, granted: int) -> None:
         if granted:
             self._held.setdefault((place, key), _Held()).idle += granted
+        self._answered(number, granted)
+
+    def _answered(self, number: int, what: Any) -> None:
         answer = self._waiting.pop(number, None)
         if answer is not None and not answer.done():
-            answer.set_result(granted)
+            answer.set_result(what)
 
     async def _return_idle(self, round_seconds: float) -> None:
         while True:
             await asyncio.sleep(round_seconds)
-            if self._silent:
+            if self._silent or self._alone.owes:
                 self._send(["ping"])
             for place, key in list(self._held):
                 self._hand_in(place, key, everything=False)

@@ -1,16 +1,19 @@
 """Machine-wide limits, as a worker sees them.
 
-Two things are shared by all processes of the machine:
+Three things are shared by all processes of the machine:
     places  how many of something there may be at once (connections to a site, sessions of an address);
             leased in small batches from the broker, so that most calls need no round trip.
     marks   what everybody should know until a given time: a paused site, a dead host, a host whose TLS
             is broken, a banned address or user name. A mark set in one worker is seen by all within a second.
+    quotas  how much of something was used within a time that slides (messages of a credential in an hour).
+            The broker counts, and keeps its counts across a restart.
 
 Without the broker a worker keeps to limit / workers, rounded down but at least one, and to its own marks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -37,7 +40,35 @@ class Mark:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """So much of a quota. `names`: it counts names that were not seen in its time, and `amount` is not looked at."""
+
+    key: str  # "credential crm messages 3600"
+    window: float  # seconds
+    limit: int
+    amount: int = 0
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """A quota that has no room for a charge."""
+
+    charge: Charge
+    used: int
+    until: float  # when there will be room, unix seconds; infinite where there is none within a week, or ever
+
+
 class Limits(Protocol):
+    async def spend(self, charges: Sequence[Charge], *, force: bool = False) -> Spent | None:
+        """Take all charges or, where one has no room, none; `force` takes them for the time when there is room.
+
+        Returns the quota without room, and when there will be: with `force`, too, and then that is when the
+        charges were booked for. What can never have room (`until` is infinite) is not taken, by force neither.
+        The keys of one call differ from one another.
+        """
+
     async def lease(self, place: Place, key: str, limit: int) -> bool:
         """Take one place of at most `limit` on this machine; False when all are taken."""
 

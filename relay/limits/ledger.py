@@ -24,6 +24,11 @@ MARKS = 20_000
 Who = TypeVar("Who", bound=Hashable)
 
 
+def share(limit: int, workers: int) -> int:
+    """The part of a machine-wide limit that is one worker's without asking."""
+    return max(1, limit // max(1, workers))
+
+
 @dataclass(slots=True)
 class _Taken(Generic[Who]):
     total: int = 0

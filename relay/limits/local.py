@@ -7,19 +7,16 @@ processes together stay at or under the limit wherever the limit allows one plac
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
-from relay.limits.interface import Kind, Limits, Mark, Place
-from relay.limits.ledger import Marks, Places, Strikes, told
+from relay.limits.interface import Charge, Kind, Limits, Mark, Place, Spent
+from relay.limits.ledger import Marks, Places, Strikes, share, told
+from relay.limits.spending import Alone
 from relay.model.clock import Clock
 
 logger = logging.getLogger("relay.limits")
 
 _ME = 0
-
-
-def share(limit: int, workers: int) -> int:
-    """The part of a machine-wide limit that is one worker's without asking."""
-    return max(1, limit // max(1, workers))
 
 
 class LocalLimits(Limits):
@@ -29,6 +26,10 @@ class LocalLimits(Limits):
         self._places: Places[int] = Places()
         self._strikes = Strikes()
         self._marks = Marks()
+        self._quotas = Alone(workers, clock)
+
+    async def spend(self, charges: Sequence[Charge], *, force: bool = False) -> Spent | None:
+        return self._quotas.spend(charges, force=force)
 
     async def lease(self, place: Place, key: str, limit: int) -> bool:
         return self._places.lease(_ME, place, key, share(limit, self._workers), 1) == 1

@@ -83,6 +83,7 @@ class Keeper:
                     self._turn()
             finally:
                 self._kill_all()
+                self._broker.end()
         return self._exit_code
 
     def _turn(self) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from relay.limits.broker import Broker, read_marks
+from relay.limits.broker import QUOTAS, Broker, read_marks
 from relay.limits.client import BrokerLimits
-from relay.limits.interface import Kind, Mark, Place
+from relay.limits.interface import Charge, Kind, Mark, Place
 from relay.limits.local import LocalLimits
 
 
@@ -48,6 +48,10 @@ class Turning:
     def tick(self) -> None:
         with self.lock:
             self.broker.tick()
+
+    def used(self, charge: Charge) -> int:
+        with self.lock:
+            return self.broker._quotas.used(charge)
 
     def held(self, key: str) -> int:
         with self.lock:
@@ -220,3 +224,90 @@ async def test_alone_a_worker_has_its_share_at_least_one() -> None:
     assert [await limits.lease(Place.SESSION, "b", 1) for _ in range(2)] == [True, False]
     limits.give_back(Place.SESSION, "a")
     assert await limits.lease(Place.SESSION, "a", 10)
+
+
+MESSAGES = Charge("credential crm messages 3600", 3600, 10, 1)
+
+
+async def test_two_workers_together_spend_no_more_than_the_quota(turning: Turning) -> None:
+    async with client(turning, "one") as one, client(turning, "two") as two:
+        got = await asyncio.gather(*(each.spend([MESSAGES]) for each in [one, two] * 20))
+        assert got.count(None) == 10
+        spent = await two.spend([MESSAGES])
+        assert spent is not None
+        assert spent.charge == MESSAGES
+        assert spent.used == 10
+        assert 3500 < spent.until - time.time() < 3700
+
+
+async def test_names_that_one_worker_counted_are_known_to_the_other(turning: Turning) -> None:
+    def domains(*names: str) -> Charge:
+        return Charge("credential crm domains", 3600, 2, names=names)
+
+    async with client(turning, "one") as one, client(turning, "two") as two:
+        assert await one.spend([domains("example.net", "b\u00fccher.example"), MESSAGES]) is None
+        assert await two.spend([domains("example.net"), MESSAGES]) is None
+        assert (await two.spend([domains("example.org"), MESSAGES])) is not None
+        assert turning.used(MESSAGES) == 2
+
+
+async def test_a_message_to_very_many_domains_fits_into_a_line(turning: Turning) -> None:
+    names = tuple(f"{number}.{'x' * 60}.example.net" for number in range(25_000))
+    charges = [Charge(f"{who} {hours}", hours * 3600, 100_000, names=names) for who in "ab" for hours in (1, 24)]
+    async with client(turning, "one") as one:
+        assert await one.spend(charges) is None
+        assert turning.used(charges[0]) == 20_000
+        assert not one._silent
+
+
+async def test_who_is_forced_in_is_told_its_turn(turning: Turning) -> None:
+    async with client(turning, "one") as one, client(turning, "two") as two:
+        got = [await each.spend([MESSAGES], force=True) for each in [one, two] * 11]
+    turns = [each.until if each else 0.0 for each in got]
+    assert turns == sorted(turns)
+    assert [turns.count(each) for each in dict.fromkeys(turns)] == [10, 10, 2]
+
+
+async def test_without_an_answer_a_worker_spends_its_share_and_tells_the_broker_later(turning: Turning) -> None:
+    async with client(turning, "one") as one:
+        with turning.lock:
+            got = [await one.spend([MESSAGES]) for _ in range(8)]
+            assert got[:5] == [None] * 5  # half of ten, there being two workers
+            assert None not in got[5:]
+            big = await one.spend([Charge(MESSAGES.key, 3600, 10, 6)])
+            assert big is not None
+            assert big.until < time.time() + 600  # with the broker there would be room
+        await until(lambda: not one._silent)
+        await until(lambda: turning.used(MESSAGES) == 5)  # the question it did not answer in time is no sixth
+        assert await one.spend([MESSAGES]) is None
+
+
+async def test_quotas_outlive_a_restart_of_the_broker(tmp_path: Path) -> None:
+    first = Turning(tmp_path / "limits.json")
+    async with client(first, "one") as one:
+        assert await one.spend([Charge(MESSAGES.key, 3600, 10, 7)]) is None
+        first.tick()
+    first.end()
+    assert (tmp_path / QUOTAS).stat().st_mode & 0o777 == 0o600
+    second = Turning(tmp_path / "limits.json")
+    async with client(second, "one") as one:
+        assert await one.spend([Charge(MESSAGES.key, 3600, 10, 4)]) is not None
+        assert await one.spend([Charge(MESSAGES.key, 3600, 10, 3)]) is None
+    second.end()
+
+
+def test_a_file_of_quotas_that_makes_no_sense_is_told_of_and_begun_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / QUOTAS).write_text('{"clock": 1}')
+    with selectors.DefaultSelector() as selector:
+        Broker(selector, time.time, tmp_path / "limits.json").end()
+    assert "all quotas are counted anew" in caplog.text
+
+
+async def test_alone_a_worker_spends_its_share() -> None:
+    limits = LocalLimits(2, time.time)
+    assert [await limits.spend([MESSAGES]) is None for _ in range(6)] == [True] * 5 + [False]
+    forced = await limits.spend([Charge("other", 60, 10, 8)], force=True)
+    assert forced is not None
+    assert forced.until < time.time() + 60
