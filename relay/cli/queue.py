@@ -11,6 +11,7 @@ from relay.cli.frame import ConfigOption, JsonOption, settings
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.model.ids import Id
 from relay.model.message import Message, State
+from relay.model.order import Selection
 
 if TYPE_CHECKING:
     from relay.store.interface import RecipientState
@@ -41,9 +42,10 @@ def queue(
         shown = {each.value: total[each] for each in State}
         print_json(shown) if as_json else print_fields(shown)
         return
+    selection = Selection(states=tuple(state or ()), domain=domain.lower())
     found: list[tuple[Message, RecipientState]] = []
     for reader in every_reader(checked):
-        found += reader.listing(states=tuple(state or ()), domain=domain.lower(), limit=limit)
+        found += reader.listing(selection, limit)
     found.sort(key=lambda each: (each[1].next_attempt or each[0].received, each[0].id, each[1].number))
     described = [_describe(*each) for each in found[:limit]]
     if as_json:

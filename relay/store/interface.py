@@ -8,8 +8,12 @@ Three kinds of room:
     Queue     one shard: contents, recipients, journal. One process owns it for life (an exclusive lock);
               its writes are asynchronous and return once they are on disk.
     Reader    the same shard, read by anyone at any time, also while its owner runs or none does.
-    Registry  accounts, credentials, domains, keys, tokens: small, mostly read, shared by all processes;
-              its calls are synchronous and take microseconds.
+    Registry  accounts, credentials, domains, keys, tokens, presets, orders: small, mostly read, shared by all
+              processes; its calls are synchronous and take microseconds.
+
+Beside the registry, shared by all processes of the machine in files with their own rhythm:
+    Suppressions  who gets no mail.
+    Idempotency   which key was used for which submission.
 
 What they raise:
     StoreFull: no room; the session answers 452 4.3.1.
@@ -19,13 +23,15 @@ What they raise:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from relay.model.account import Account, Credential, DkimKey, Domain, Token
+from relay.model.account import Account, Credential, DkimKey, Domain, Preset, ReturnKey, Token
 from relay.model.event import Event
 from relay.model.message import Due, Lane, Message, NewMessage, Settlement, State
+from relay.model.order import Done, Order, Selection
+from relay.model.suppression import Suppression
 
 
 class StoreFull(Exception):
@@ -61,6 +67,15 @@ class Claim:
 
     dues: tuple[Due, ...]
     next_due: float | None  # earliest next attempt of what stayed queued in this lane; None: nothing left
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What an order did to a shard."""
+
+    changed: int  # recipients
+    in_flight: int  # that fitted but are being attempted, and so were left alone
+    lanes: tuple[LaneState, ...] = ()  # that have work now which they had not: for the scheduler
 
 
 class Queue(Protocol):
@@ -101,6 +116,19 @@ class Queue(Protocol):
             NotFound: pruned, or never there.
         """
 
+    async def act(self, order: Order, now: float) -> Acted:
+        """Carry out an order, in small transactions between which others write; events say what was done.
+
+        Doing it again changes nothing that was changed already. Recipients in flight are left alone, but for
+        `erase`, which waits for them: it is refused for those, and counted in `in_flight`.
+            retry    queued ones are due now.
+            hold     queued ones become held; `release` makes them queued again, due when they were.
+            fail     queued and held ones become queued, due now and `Due.doomed` with the order's reason.
+            delete   queued and held ones become cancelled.
+            erase    the address is replaced by `erased@invalid` in recipients and journal; contents that
+                     went to it alone are forgotten; its unfinished recipients are cancelled.
+        """
+
     async def prune(self, now: float) -> int:
         """Forget what outlived its retention; returns how many messages went."""
 
@@ -117,6 +145,7 @@ class RecipientState:
     reply: str  # the last one
     ended: float | None
     content: int
+    site: str = ""  # of the last attempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +181,8 @@ class Reader(Protocol):
     def history(self, message: str) -> list[Entry]:
         """All journal rows of one message, in order."""
 
-    def listing(
-        self, *, states: Sequence[State] = (), domain: str = "", limit: int = 100
-    ) -> list[tuple[Message, RecipientState]]:
-        """Recipients for the queue listing, earliest next attempt first; no states: all that are not final."""
+    def listing(self, selection: Selection, limit: int = 100) -> list[tuple[Message, RecipientState]]:
+        """Recipients for the queue listing, earliest next attempt first."""
 
     def counts(self) -> Mapping[State, int]:
         """Recipients by state; final ones are counted while their message is kept."""
@@ -175,6 +202,8 @@ class Registry(Protocol):
 
     def accounts(self) -> list[Account]: ...
     def set_account_disabled(self, name: str, disabled: bool) -> None: ...
+    def update_account(self, account: Account) -> None:
+        """Replace the account of that name. Raises NotFound."""
 
     def add_credential(self, credential: Credential) -> None: ...
     def credential(self, username: str) -> Credential:
@@ -192,7 +221,38 @@ class Registry(Protocol):
     def verify_domain(self, name: str, at: float, by: str) -> None:
         """Mark a domain verified and record by whom. Raises NotFound."""
 
+    def update_domain(self, domain: Domain) -> None:
+        """Replace the domain of that name. Raises NotFound."""
+
     def remove_domain(self, name: str) -> None: ...
+
+    def put_preset(self, preset: Preset) -> None:
+        """Add it, or replace the one of that account and name."""
+
+    def preset(self, account: str, name: str) -> Preset:
+        """Raises NotFound. Names are compared without regard to case."""
+
+    def presets(self, account: str | None = None) -> list[Preset]: ...
+    def remove_preset(self, account: str, name: str) -> None:
+        """Raises NotFound."""
+
+    def add_return_key(self, secret: bytes, created: float) -> ReturnKey: ...
+    def return_keys(self) -> list[ReturnKey]:
+        """The newest first."""
+
+    def forget_return_keys(self, before: float) -> int:
+        """Forget those that were replaced before that time (by a newer one); the newest stays. How many went."""
+
+    def add_order(self, order: Order) -> Order:
+        """Keep an order; returns it with its number."""
+
+    def orders(self, shard: int) -> list[Order]:
+        """Those that shard has not done yet, in order."""
+
+    def order_done(self, done: Done) -> None: ...
+    def done(self, order: int) -> list[Done]: ...
+    def forget_orders(self, before: float) -> int:
+        """Forget orders given before that time, done or not. How many went."""
 
     def add_key(self, key: DkimKey) -> None: ...
     def keys(self, domain: str | None = None) -> list[DkimKey]:
@@ -214,3 +274,62 @@ class Registry(Protocol):
         """The newest first: `at`, `who`, `act`, `detail`."""
 
     def close(self) -> None: ...
+
+
+class Suppressions(Protocol):
+    """Who gets no mail. Synchronous; a look-up takes microseconds, less while the list is empty."""
+
+    def add(self, entries: Iterable[Suppression]) -> int:
+        """Put entries in, each in place of one of the same account, address and stream. How many were new."""
+
+    def remove(self, account: str, address: str, stream: str = "") -> bool:
+        """Whether there was one."""
+
+    def find(self, account: str, address: str, stream: str, now: float) -> Suppression | None:
+        """The entry that holds for mail of this account and stream to this address: its own or that of its domain."""
+
+    def listing(
+        self, account: str | None = None, address: str = "", after: str = "", limit: int = 1000
+    ) -> list[Suppression]:
+        """Entries by address, from the one behind `after`; of one account, or all; `address`: only entries that
+        concern it."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A key in use."""
+
+    id: str  # of the submission it stands for
+    recipients: int
+    envelope: str  # digest of reverse-path and recipients
+    at: float
+    kept: bool  # the submission is known to be on disk; else it may be on its way there, or lost in a crash
+
+
+class Idempotency(Protocol):
+    """Keys of submissions, machine-wide. A key belongs to its credential."""
+
+    async def reserve(self, credential: str, key: str, wanted: Reservation) -> Reservation | None:
+        """Take a key for a submission about to be stored; None: it is ours, on disk. Else who has it.
+
+        Of several processes that ask at once one gets None.
+        """
+
+    async def keep(self, credential: str, key: str) -> None:
+        """Its submission is on disk."""
+
+    async def release(self, credential: str, key: str, id: str) -> None:
+        """Its submission was not stored; others may use the key. Only if it is still that submission's."""
+
+    async def resolve(self, shard: int, stored: Callable[[str], bool]) -> int:
+        """At start, before the shard takes mail: settle the keys of its submissions that are not known to be kept.
+
+        `stored` tells whether the shard has a submission. How many keys were released.
+        """
+
+    async def prune(self, before: float) -> int:
+        """Forget keys used before that time."""
+
+    async def close(self) -> None: ...

@@ -1,7 +1,7 @@
 """What every engine must do. An engine's test module inherits these classes and says how it is opened.
 
-Here: taking, claiming, settling, owning. Beside it: `contract_reading.py` (reading and forgetting) and
-`contract_registry.py`.
+Here: taking, claiming, settling, owning. Beside it: `contract_reading.py` (reading and forgetting),
+`contract_choosing.py` (whom a selection means) and `contract_registry.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from relay.config.schema import Retention, Sandbox
 from relay.model.envelope import Body, Envelope, Ret
 from relay.model.event import Event, EventName
-from relay.model.message import Lane, Origin, Settlement, State
+from relay.model.message import Lane, Origin, Settlement, State, lane_of
 from relay.model.options import Options, Resolved
 from relay.store.interface import Exists, NotFound, Queue, Reader, ShardBusy, StoreFull
 from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail, picky
@@ -53,7 +53,13 @@ class QueueContract:
             options=Options(tags=("a", "ü")), sources={"tags": "header X-SMTPeter-Tags"}, warnings=("hm",)
         )
         new = mail(
-            envelope=envelope, contents=(HELLO, b"two\r\n"), resolved=resolved, peer="[::1]:25", origin=Origin.REPORT
+            envelope=envelope,
+            contents=(HELLO, b"two\r\n"),
+            resolved=resolved,
+            peer="[::1]:25",
+            origin=Origin.RETURN,
+            delay_at=NOON + 4,
+            return_host="bounces.example.com",
         )
         queue = await shard.open()
         await queue.add(new)
@@ -177,6 +183,22 @@ class QueueContract:
         assert claim.next_due == NOON + 3
         await queue.close()
 
+    async def test_each_priority_and_each_tenant_has_a_lane_of_its_own(self, shard: Shard) -> None:
+        queue = await shard.open()
+        urgent, theirs, plain = (
+            mail(resolved=Resolved(options=options))
+            for options in (Options(priority=9), Options(tenant="t1"), Options(tags=("a",)))
+        )
+        for new in (urgent, theirs, plain):
+            await queue.add(new)
+        lanes = (Lane("example.net", "demo", 9), Lane("example.net", "demo/t1"), NET)
+        assert {each.lane for each in await queue.lanes()} == set(lanes)
+        for new, lane in zip((urgent, theirs, plain), lanes, strict=True):
+            claim = await queue.claim(lane, NOON, 10)
+            assert ([due.message for due in claim.dues], claim.next_due) == ([new.message], None)
+            assert lane_of(new.message, claim.dues[0].recipient) == lane
+        await queue.close()
+
     async def test_what_is_not_due_is_not_claimed_but_its_time_is_told(self, shard: Shard) -> None:
         queue = await shard.open()
         await queue.add(mail(due=NOON + 60))
@@ -234,6 +256,19 @@ class QueueContract:
         assert (await queue.claim(NET, NOON + 3599, 10)).dues == ()
         (again,) = (await queue.claim(NET, NOON + 3600, 10)).dues
         assert (again.attempts, again.due) == (1, NOON + 3600)
+        await queue.close()
+
+    async def test_the_last_site_and_who_was_told_are_remembered(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail()
+        await queue.add(new)
+        for site, told, known in (("mx.example.net", False, False), ("", True, True), ("", False, True)):
+            (due,) = (await queue.claim(NET, NOON, 10)).dues
+            await queue.settle([replace(deferred(due, NOON), site=site, told=told)])
+            (due,) = (await queue.claim(NET, NOON, 10)).dues
+            assert (due.told, due.doomed) == (known, "")
+            await queue.release([due], NOON)
+            assert shard.reader().recipients(new.message.id)[0].site == "mx.example.net"
         await queue.close()
 
     async def test_the_first_outcome_of_a_recipient_stands(self, shard: Shard) -> None:

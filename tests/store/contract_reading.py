@@ -7,6 +7,7 @@ import pytest
 from relay.config.schema import Retention, Sandbox
 from relay.model.event import Event, EventName
 from relay.model.message import State
+from relay.model.order import Selection
 from relay.store.interface import NotFound
 from tests.store.contract import DAY, Shard
 from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail
@@ -66,7 +67,7 @@ class ReadingContract:
         reader = shard.reader()
 
         def addresses(states: tuple[State, ...] = (), domain: str = "", limit: int = 100) -> list[str]:
-            return [state.address for _, state in reader.listing(states=states, domain=domain, limit=limit)]
+            return [each.address for _, each in reader.listing(Selection(states=states, domain=domain), limit)]
 
         assert addresses() == ["a@example.org", "b@example.net", "held@example.net"]
         assert addresses(limit=1) == ["a@example.org"]
@@ -75,7 +76,7 @@ class ReadingContract:
         assert addresses((State.QUEUED,), "example.net") == ["b@example.net"]
         assert addresses((State.HELD,)) == ["held@example.net"]
         assert addresses((State.DELIVERED, State.FAILED)) == ["done@example.net"]
-        assert reader.listing(states=(State.DELIVERED,))[0][0] == done.message
+        assert reader.listing(Selection(states=(State.DELIVERED,)))[0][0] == done.message
         assert reader.counts() == {State.QUEUED: 2, State.HELD: 1, State.DELIVERED: 1}
         await queue.close()
 

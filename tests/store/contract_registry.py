@@ -14,9 +14,15 @@ from relay.model.account import (
     DkimKey,
     Domain,
     KeyState,
+    OnInvalid,
+    OverQuota,
+    Preset,
+    Quota,
     Scope,
     Token,
 )
+from relay.model.message import State
+from relay.model.order import Act, Done, Order, Selection
 from relay.store.interface import Exists, NotFound, Registry
 from tests.store.mail import NOON
 
@@ -29,7 +35,16 @@ CREDENTIAL = Credential(
     sandbox=True,
     control_headers=ControlHeaders.STRIP,
     grants=frozenset({"any-sender", "deadline-long"}),
+    allowed={"pool": ("a", "b")},
+    forbidden=frozenset({"dkim", "archive=none"}),
+    presets=frozenset({"News"}),
+    options={"tags": ["ü"], "priority": 7, "deliver_within": 3600.0},
+    on_invalid=OnInvalid.WARN,
+    lifetime=3600.0,
+    refuse_suppressed=True,
+    quota=Quota(messages_hour=10, bytes_day=1 << 40, over=OverQuota.DELAY),
 )
+ORDER = Order(number=0, at=NOON, who="root", act=Act.HOLD, selection=Selection(domain="example.net"), reason="mühsam")
 DOMAIN = Domain(name="example.com", account="demo", challenge="relay-verify=1", created=NOON)
 KEY = DkimKey(
     domain="example.com",
@@ -57,6 +72,82 @@ class RegistryContract:
             registry.account("nobody")
         with pytest.raises(NotFound):
             registry.set_account_disabled("nobody", True)
+
+    def test_accounts_and_domains_are_replaced_whole(self, registry: Registry) -> None:
+        account = Account(name="demo", created=NOON)
+        registry.add_account(account)
+        fuller = replace(account, disabled=True, options={"campaign": "ü"}, quota=Quota(recipients_day=5))
+        registry.update_account(fuller)
+        assert registry.accounts() == [registry.account("demo")] == [fuller]
+        registry.add_domain(DOMAIN)
+        moved = replace(
+            DOMAIN,
+            verified=NOON,
+            verified_by="hand",
+            options={"dkim_key": "s1"},
+            bounce_host="bounces.example.com",
+            bounce_verified=NOON + 1,
+        )
+        registry.update_domain(moved)
+        assert registry.domains() == [registry.domain("example.com")] == [moved]
+        for missing in (replace(account, name="nobody"), replace(account, name="DEMO")):
+            with pytest.raises(NotFound):
+                registry.update_account(missing)
+        with pytest.raises(NotFound):
+            registry.update_domain(replace(DOMAIN, name="example.org"))
+        with pytest.raises(NotFound):
+            registry.update_domain(replace(DOMAIN, account="nobody"))
+
+    def test_presets_belong_to_an_account_and_ignore_case(self, registry: Registry) -> None:
+        preset = Preset(account="demo", name="News", options={"tags": ["n"], "dkim": False}, created=NOON)
+        with pytest.raises(NotFound, match="demo"):
+            registry.put_preset(preset)
+        for name in ("demo", "else"):
+            registry.add_account(Account(name=name, created=NOON))
+        registry.put_preset(replace(preset, options={}))
+        registry.put_preset(replace(preset, name="NEWS"))
+        registry.put_preset(replace(preset, account="else", name="a"))
+        assert registry.preset("demo", "news") == replace(preset, name="NEWS")
+        assert registry.presets("demo") == [registry.preset("demo", "News")]
+        assert [each.account for each in registry.presets()] == ["demo", "else"]
+        registry.remove_preset("demo", "nEWS")
+        for call in (registry.preset, registry.remove_preset):
+            with pytest.raises(NotFound, match="news of demo"):
+                call("demo", "news")
+
+    def test_return_keys_are_good_until_they_were_replaced_for_long_enough(self, registry: Registry) -> None:
+        assert registry.return_keys() == []
+        made = [registry.add_return_key(bytes([day]) * 32, NOON + day) for day in range(3)]
+        assert [each.number for each in made] == [1, 2, 3]
+        assert registry.return_keys() == made[::-1]
+        assert registry.forget_return_keys(NOON + 1) == 0  # the second came then, and not before
+        assert registry.forget_return_keys(NOON + 1.5) == 1
+        assert registry.return_keys() == [made[2], made[1]]
+        assert registry.forget_return_keys(NOON * 2) == 1
+        assert registry.forget_return_keys(NOON * 2) == 0  # the newest stays
+        assert registry.add_return_key(b"n" * 32, NOON).number == 4
+
+    def test_orders_wait_for_each_shard(self, registry: Registry, other: Registry) -> None:
+        selection = Selection(
+            ids=("a", "b"), domain="d", site="s", account="x", credential="y", tag="t", campaign="c", cancel_id="i",
+            address="z", states=(State.HELD, State.QUEUED), before=NOON, since=NOON - 1,
+        )  # fmt: skip
+        version = other.version()
+        first = registry.add_order(ORDER)
+        second = registry.add_order(replace(ORDER, at=NOON + 1, act=Act.RETRY, selection=selection))
+        assert other.version() > version
+        assert (first, second.number, second.selection) == (replace(ORDER, number=1), 2, selection)
+        assert other.orders(0) == other.orders(1) == [first, second]
+        done = Done(order=1, shard=1, at=NOON + 2, changed=3, in_flight=1)
+        other.order_done(done)
+        other.order_done(replace(done, changed=4))
+        assert (registry.orders(0), registry.orders(1)) == ([first, second], [second])
+        assert (registry.done(1), registry.done(2)) == ([replace(done, changed=4)], [])
+        assert (registry.forget_orders(NOON), registry.forget_orders(NOON + 1)) == (0, 1)
+        assert (registry.orders(0), registry.done(1)) == ([second], [])
+        with pytest.raises(NotFound):
+            registry.order_done(done)
+        assert registry.add_order(ORDER).number == 3
 
     def test_user_names_are_compared_without_regard_to_case(self, registry: Registry) -> None:
         registry.add_account(Account(name="demo", created=NOON))

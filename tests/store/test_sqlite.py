@@ -27,6 +27,7 @@ from relay.store.sqlite import (
 )
 from relay.store.sqlite import statements as sql
 from tests.store.contract import QueueContract
+from tests.store.contract_choosing import ChoosingContract
 from tests.store.contract_reading import ReadingContract
 from tests.store.contract_registry import RegistryContract
 from tests.store.mail import HELLO, NOON, delivered, in_flight, mail
@@ -79,6 +80,10 @@ class TestQueue(QueueContract):
 
 
 class TestReading(ReadingContract):
+    pass
+
+
+class TestChoosing(ChoosingContract):
     pass
 
 
@@ -154,10 +159,14 @@ async def test_a_closed_shard_takes_nothing_more(shard: SqliteShard) -> None:
     [
         (
             sql.CLAIM,
-            ("d", "a", NOON, 1),
-            "COVERING INDEX recipient_queued (domain=? AND account=? AND next_attempt<?)",
+            ("d", "a", 5, NOON, 1),
+            "COVERING INDEX recipient_queued (domain=? AND account=? AND priority=? AND next_attempt<?)",
         ),
-        (sql.NEXT_DUE, ("d", "a"), "COVERING INDEX recipient_queued (domain=? AND account=?)"),
+        (
+            sql.NEXT_DUE,
+            ("d", "a", 5),
+            "COVERING INDEX recipient_queued (domain=? AND account=? AND priority=?)",
+        ),
         (sql.LANES, (), "SCAN recipient USING COVERING INDEX recipient_queued"),
         (sql.REQUEUE, (NOON,), "COVERING INDEX message_ended (sandbox=? AND ended=?)"),
         (

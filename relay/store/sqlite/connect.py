@@ -68,6 +68,7 @@ def connect_reader(path: Path) -> apsw.Connection:
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(BUSY_MS)
+    _teach(connection)
     try:
         schema_version(connection)  # SQLite opens its files at the first read
     except apsw.Error:
@@ -79,7 +80,18 @@ def connect_reader(path: Path) -> apsw.Connection:
 def connect_frozen(path: Path) -> apsw.Connection:
     """A connection to a database that nobody changes while it is open: no lock and no log are looked at."""
     name = f"file:{quote(str(path.absolute()))}?immutable=1"
-    return apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    _teach(connection)
+    return connection
+
+
+def _teach(connection: apsw.Connection) -> None:
+    """`folded(text)`: without regard to case, of all letters and not only those of ASCII."""
+    connection.create_scalar_function("folded", _folded, 1, deterministic=True)
+
+
+def _folded(*given: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    return str(given[0]).casefold()
 
 
 def fetch(connection: apsw.Connection, statement: str, given: apsw.Bindings = ()) -> list[Row]:

@@ -139,7 +139,7 @@ class SqliteQueue:
 
     async def lanes(self) -> list[LaneState]:
         rows = await self._read(lambda connection: fetch(connection, sql.LANES))
-        return [LaneState(Lane(domain, account), due, queued) for domain, account, due, queued in rows]
+        return [LaneState(Lane(*lane), due, queued) for *lane, due, queued in rows]
 
     async def claim(self, lane: Lane, now: float, limit: int) -> Claim:
         """A caller cancelled meanwhile may leave recipients in flight that nobody has; shield the call."""

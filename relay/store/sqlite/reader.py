@@ -7,8 +7,7 @@ its own, so that no reader keeps the owner's log from starting over.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,16 +15,15 @@ import apsw
 
 from relay.model.event import Event
 from relay.model.message import Message, State
+from relay.model.order import Selection
 from relay.store.interface import Entry, NotFound, RecipientState, StoreDown
-from relay.store.sqlite import lookup
+from relay.store.sqlite import lookup, selecting
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import check_version, connect_frozen, connect_reader, fetch
 from relay.store.sqlite.layout import DATABASE
 from relay.store.sqlite.rows import recipient_state_of
 
 T = TypeVar("T")
-
-_OPEN = (State.QUEUED, State.FLIGHT, State.HELD)
 
 
 def open_reader(directory: Path, shard: int) -> SqliteReader:
@@ -76,25 +74,12 @@ class SqliteReader:
     def history(self, message: str) -> list[Entry]:
         return self._entries(sql.HISTORY, (message,))
 
-    def listing(
-        self, *, states: Sequence[State] = (), domain: str = "", limit: int = 100
-    ) -> list[tuple[Message, RecipientState]]:
-        wanted = tuple(states) or _OPEN
-        if wanted == (State.QUEUED,):
-            statement = sql.LIST_QUEUED  # by the index of what waits
-        elif any(each.final for each in wanted):
-            statement = sql.LIST_ANY
-        else:
-            statement = sql.LIST_OPEN
-        given: dict[str, Any] = {"domain": domain.lower(), "limit": limit}
-        if statement is not sql.LIST_QUEUED:
-            given["states"] = json.dumps([each.value for each in wanted])
-
+    def listing(self, selection: Selection, limit: int = 100) -> list[tuple[Message, RecipientState]]:
         def look(connection: apsw.Connection) -> list[tuple[Message, RecipientState]]:
             messages = lookup.Messages()
             return [
                 (messages.get(connection, row[0] >> sql.SHIFT), recipient_state_of(row))
-                for row in fetch(connection, statement, given)
+                for row in selecting.listing(connection, selection, limit)
             ]
 
         return self._run(look)

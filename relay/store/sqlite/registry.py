@@ -16,18 +16,10 @@ from typing import Any
 
 import apsw
 
-from relay.model.account import (
-    Account,
-    Algorithm,
-    ControlHeaders,
-    Credential,
-    DkimKey,
-    Domain,
-    KeyState,
-    Scope,
-    Token,
-)
+from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, Preset, ReturnKey, Token
+from relay.model.order import Done, Order
 from relay.store.interface import Exists, NotFound, StoreDown, StoreFull
+from relay.store.sqlite import registry_rows as rows
 from relay.store.sqlite import registry_statements as sql
 from relay.store.sqlite.connect import Row, connect_writer, fetch, migrate
 from relay.store.sqlite.layout import make_directory, sync_directory
@@ -61,52 +53,56 @@ class SqliteRegistry:
     # --- accounts -------------------------------------------------------------------------------------
 
     def add_account(self, account: Account) -> None:
-        self._insert(
-            sql.ADD_ACCOUNT, (account.name, account.created, int(account.disabled)), f"account {account.name}"
-        )
+        self._insert(sql.ADD_ACCOUNT, rows.account_row(account), f"account {account.name}")
 
     def account(self, name: str) -> Account:
-        return _account(self._one(sql.ACCOUNT, name, f"account {name}"))
+        return rows.account_of(self._one(sql.ACCOUNT, name, what=f"account {name}"))
 
     def accounts(self) -> list[Account]:
-        return [_account(row) for row in self._rows(sql.ACCOUNTS)]
+        return [rows.account_of(row) for row in self._rows(sql.ACCOUNTS)]
 
     def set_account_disabled(self, name: str, disabled: bool) -> None:
         self._change(sql.DISABLE_ACCOUNT, (int(disabled), name), f"account {name}")
+
+    def update_account(self, account: Account) -> None:
+        self._change(sql.UPDATE_ACCOUNT, (*rows.account_row(account), account.name), f"account {account.name}")
 
     # --- credentials ----------------------------------------------------------------------------------
 
     def add_credential(self, credential: Credential) -> None:
         self.account(credential.account)
-        row = (credential.username.casefold(), *_credential_row(credential))
+        row = (credential.username.casefold(), *rows.credential_row(credential))
         self._insert(sql.ADD_CREDENTIAL, row, f"credential {credential.username}")
 
     def credential(self, username: str) -> Credential:
-        return _credential(self._one(sql.CREDENTIAL, username.casefold(), f"credential {username}"))
+        return rows.credential_of(self._one(sql.CREDENTIAL, username.casefold(), what=f"credential {username}"))
 
     def credentials(self, account: str | None = None) -> list[Credential]:
-        return [_credential(row) for row in self._rows(sql.CREDENTIALS, account)]
+        return [rows.credential_of(row) for row in self._rows(sql.CREDENTIALS, account)]
 
     def update_credential(self, credential: Credential) -> None:
         self.account(credential.account)
-        row = (*_credential_row(credential), credential.username.casefold())
+        row = (*rows.credential_row(credential), credential.username.casefold())
         self._change(sql.UPDATE_CREDENTIAL, row, f"credential {credential.username}")
 
     # --- domains --------------------------------------------------------------------------------------
 
     def add_domain(self, domain: Domain) -> None:
         self.account(domain.account)
-        row = (domain.name, domain.account, domain.challenge, domain.created, domain.verified, domain.verified_by)
-        self._insert(sql.ADD_DOMAIN, row, f"domain {domain.name}")
+        self._insert(sql.ADD_DOMAIN, rows.domain_row(domain), f"domain {domain.name}")
 
     def domain(self, name: str) -> Domain:
-        return _domain(self._one(sql.DOMAIN, name.lower(), f"domain {name}"))
+        return rows.domain_of(self._one(sql.DOMAIN, name.lower(), what=f"domain {name}"))
 
     def domains(self, account: str | None = None) -> list[Domain]:
-        return [_domain(row) for row in self._rows(sql.DOMAINS, account)]
+        return [rows.domain_of(row) for row in self._rows(sql.DOMAINS, account)]
 
     def verify_domain(self, name: str, at: float, by: str) -> None:
         self._change(sql.VERIFY_DOMAIN, (at, by, name.lower()), f"domain {name}")
+
+    def update_domain(self, domain: Domain) -> None:
+        self.account(domain.account)
+        self._change(sql.UPDATE_DOMAIN, (*rows.domain_row(domain), domain.name), f"domain {domain.name}")
 
     def remove_domain(self, name: str) -> None:
         """Its keys go with it. Raises NotFound."""
@@ -116,22 +112,65 @@ class SqliteRegistry:
                 raise NotFound(f"no domain {name}")
             connection.execute(sql.REMOVE_KEYS, (name.lower(),))
 
+    # --- presets --------------------------------------------------------------------------------------
+
+    def put_preset(self, preset: Preset) -> None:
+        """Raises NotFound: there is no such account."""
+        self.account(preset.account)
+        with self._transaction() as connection:
+            connection.execute(sql.PUT_PRESET, rows.preset_row(preset))
+
+    def preset(self, account: str, name: str) -> Preset:
+        return rows.preset_of(self._one(sql.PRESET, account, name.casefold(), what=f"preset {name} of {account}"))
+
+    def presets(self, account: str | None = None) -> list[Preset]:
+        return [rows.preset_of(row) for row in self._rows(sql.PRESETS, account)]
+
+    def remove_preset(self, account: str, name: str) -> None:
+        self._change(sql.REMOVE_PRESET, (account, name.casefold()), f"preset {name} of {account}")
+
+    # --- keys of return paths -------------------------------------------------------------------------
+
+    def add_return_key(self, secret: bytes, created: float) -> ReturnKey:
+        with self._transaction() as connection:
+            return rows.return_key_of(fetch(connection, sql.ADD_RETURN_KEY, (secret, created))[0])
+
+    def return_keys(self) -> list[ReturnKey]:
+        return [rows.return_key_of(row) for row in self._rows(sql.RETURN_KEYS)]
+
+    def forget_return_keys(self, before: float) -> int:
+        return self._delete(sql.FORGET_RETURN_KEYS, before)
+
+    # --- orders to the queue --------------------------------------------------------------------------
+
+    def add_order(self, order: Order) -> Order:
+        with self._transaction() as connection:
+            return rows.order_of(fetch(connection, sql.ADD_ORDER, rows.order_row(order))[0])
+
+    def orders(self, shard: int) -> list[Order]:
+        return [rows.order_of(row) for row in self._rows(sql.ORDERS, shard)]
+
+    def order_done(self, done: Done) -> None:
+        """Said again, the last word stands. Raises NotFound: the order is forgotten."""
+        with self._transaction() as connection:
+            try:
+                connection.execute(sql.ORDER_DONE, rows.done_row(done))
+            except apsw.ConstraintError as error:
+                raise NotFound(f"no order {done.order}") from error
+
+    def done(self, order: int) -> list[Done]:
+        return [rows.done_of(row) for row in self._rows(sql.DONE, order)]
+
+    def forget_orders(self, before: float) -> int:
+        return self._delete(sql.FORGET_ORDERS, before)
+
     # --- keys -----------------------------------------------------------------------------------------
 
     def add_key(self, key: DkimKey) -> None:
-        row = (
-            key.domain,
-            key.selector,
-            key.algorithm.value,
-            key.private_pem,
-            key.public_base64,
-            key.created,
-            key.state.value,
-        )
-        self._insert(sql.ADD_KEY, row, f"key {key.selector} of {key.domain}")
+        self._insert(sql.ADD_KEY, rows.key_row(key), f"key {key.selector} of {key.domain}")
 
     def keys(self, domain: str | None = None) -> list[DkimKey]:
-        return [_key(row) for row in self._rows(sql.KEYS, domain and domain.lower())]
+        return [rows.key_of(row) for row in self._rows(sql.KEYS, domain and domain.lower())]
 
     def retire_key(self, domain: str, selector: str) -> None:
         self._change(
@@ -142,14 +181,13 @@ class SqliteRegistry:
 
     def add_token(self, token: Token) -> None:
         self.account(token.account)
-        row = (token.id, token.account, token.digest, _list(token.scopes), token.created, token.note)
-        self._insert(sql.ADD_TOKEN, row, f"token {token.id}")
+        self._insert(sql.ADD_TOKEN, rows.token_row(token), f"token {token.id}")
 
     def token(self, token_id: str) -> Token:
-        return _token(self._one(sql.TOKEN, token_id, f"token {token_id}"))
+        return rows.token_of(self._one(sql.TOKEN, token_id, what=f"token {token_id}"))
 
     def tokens(self, account: str | None = None) -> list[Token]:
-        return [_token(row) for row in self._rows(sql.TOKENS, account)]
+        return [rows.token_of(row) for row in self._rows(sql.TOKENS, account)]
 
     # --- who did what ---------------------------------------------------------------------------------
 
@@ -158,8 +196,8 @@ class SqliteRegistry:
             connection.execute(sql.AUDIT, (at, who, act, json.dumps(dict(detail), ensure_ascii=False)))
 
     def audits(self, limit: int = 100) -> list[Mapping[str, Any]]:
-        rows = self._rows(sql.AUDITS, limit)
-        return [{"at": at, "who": who, "act": act, "detail": json.loads(detail)} for at, who, act, detail in rows]
+        found = self._rows(sql.AUDITS, limit)
+        return [{"at": at, "who": who, "act": act, "detail": json.loads(detail)} for at, who, act, detail in found]
 
     def close(self) -> None:
         self._connection.close()
@@ -172,11 +210,11 @@ class SqliteRegistry:
         except apsw.Error as error:
             raise StoreDown(f"the registry cannot be read: {error}") from error
 
-    def _one(self, statement: str, given: str, what: str) -> Row:
-        rows = self._rows(statement, given)
-        if not rows:
+    def _one(self, statement: str, *given: str, what: str) -> Row:
+        found = self._rows(statement, *given)
+        if not found:
             raise NotFound(f"no {what}")
-        return rows[0]
+        return found[0]
 
     def _insert(self, statement: str, row: Row, what: str) -> None:
         with self._transaction() as connection:
@@ -190,6 +228,12 @@ class SqliteRegistry:
             connection.execute(statement, given)
             if not connection.changes():
                 raise NotFound(f"no {what}")
+
+    def _delete(self, statement: str, before: float) -> int:
+        """Nothing to delete is no change."""
+        with self._transaction() as connection:
+            connection.execute(statement, (before,))
+            return connection.changes()
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
@@ -209,73 +253,3 @@ class SqliteRegistry:
             raise StoreFull(f"no room to change the registry: {error}") from error
         except apsw.Error as error:
             raise StoreDown(f"the registry cannot be changed: {error}") from error
-
-
-def _list(values: frozenset[Any]) -> str:
-    return json.dumps(sorted(values))
-
-
-def _account(row: Row) -> Account:
-    name, created, disabled = row
-    return Account(name=name, created=created, disabled=bool(disabled))
-
-
-def _credential_row(credential: Credential) -> tuple[Any, ...]:
-    return (
-        credential.username,
-        credential.account,
-        credential.password_hash,
-        credential.created,
-        credential.note,
-        int(credential.disabled),
-        int(credential.sandbox),
-        credential.control_headers.value,
-        _list(credential.grants),
-    )
-
-
-def _credential(row: Row) -> Credential:
-    username, account, password_hash, created, note, disabled, sandbox, control_headers, grants = row
-    return Credential(
-        username=username,
-        account=account,
-        password_hash=password_hash,
-        created=created,
-        note=note,
-        disabled=bool(disabled),
-        sandbox=bool(sandbox),
-        control_headers=ControlHeaders(control_headers),
-        grants=frozenset(json.loads(grants)),
-    )
-
-
-def _domain(row: Row) -> Domain:
-    name, account, challenge, created, verified, verified_by = row
-    return Domain(
-        name=name, account=account, challenge=challenge, created=created, verified=verified, verified_by=verified_by
-    )
-
-
-def _key(row: Row) -> DkimKey:
-    domain, selector, algorithm, private_pem, public_base64, created, state = row
-    return DkimKey(
-        domain=domain,
-        selector=selector,
-        algorithm=Algorithm(algorithm),
-        private_pem=private_pem,
-        public_base64=public_base64,
-        created=created,
-        state=KeyState(state),
-    )
-
-
-def _token(row: Row) -> Token:
-    ident, account, digest, scopes, created, note = row
-    return Token(
-        id=ident,
-        account=account,
-        digest=digest,
-        scopes=frozenset(Scope(each) for each in json.loads(scopes)),
-        created=created,
-        note=note,
-    )

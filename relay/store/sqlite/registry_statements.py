@@ -9,46 +9,94 @@ VERSION: Final = "select version from registry"
 RAISE_VERSION: Final = "update registry set version = version + 1"
 
 # accounts
-ADD_ACCOUNT: Final = "insert into account (name, created, disabled) values (?, ?, ?)"
-ACCOUNT: Final = "select name, created, disabled from account where name = ?"
-ACCOUNTS: Final = "select name, created, disabled from account order by name"
+ADD_ACCOUNT: Final = "insert into account (name, created, disabled, options, quota) values (?, ?, ?, ?, ?)"
+ACCOUNT: Final = "select name, created, disabled, options, quota from account where name = ?"
+ACCOUNTS: Final = "select name, created, disabled, options, quota from account order by name"
+UPDATE_ACCOUNT: Final = (
+    "update account set name = ?, created = ?, disabled = ?, options = ?, quota = ? where name = ?"
+)
 DISABLE_ACCOUNT: Final = "update account set disabled = ? where name = ?"
 
 # credentials, found by their case-folded user name
 ADD_CREDENTIAL: Final = """
 insert into credential (folded, username, account, password_hash, created, note, disabled, sandbox,
-                        control_headers, grants)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        control_headers, grants, allowed, forbidden, presets, options, on_invalid, lifetime,
+                        refuse_suppressed, quota)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 CREDENTIAL: Final = """
-select username, account, password_hash, created, note, disabled, sandbox, control_headers, grants
+select username, account, password_hash, created, note, disabled, sandbox, control_headers, grants, allowed,
+       forbidden, presets, options, on_invalid, lifetime, refuse_suppressed, quota
   from credential where folded = ?
 """
 # credentials: of one account, or of all for a null.
 CREDENTIALS: Final = """
-select username, account, password_hash, created, note, disabled, sandbox, control_headers, grants
+select username, account, password_hash, created, note, disabled, sandbox, control_headers, grants, allowed,
+       forbidden, presets, options, on_invalid, lifetime, refuse_suppressed, quota
   from credential where ?1 is null or account = ?1 order by folded
 """
 UPDATE_CREDENTIAL: Final = """
 update credential set username = ?, account = ?, password_hash = ?, created = ?, note = ?, disabled = ?,
-                      sandbox = ?, control_headers = ?, grants = ?
+                      sandbox = ?, control_headers = ?, grants = ?, allowed = ?, forbidden = ?, presets = ?,
+                      options = ?, on_invalid = ?, lifetime = ?, refuse_suppressed = ?, quota = ?
  where folded = ?
 """
 
 # domains
 ADD_DOMAIN: Final = """
-insert into domain (name, account, challenge, created, verified, verified_by) values (?, ?, ?, ?, ?, ?)
+insert into domain (name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 DOMAIN: Final = """
-select name, account, challenge, created, verified, verified_by from domain where name = ?
+select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified
+  from domain where name = ?
 """
 DOMAINS: Final = """
-select name, account, challenge, created, verified, verified_by from domain
- where ?1 is null or account = ?1 order by name
+select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified
+  from domain where ?1 is null or account = ?1 order by name
+"""
+UPDATE_DOMAIN: Final = """
+update domain set name = ?, account = ?, challenge = ?, created = ?, verified = ?, verified_by = ?, options = ?,
+                  bounce_host = ?, bounce_verified = ?
+ where name = ?
 """
 VERIFY_DOMAIN: Final = "update domain set verified = ?, verified_by = ? where name = ?"
 REMOVE_DOMAIN: Final = "delete from domain where name = ?"
 REMOVE_KEYS: Final = "delete from dkim_key where domain = ?"
+
+# presets, found by account and case-folded name
+PUT_PRESET: Final = "insert or replace into preset (account, folded, name, options, created) values (?, ?, ?, ?, ?)"
+PRESET: Final = "select account, name, options, created from preset where account = ? and folded = ?"
+PRESETS: Final = """
+select account, name, options, created from preset where ?1 is null or account = ?1 order by account, folded
+"""
+REMOVE_PRESET: Final = "delete from preset where account = ? and folded = ?"
+
+# keys of return paths, the newest first
+ADD_RETURN_KEY: Final = "insert into return_key (secret, created) values (?, ?) returning number, secret, created"
+RETURN_KEYS: Final = "select number, secret, created from return_key order by number desc"
+# forget_return_keys: those that a newer one replaced before a time.
+FORGET_RETURN_KEYS: Final = """
+delete from return_key where number < (select max(number) from return_key where created < ?)
+"""
+
+# orders to the queue, and which shard did them
+ADD_ORDER: Final = """
+insert into queue_order (at, who, act, selection, reason) values (?, ?, ?, ?, ?)
+returning number, at, who, act, selection, reason
+"""
+# orders: those a shard has not done yet, in order.
+ORDERS: Final = """
+select number, at, who, act, selection, reason from queue_order
+ where not exists (select 1 from order_done where order_done.number = queue_order.number and shard = ?)
+ order by number
+"""
+ORDER_DONE: Final = """
+insert or replace into order_done (number, shard, at, changed, in_flight) values (?, ?, ?, ?, ?)
+"""
+DONE: Final = "select number, shard, at, changed, in_flight from order_done where number = ? order by shard"
+# forget_orders: what their shards came to goes with them.
+FORGET_ORDERS: Final = "delete from queue_order where at < ?"
 
 # keys, the newest first
 ADD_KEY: Final = """

@@ -14,7 +14,7 @@ from typing import Any
 from relay.model.envelope import Body, Envelope, Notify, Recipient, Ret
 from relay.model.event import Event
 from relay.model.message import Message, NewMessage, Origin, State
-from relay.model.options import NOTHING_ASKED, Options, Resolved
+from relay.model.options import NOTHING_ASKED, Archive, Options, Resolved
 from relay.store.interface import RecipientState
 from relay.store.sqlite.connect import Row
 from relay.store.sqlite.statements import NUMBERS, SHIFT
@@ -55,6 +55,7 @@ def pack(key: int, new: NewMessage) -> Parcel:
         else:
             contents.append((base | number, octets))
     recipients: list[Row] = []
+    share, priority = message.share, message.priority
     still_open = 0
     for number, each in enumerate(given, 1):
         if each.number != number or each.content >= len(contents):
@@ -68,7 +69,7 @@ def pack(key: int, new: NewMessage) -> Parcel:
         recipients.append(
             (
                 base | number,
-                message.account,
+                share,
                 to.domain,
                 to.address,
                 int(to.notify),
@@ -77,6 +78,7 @@ def pack(key: int, new: NewMessage) -> Parcel:
                 each.state.value,
                 each.due if ended is None else None,
                 ended,
+                priority,
             )
         )
     return Parcel(
@@ -92,6 +94,7 @@ def pack(key: int, new: NewMessage) -> Parcel:
 
 def _message_row(key: int, message: Message, octets: int, still_open: int) -> Row:
     envelope = message.envelope
+    cut_after, drop_after = _kept_for(message.resolved.options)
     return (
         key,
         message.id,
@@ -104,21 +107,32 @@ def _message_row(key: int, message: Message, octets: int, still_open: int) -> Ro
         int(envelope.smtputf8),
         message.received,
         message.deadline,
+        message.delay_at,
         message.size,
         None if message.resolved is NOTHING_ASKED else _resolved_json(message.resolved),
         message.origin.value,
         int(message.sandbox),
+        message.return_host,
         message.peer,
         octets,
         still_open,
         None if still_open else message.received,
+        cut_after,
+        drop_after,
     )
+
+
+def _kept_for(options: Options) -> tuple[float | None, float | None]:
+    """Seconds after its end at which a message's contents are cut to their header, and are forgotten."""
+    if options.archive is Archive.NONE:
+        return None, 0.0
+    return (0.0 if options.archive is Archive.HEADERS else None), options.retention
 
 
 def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Message:
     """From a row of MESSAGE and the rows of ENVELOPE."""
-    ident, account, credential, reverse_path, envid, ret, body, utf8, received, deadline, size, *rest = row
-    resolved, origin, sandbox, peer = rest
+    ident, account, credential, reverse_path, envid, ret, body, utf8, received, deadline, *rest = row
+    delay_at, size, resolved, origin, sandbox, return_host, peer = rest
     return Message(
         id=ident,
         account=account,
@@ -133,10 +147,12 @@ def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Messa
         ),
         received=received,
         deadline=deadline,
+        delay_at=delay_at,
         size=size,
         resolved=NOTHING_ASKED if resolved is None else _resolved_of(resolved),
         origin=Origin(origin),
         sandbox=bool(sandbox),
+        return_host=return_host,
         peer=peer,
     )
 
@@ -147,7 +163,7 @@ def recipient_of(address: str, notify: int, original: str | None) -> Recipient:
 
 def recipient_state_of(row: Sequence[Any]) -> RecipientState:
     """From a row of RECIPIENTS."""
-    key, address, state, attempts, next_attempt, reply, ended, content = row
+    key, address, state, attempts, next_attempt, reply, ended, content, site = row
     return RecipientState(
         number=key & NUMBERS,
         address=address,
@@ -157,6 +173,7 @@ def recipient_state_of(row: Sequence[Any]) -> RecipientState:
         reply=reply,
         ended=ended,
         content=content,
+        site=site,
     )
 
 

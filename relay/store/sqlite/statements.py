@@ -17,8 +17,9 @@ NUMBERS: Final = (1 << SHIFT) - 1
 # add_message: the row all its recipients share.
 ADD_MESSAGE: Final = """
 insert into message (key, id, account, credential, reverse_path, envid, ret, body, smtputf8, received,
-                     deadline, size, resolved, origin, sandbox, peer, bytes, open, ended)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     deadline, delay_at, size, resolved, origin, sandbox, return_host, peer, bytes, open, ended,
+                     cut_after, drop_after)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # add_content: its octets, or null when they lie in a file.
@@ -27,8 +28,8 @@ ADD_CONTENT: Final = "insert into content (key, octets) values (?, ?)"
 # add_recipient: new ones may be in flight already; those never touch the index of what waits.
 ADD_RECIPIENT: Final = """
 insert into recipient (key, account, domain, address, notify, original, content, state, attempts,
-                       next_attempt, reply, ended)
-values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', ?)
+                       next_attempt, reply, ended, priority)
+values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', ?, ?)
 """
 
 # add_event: one row of the journal; its seq is the next free one.
@@ -40,26 +41,28 @@ ADD_EVENT: Final = "insert into journal (at, message, event) values (?, ?, ?)"
 CLAIM: Final = """
 update recipient set state = 'flight'
  where key in (select key from recipient
-                where state = 'queued' and domain = ? and account = ? and next_attempt <= ?
+                where state = 'queued' and domain = ? and account = ? and priority = ? and next_attempt <= ?
                 order by next_attempt limit ?)
-returning key, address, notify, original, content, attempts, next_attempt
+returning key, address, notify, original, content, attempts, next_attempt, told, doomed
 """
 
 # next_due: when a lane has work again.
 NEXT_DUE: Final = """
 select next_attempt from recipient
- where state = 'queued' and domain = ? and account = ? order by next_attempt limit 1
+ where state = 'queued' and domain = ? and account = ? and priority = ? order by next_attempt limit 1
 """
 
 # lanes: everything that waits, by lane.
 LANES: Final = """
-select domain, account, min(next_attempt), count(*) from recipient
- where state = 'queued' group by domain, account
+select domain, account, priority, min(next_attempt), count(*) from recipient
+ where state = 'queued' group by domain, account, priority
 """
 
-# settle: what became of a recipient; only one in flight can be settled.
+# settle: what became of a recipient; only one in flight can be settled. An attempt that came to no site leaves
+# the last one named, and who was told stays told.
 SETTLE: Final = """
-update recipient set state = ?, attempts = ?, next_attempt = ?, reply = ?, ended = ?
+update recipient set state = ?, attempts = ?, next_attempt = ?, reply = ?, ended = ?,
+                     site = ifnull(?, site), told = told or ?
  where key = ? and state = 'flight'
 """
 
@@ -91,8 +94,8 @@ KEY_OF: Final = "select key from message where id = ?"
 
 # message: the columns of one message, by key.
 MESSAGE: Final = """
-select id, account, credential, reverse_path, envid, ret, body, smtputf8, received, deadline, size,
-       resolved, origin, sandbox, peer
+select id, account, credential, reverse_path, envid, ret, body, smtputf8, received, deadline, delay_at, size,
+       resolved, origin, sandbox, return_host, peer
   from message where key = ?
 """
 
@@ -103,7 +106,7 @@ select address, notify, original from recipient where key between ? and ? order 
 
 # recipients: what became of each recipient of a message so far.
 RECIPIENTS: Final = """
-select key, address, state, attempts, next_attempt, reply, ended, content
+select key, address, state, attempts, next_attempt, reply, ended, content, site
   from recipient where key between ? and ? order by key
 """
 
@@ -128,28 +131,51 @@ HISTORY: Final = "select seq, event from journal where message = ? order by seq"
 # counts: recipients by state.
 COUNTS: Final = "select state, count(*) from recipient group by state"
 
-# list_queued: what waits, the next one first; an empty domain means all.
-LIST_QUEUED: Final = """
-select key, address, state, attempts, next_attempt, reply, ended, content from recipient
- where state = 'queued' and (:domain = '' or domain = :domain)
+# --- choosing -----------------------------------------------------------------------------------------
+
+# What a selection asks of a recipient, and of its message where it asks anything of that (:whole is 0 then).
+_FITS: Final = """
+       state in (select value from json_each(:states))
+   and (:domain = '' or domain = :domain) and (:site = '' or site = :site)
+   and (:address = '' or folded(address) = :address)
+   and (:whole or exists (
+       select 1 from message
+        where message.key = recipient.key >> 24
+          and (:account = '' or message.account = :account)
+          and (:credential = '' or folded(message.credential) = :credential)
+          and (:before is null or received < :before) and (:since is null or received >= :since)
+          and (:campaign = '' or resolved ->> '$.options.campaign' = :campaign)
+          and (:cancel_id = '' or resolved ->> '$.options.send_cancel_id' = :cancel_id)
+          and (:tag = '' or exists (select 1 from json_each(resolved, '$.options.tags') where value = :tag))))
+"""
+_STATE: Final = """
+select recipient.key, address, state, attempts, next_attempt, reply, recipient.ended, content, site
+"""
+
+# list_queued: what waits, the next one first.
+LIST_QUEUED: Final = f"""
+{_STATE} from recipient where state = 'queued' and {_FITS}
  order by next_attempt, key limit :limit
 """
 
-# list_open: recipients of messages that have not ended, in the given states.
-LIST_OPEN: Final = """
-select recipient.key, address, state, attempts, next_attempt, reply, recipient.ended, content
-  from message indexed by message_ended cross join recipient
- where message.sandbox in (0, 1) and message.ended is null
-   and recipient.key between message.key << 24 and message.key << 24 | 16777215
-   and state in (select value from json_each(:states)) and (:domain = '' or domain = :domain)
+# list_open: recipients of messages that have not ended.
+LIST_OPEN: Final = f"""
+{_STATE} from message as waiting indexed by message_ended cross join recipient
+ where waiting.sandbox in (0, 1) and waiting.ended is null
+   and recipient.key between waiting.key << 24 and waiting.key << 24 | 16777215 and {_FITS}
  order by next_attempt nulls last, recipient.key limit :limit
 """
 
-# list_any: recipients in the given states, ended ones too: the whole table is read.
-LIST_ANY: Final = """
-select key, address, state, attempts, next_attempt, reply, ended, content from recipient
- where state in (select value from json_each(:states)) and (:domain = '' or domain = :domain)
+# list_any: ended ones too: the whole table is read.
+LIST_ANY: Final = f"""
+{_STATE} from recipient where {_FITS}
  order by next_attempt nulls last, key desc limit :limit
+"""
+
+# list_span: of one message, or of one recipient.
+LIST_SPAN: Final = f"""
+{_STATE} from recipient where key between :low and :high and {_FITS}
+ order by next_attempt nulls last, key limit :limit
 """
 
 # --- forgetting ---------------------------------------------------------------------------------------

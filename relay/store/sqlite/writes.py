@@ -36,7 +36,8 @@ def insert(parcel: Parcel, connection: apsw.Connection) -> None:
 
 
 def claim(messages: Messages, shard: int, lane: Lane, now: float, limit: int, connection: apsw.Connection) -> Claim:
-    rows = fetch(connection, sql.CLAIM, (lane.domain, lane.account, now, limit))
+    where = (lane.domain, lane.account, lane.priority)
+    rows = fetch(connection, sql.CLAIM, (*where, now, limit))
     rows.sort(key=lambda row: (row[6], row[0]))
     dues = tuple(
         Due(
@@ -47,10 +48,12 @@ def claim(messages: Messages, shard: int, lane: Lane, now: float, limit: int, co
             content=content,
             attempts=attempts,
             due=due,
+            told=bool(told),
+            doomed=doomed,
         )
-        for key, address, notify, original, content, attempts, due in rows
+        for key, address, notify, original, content, attempts, due, told, doomed in rows
     )
-    return Claim(dues, value(connection, sql.NEXT_DUE, (lane.domain, lane.account)))
+    return Claim(dues, value(connection, sql.NEXT_DUE, where))
 
 
 def settle(settlements: Sequence[Settlement], now: float, connection: apsw.Connection) -> int:
@@ -75,6 +78,8 @@ def settle(settlements: Sequence[Settlement], now: float, connection: apsw.Conne
                 None if final else each.next_attempt,
                 each.reply if each.reply.isascii() else storable(each.reply),
                 now if final else None,
+                each.site or None,
+                each.told,
                 key << sql.SHIFT | each.due.number,
             ),
         )

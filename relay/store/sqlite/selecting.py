@@ -1,0 +1,83 @@
+"""Which recipients a selection means: what its statements are given, and in which way they look.
+
+In:  a `Selection`, and a connection that reads.
+Out: rows of recipients, as `rows.recipient_state_of` takes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import apsw
+
+from relay.model.ids import parse_id
+from relay.model.message import State
+from relay.model.order import Selection
+from relay.store.sqlite import statements as sql
+from relay.store.sqlite.connect import Row, fetch
+from relay.store.sqlite.lookup import key_of
+
+OPEN = (State.QUEUED, State.FLIGHT, State.HELD)
+Span = tuple[int, int]  # keys of recipients, both included
+
+
+def given(selection: Selection, states: Iterable[State]) -> dict[str, Any]:
+    """What the statements that choose by a selection are bound to."""
+    asked = {
+        "account": selection.account,
+        "credential": selection.credential.casefold(),
+        "tag": selection.tag,
+        "campaign": selection.campaign,
+        "cancel_id": selection.cancel_id,
+        "before": selection.before,
+        "since": selection.since,
+    }
+    return {
+        **asked,
+        "whole": all(each is None or each == "" for each in asked.values()),
+        "states": json.dumps([each.value for each in states]),
+        "domain": selection.domain.lower(),
+        "site": selection.site,
+        "address": selection.address.casefold(),
+    }
+
+
+def spans(connection: apsw.Connection, ids: Iterable[str]) -> list[Span]:
+    """Where the named messages and recipients lie. What is no id, or of another shard, is not here."""
+    found: list[Span] = []
+    for text in ids:
+        try:
+            wanted = parse_id(text)
+        except ValueError:
+            continue
+        key = key_of(connection, wanted.submission)
+        if key is None:
+            continue
+        base = key << sql.SHIFT
+        if wanted.recipient is None:
+            found.append((base, base | sql.NUMBERS))
+        elif wanted.recipient <= sql.NUMBERS:
+            found.append((base | wanted.recipient,) * 2)
+    return sorted(set(found))
+
+
+def listing(connection: apsw.Connection, selection: Selection, limit: int) -> list[Row]:
+    """The rows that fit, the earliest next attempt first."""
+    wanted = selection.states or OPEN
+    asked = {**given(selection, wanted), "limit": limit}
+    if selection.ids:
+        rows: dict[int, Row] = {}
+        for low, high in spans(connection, selection.ids):
+            rows.update(
+                {row[0]: row for row in fetch(connection, sql.LIST_SPAN, {**asked, "low": low, "high": high})}
+            )
+        return sorted(rows.values(), key=lambda row: (row[4] is None, row[4] or 0.0, row[0]))[:limit]
+    if tuple(wanted) == (State.QUEUED,):
+        statement = sql.LIST_QUEUED  # by the index of what waits
+    elif any(each.final for each in wanted):
+        statement = sql.LIST_ANY
+    else:
+        statement = sql.LIST_OPEN
+    return fetch(connection, statement, asked)
