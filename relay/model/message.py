@@ -52,6 +52,7 @@ class Message:
     origin: Origin = Origin.SUBMISSION
     sandbox: bool = False  # process fully, keep, send nothing; how it ends there is `options.sandbox`
     return_host: str = ""  # domain of our own return path, which goes on the wire; "": the reverse-path does
+    trace: bool = False  # BY=...T: its sender hears of each recipient that a next hop took (RFC 2852)
     peer: str = ""  # client's address and port, for logs and explain, never in what is sent
 
     @property

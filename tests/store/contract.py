@@ -60,6 +60,7 @@ class QueueContract:
             origin=Origin.RETURN,
             delay_at=NOON + 4,
             return_host="bounces.example.com",
+            trace=True,
         )
         queue = await shard.open()
         await queue.add(new)

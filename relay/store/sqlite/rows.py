@@ -113,6 +113,7 @@ def _message_row(key: int, message: Message, octets: int, still_open: int) -> Ro
         message.origin.value,
         int(message.sandbox),
         message.return_host,
+        int(message.trace),
         message.peer,
         octets,
         still_open,
@@ -132,7 +133,7 @@ def _kept_for(options: Options) -> tuple[float | None, float | None]:
 def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Message:
     """From a row of MESSAGE and the rows of ENVELOPE."""
     ident, account, credential, reverse_path, envid, ret, body, utf8, received, deadline, *rest = row
-    delay_at, size, resolved, origin, sandbox, return_host, peer = rest
+    delay_at, size, resolved, origin, sandbox, return_host, trace, peer = rest
     return Message(
         id=ident,
         account=account,
@@ -153,6 +154,7 @@ def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Messa
         origin=Origin(origin),
         sandbox=bool(sandbox),
         return_host=return_host,
+        trace=bool(trace),
         peer=peer,
     )
 

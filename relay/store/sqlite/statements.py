@@ -17,9 +17,9 @@ NUMBERS: Final = (1 << SHIFT) - 1
 # add_message: the row all its recipients share.
 ADD_MESSAGE: Final = """
 insert into message (key, id, account, credential, reverse_path, envid, ret, body, smtputf8, received,
-                     deadline, delay_at, size, resolved, origin, sandbox, return_host, peer, bytes, open, ended,
-                     cut_after, drop_after)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     deadline, delay_at, size, resolved, origin, sandbox, return_host, trace, peer, bytes, open,
+                     ended, cut_after, drop_after)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # add_content: its octets, or null when they lie in a file.
@@ -95,7 +95,7 @@ KEY_OF: Final = "select key from message where id = ?"
 # message: the columns of one message, by key.
 MESSAGE: Final = """
 select id, account, credential, reverse_path, envid, ret, body, smtputf8, received, deadline, delay_at, size,
-       resolved, origin, sandbox, return_host, peer
+       resolved, origin, sandbox, return_host, trace, peer
   from message where key = ?
 """
 

@@ -2,6 +2,7 @@
 
 alter table message add column delay_at real;                        -- when its sender is told that it waits
 alter table message add column return_host text not null default ''; -- domain of our own return path
+alter table message add column trace integer not null default 0;     -- 1: its sender hears of each hand-over
 -- Seconds after the message ended; null: with the message itself, or done already.
 alter table message add column cut_after real;                       -- contents keep their header only
 alter table message add column drop_after real;                      -- contents are forgotten
