@@ -138,6 +138,7 @@ class Broker:
             self.disconnect(who)
 
     def _lease(self, who: str, number: int, place: str, key: str, limit: int, want: int) -> None:
+        limit = self._strikes.left(Place(place), key, limit)
         granted = self._places.lease(who, Place(place), key, limit, want)
         self._send(who, ["leased", number, place, key, granted], beyond_bound=True)
         if not granted:

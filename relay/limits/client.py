@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.limits.interface import Charge, Kind, Limits, Mark, Place, Spent
+from relay.limits.interface import GUESSES, Charge, Kind, Limits, Mark, Place, Spent
 from relay.limits.ledger import Marks, Strikes, share, told
 from relay.limits.spending import Alone, written
 from relay.model.clock import Clock
@@ -97,7 +97,7 @@ class BrokerLimits(Limits):
             held.least = min(held.least, held.idle)
             held.used += 1
             return True
-        if self._silent and held.used + held.loose < share(limit, self._workers):
+        if self._silent and held.used + held.loose < self._strikes.left(place, key, share(limit, self._workers)):
             held.loose += 1
             # It may have been dropped from the table while we asked and nobody used it.
             self._held[place, key] = held
@@ -115,6 +115,8 @@ class BrokerLimits(Limits):
         elif held.used:
             held.used -= 1
             held.idle += 1
+            if place in GUESSES:  # what a strike has taken must not be used again from our stock
+                self._hand_in(place, key, everything=True)
         self._tidy(place, key)
 
     def mark(self, mark: Mark) -> None:
@@ -141,7 +143,7 @@ class BrokerLimits(Limits):
 
     async def _ask(self, held: _Held, place: Place, key: str, limit: int) -> int:
         # Ask for company only when nobody else is asking, and never for so much that the others starve.
-        batch = 1 if held.asked else max(1, min(BATCH, limit // (4 * self._workers)))
+        batch = 1 if held.asked or place in GUESSES else max(1, min(BATCH, limit // (4 * self._workers)))
         self._number = number = self._number + 1
         held.asked += 1
         try:

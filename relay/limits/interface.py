@@ -22,6 +22,10 @@ from typing import Protocol
 class Place(StrEnum):
     SITE = "site"  # connections to a site from an egress; key "egress/site"
     SESSION = "session"  # SMTP sessions from one client address; key: the address
+    # Passwords under examination. A strike of the kind in GUESSES takes one of these places until it is forgotten,
+    # so that guesses made at once, on whatever workers, are no more than those made one after another.
+    LOGIN_USER = "login-user"  # key: that of BANNED_USER
+    LOGIN_ADDRESS = "login-address"  # key: that of BANNED_ADDRESS
 
 
 class Kind(StrEnum):
@@ -30,6 +34,9 @@ class Kind(StrEnum):
     BROKEN_TLS = "broken-tls"  # key: "address:port"; opportunistic TLS is left out there
     BANNED_ADDRESS = "banned-address"  # key: client address
     BANNED_USER = "banned-user"  # key: user name and client address, lower case
+
+
+GUESSES = {Place.LOGIN_USER: Kind.BANNED_USER, Place.LOGIN_ADDRESS: Kind.BANNED_ADDRESS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from relay.limits.interface import Kind, Mark, Place
+from relay.limits.interface import GUESSES, Kind, Mark, Place
 from relay.model.address import printable
 from relay.model.clock import iso
 
@@ -105,6 +105,11 @@ class Strikes:
             self._times.pop(next(iter(self._times)))
         self._times[kind, key] = times  # at the end: the table forgets who failed longest ago
         return None
+
+    def left(self, place: Place, key: str, limit: int) -> int:
+        """The limit of a place less the strikes that count against it, at least one: the window is not looked at."""
+        kind = GUESSES.get(place)
+        return limit if kind is None else max(1, limit - len(self._times.get((kind, key), ())))
 
 
 def told(mark: Mark) -> str:

@@ -32,7 +32,8 @@ class LocalLimits(Limits):
         return self._quotas.spend(charges, force=force)
 
     async def lease(self, place: Place, key: str, limit: int) -> bool:
-        return self._places.lease(_ME, place, key, share(limit, self._workers), 1) == 1
+        limit = self._strikes.left(place, key, share(limit, self._workers))
+        return self._places.lease(_ME, place, key, limit, 1) == 1
 
     def give_back(self, place: Place, key: str) -> None:
         self._places.give_back(_ME, place, key, 1)

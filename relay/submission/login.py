@@ -14,18 +14,22 @@ a whole office behind one address survives one wrong setting, a list of guesses 
 a session tries again, as clients do that go from PLAIN to LOGIN, is no second guess. IPv6 clients are
 counted by their /64. Trusted networks are never banned. Who is banned hears how long, in minutes.
 
+No more passwords of a pair or an address are under examination at once, on all workers, than it has failures left
+before its ban: a hundred guesses at the same time get no further than a hundred in a row.
+
 Unknown and disabled users take as long as others and hear the same words.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ipaddress
 import logging
 import math
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,7 +37,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHash, VerifyMismatchError
 
 from relay import config
-from relay.limits.interface import Kind, Limits
+from relay.limits.interface import Kind, Limits, Place
 from relay.model.account import Credential, Login
 from relay.model.address import printable
 from relay.model.clock import Clock
@@ -47,6 +51,8 @@ LINE = 64  # questions that wait for them; at 40 ms each the last one waits litt
 REMEMBERED = 300.0  # seconds
 MEMORY = 10_000  # passwords remembered, and addresses with failures
 LONGEST_PAUSE = 8.0  # seconds
+TURN = 0.05  # seconds between two looks whether it is our turn
+TURNS = 60  # looks
 ADDRESS_FACTOR = 5  # an address may fail this much oftener than one of its user names
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -102,12 +108,16 @@ class Logins:
         credential = self._usable(username)
         stored = credential.password_hash if credential else self._nobody
         digest = self._digest(username, password, stored)
-        right = self._remembers(digest) or await self._verify(digest, stored, password)
+        async with self._turn(digest, pair, client, trusted=trusted):
+            right = self._remembers(digest) or await self._verify(digest, stored, password)
+            if credential is None or not right:
+                again = tried is not None and digest in tried
+                if tried is not None:
+                    tried.add(digest)
+                # While the place is still ours: it goes over to the strike.
+                pause = self._failed(username, pair, client, listener, count=not (trusted or again))
         if credential is None or not right:
-            again = tried is not None and digest in tried
-            if tried is not None:
-                tried.add(digest)
-            await self._failed(username, pair, client, listener, count=not (trusted or again))
+            await self._pause(pause)
             raise Refused(535, "5.7.8", "Wrong user name or password")
         self._remember(digest)
         self._failures.pop(client, None)
@@ -134,6 +144,33 @@ class Logins:
         if mark:
             await self._pause(1.0)  # asking again and again is no cheaper than guessing
             raise Refused(454, "4.7.0", self._until(mark.until))
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, digest: bytes, pair: str, client: str, *, trusted: bool) -> AsyncIterator[None]:
+        """Hold a place of the pair and one of its address, unless there is nothing to guess at.
+
+        Raises:
+            Refused: 454 4.7.0, when a ban came in the meantime or no place was free for some seconds.
+        """
+        limit = self._settings.auth_failures
+        wanted = ((Place.LOGIN_USER, pair, limit), (Place.LOGIN_ADDRESS, client, limit * ADDRESS_FACTOR))
+        held: list[tuple[Place, str]] = []
+        try:
+            for place, key, most in wanted:
+                looks = 0
+                while not (trusted or self._remembers(digest) or digest in self._asked):
+                    if await self._limits.lease(place, key, most):
+                        held.append((place, key))
+                        await self._refuse_banned(pair, client)
+                        break
+                    looks += 1
+                    if looks > TURNS:
+                        raise Refused(454, "4.7.0", "Too many logins at once; please try again")
+                    await self._pause(TURN)
+            yield
+        finally:
+            for place, key in held:
+                self._limits.give_back(place, key)
 
     def _until(self, until: float) -> str:
         minutes = max(1, math.ceil((until - self._clock()) / 60))
@@ -163,8 +200,8 @@ class Logins:
             asked.add_done_callback(lambda _: self._asked.pop(digest))
         return await asyncio.shield(asked)  # others may wait for the same answer
 
-    async def _failed(self, username: str, pair: str, client: str, listener: str, *, count: bool) -> None:
-        """Log it, let it wait, and `count` it as a guess, or not."""
+    def _failed(self, username: str, pair: str, client: str, listener: str, *, count: bool) -> float:
+        """Log it, and `count` it as a guess, or not. Returns the seconds it has to wait."""
         now, settings = self._clock(), self._settings
         failures, last = self._failures.pop(client, (0, 0.0))
         if now - last > settings.auth_window:
@@ -183,7 +220,7 @@ class Logins:
                     rest=settings.auth_ban,
                     why="failed logins",
                 )
-        await self._pause(min(2.0 ** (failures - 1), LONGEST_PAUSE))
+        return min(2.0 ** (failures - 1), LONGEST_PAUSE)
 
 
 def usable(credential: Credential, directory: Directory) -> bool:

@@ -136,6 +136,25 @@ async def test_failures_seen_by_two_workers_add_up_to_a_ban_both_know(
     assert line.endswith(": failed AUTH")
 
 
+async def test_a_strike_takes_the_place_of_the_guess_that_it_was(turning: Turning) -> None:
+    who = "ann 192.0.2.1"
+
+    async def guess(limits: BrokerLimits) -> bool:
+        if limits.marked(Kind.BANNED_USER, who) or not await limits.lease(Place.LOGIN_USER, who, 10):
+            return False
+        banned = limits.marked(Kind.BANNED_USER, who)
+        await asyncio.sleep(0.001)  # the examination
+        if not banned:
+            limits.strike(Kind.BANNED_USER, who, limit=10, window=60, rest=60, why="failed logins")
+        limits.give_back(Place.LOGIN_USER, who)
+        return not banned
+
+    async with client(turning, "one") as one, client(turning, "two") as two:
+        rounds = [await asyncio.gather(*(guess(each) for each in [one, two] * 10)) for _ in range(3)]
+        assert sum(map(sum, rounds)) == 10
+        assert one.marked(Kind.BANNED_USER, who)
+
+
 async def test_without_an_answer_a_worker_keeps_to_its_share_and_returns_to_the_broker_later(
     turning: Turning,
 ) -> None:

@@ -182,6 +182,32 @@ async def test_many_failures_under_many_names_ban_the_address(hall: Hall) -> Non
     assert (await hall.check("ann", "right")).startswith("454 4.7.0")
 
 
+async def test_guesses_at_once_get_no_further_than_guesses_in_a_row(hall: Hall, verified: list[str]) -> None:
+    said = await asyncio.gather(*(hall.check("ann", f"guess{number}") for number in range(40)))
+    assert len(verified) == 10
+    assert said.count(WRONG) == 10
+    assert {each[:9] for each in said} == {WRONG[:9], "454 4.7.0"}
+    assert hall.limits.marked(Kind.BANNED_USER, f"ann {HERE}")
+
+
+async def test_guesses_at_once_under_many_names_stop_at_the_ban_of_the_address(
+    hall: Hall, verified: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_matches", lambda stored, password: verified.append(password))
+    await asyncio.gather(*(hall.check(f"user{number}", "guess") for number in range(120)))
+    assert len(verified) == 50
+
+
+async def test_who_is_right_waits_for_its_turn_among_those_who_guess(hall: Hall) -> None:
+    async def nap(seconds: float) -> None:
+        await asyncio.sleep(min(seconds, 0.02))
+
+    hall.logins._pause = nap
+    guesses = [hall.check("ann", f"guess{number}") for number in range(9)]
+    said = await asyncio.gather(*guesses, hall.check("ann", "right"), hall.check("ann", "right"))
+    assert said == [WRONG] * 9 + ["ok"] * 2
+
+
 async def test_trusted_networks_are_never_banned(hall: Hall) -> None:
     for _ in range(60):
         assert await hall.check("ann", "wrong", trusted=True) == WRONG
@@ -210,7 +236,7 @@ async def test_the_line_of_those_who_wait_has_an_end(hall: Hall, monkeypatch: py
         return gate.wait(10)
 
     monkeypatch.setattr(module, "_matches", slow)
-    waiting = [asyncio.create_task(hall.check("ann", f"p{number}")) for number in range(66)]
+    waiting = [asyncio.create_task(hall.check("ann", f"p{number}", f"192.0.2.{number}")) for number in range(66)]
     await asyncio.sleep(0)
     assert await hall.check("bob", "right") == "454 4.7.0 Too many logins at once; please try again"
     gate.set()
