@@ -184,6 +184,9 @@ class Reader(Protocol):
     def listing(self, selection: Selection, limit: int = 100) -> list[tuple[Message, RecipientState]]:
         """Recipients for the queue listing, earliest next attempt first."""
 
+    def matching(self, selection: Selection) -> Mapping[State, int]:
+        """How many recipients fit, by state."""
+
     def counts(self) -> Mapping[State, int]:
         """Recipients by state; final ones are counted while their message is kept."""
 

@@ -82,6 +82,22 @@ class ReadingContract:
 
     # --- forgetting -----------------------------------------------------------------------------------
 
+    async def test_what_a_selection_means_is_counted_by_state(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.org", state=State.FLIGHT)
+        held = mail("cy@example.net", "dan@example.net", state=State.HELD)
+        for each in (new, held, mail("eve@example.net")):
+            await queue.add(each)
+        await queue.settle([delivered(in_flight(new)[0])])
+        count = shard.reader().matching
+        assert count(Selection()) == {State.FLIGHT: 1, State.HELD: 2, State.QUEUED: 1}
+        assert count(Selection(domain="example.net")) == {State.HELD: 2, State.QUEUED: 1}
+        assert count(Selection(states=(State.QUEUED,))) == {State.QUEUED: 1}
+        assert count(Selection(states=(State.DELIVERED, State.HELD))) == {State.DELIVERED: 1, State.HELD: 2}
+        assert count(Selection(ids=(held.message.id,), address="CY@example.net")) == {State.HELD: 1}
+        assert count(Selection(account="nobody")) == {}
+        await queue.close()
+
     async def test_a_message_is_forgotten_when_its_time_is_over_and_the_reporter_has_read_it(
         self, shard: Shard
     ) -> None:

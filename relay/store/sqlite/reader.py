@@ -84,6 +84,9 @@ class SqliteReader:
 
         return self._run(look)
 
+    def matching(self, selection: Selection) -> Mapping[State, int]:
+        return self._run(lambda connection: selecting.counts(connection, selection))
+
     def counts(self) -> Mapping[State, int]:
         rows = self._run(lambda connection: fetch(connection, sql.COUNTS))
         return {State(state): count for state, count in rows}

@@ -7,7 +7,9 @@ Out: rows of recipients, as `rows.recipient_state_of` takes them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import sys
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -74,10 +76,23 @@ def listing(connection: apsw.Connection, selection: Selection, limit: int) -> li
                 {row[0]: row for row in fetch(connection, sql.LIST_SPAN, {**asked, "low": low, "high": high})}
             )
         return sorted(rows.values(), key=lambda row: (row[4] is None, row[4] or 0.0, row[0]))[:limit]
+    return fetch(connection, _statement(wanted), asked)
+
+
+def counts(connection: apsw.Connection, selection: Selection) -> Mapping[State, int]:
+    """How many rows fit, by state; nothing of them is held in memory."""
+    wanted = selection.states or OPEN
+    if selection.ids:
+        return Counter(State(row[2]) for row in listing(connection, selection, sys.maxsize))
+    asked = {**given(selection, wanted), "limit": -1}
+    # The inner text is one of our own statements; what a user gave is bound.
+    counted = f"select state, count(*) from ({_statement(wanted)}) group by state"  # noqa: S608
+    return {State(state): number for state, number in fetch(connection, counted, asked)}
+
+
+def _statement(wanted: Sequence[State]) -> str:
     if tuple(wanted) == (State.QUEUED,):
-        statement = sql.LIST_QUEUED  # by the index of what waits
-    elif any(each.final for each in wanted):
-        statement = sql.LIST_ANY
-    else:
-        statement = sql.LIST_OPEN
-    return fetch(connection, statement, asked)
+        return sql.LIST_QUEUED  # by the index of what waits
+    if any(each.final for each in wanted):
+        return sql.LIST_ANY
+    return sql.LIST_OPEN
