@@ -26,7 +26,7 @@ from relay.smtp.door import Arrived
 _END = b"\r\n.\r\n"
 _FALSE_END = re.compile(rb"[\r\n]\.(?:\r\n|\r|\n)\Z")  # what some clients take for the end
 _HALF_END = b"\r\n.\r"  # not among them: the true end, but for its last octet
-_SLACK = 1 << 20  # octets beyond twice the limit before we stop reading
+SLACK = 1 << 20  # octets beyond twice the limit before we stop reading
 _ADVICE = "end each line with CR LF, and the message with CR LF dot CR LF"
 
 
@@ -72,7 +72,7 @@ class Collector:
     @property
     def endless(self) -> bool:
         """The client has sent so much beyond the limit that we need not hear the end."""
-        return not self.ended and self._seen > 2 * self._rule.size + _SLACK
+        return not self.ended and self._seen > 2 * self._rule.size + SLACK
 
     @property
     def false_end(self) -> bool:
@@ -101,8 +101,8 @@ class Collector:
     def _finish(self) -> Arrived:
         rule = self._rule
         if self._no_room:
-            raise Refused(452, "4.3.1", "No memory for another message at the moment; please try again")
-        too_large = Refused(552, "5.3.4", f"The message is larger than {rule.size} octets")
+            raise no_memory()
+        too_large = oversize(rule)
         if self._seen > self._keep:
             raise too_large
         content = b"".join(self._pieces)[:-3]  # the last CRLF of the content is the first of the end
@@ -112,12 +112,7 @@ class Collector:
         content = content.replace(b"\r\n.", b"\r\n")
         if len(content) > rule.size:
             raise too_large
-        content, bare_lf = _line_ends(content, rule.mend_lf)
-        if b"\0" in content:
-            raise Refused(550, "5.6.0", "The message has a NUL octet; encode it with base64")
-        if _longer(content, rule.line):
-            raise Refused(500, "5.6.0", f"The message has a line longer than {rule.line} octets")
-        return Arrived(content, bare_lf)
+        return checked(content, rule)
 
     def _end(self, data: bytes, at: int) -> int:
         """Where the content and its end are over in `data`; its length while they are not."""
@@ -131,6 +126,24 @@ class Collector:
             return len(data)
         self.ended = True
         return found + len(_END)
+
+
+def no_memory() -> Refused:
+    return Refused(452, "4.3.1", "No memory for another message at the moment; please try again")
+
+
+def oversize(rule: Rule) -> Refused:
+    return Refused(552, "5.3.4", f"The message is larger than {rule.size} octets")
+
+
+def checked(content: bytes, rule: Rule) -> Arrived:
+    """What every content is held to, however it came. Raises Refused (550 5.6.0, 500 5.6.0)."""
+    content, bare_lf = _line_ends(content, rule.mend_lf)
+    if b"\0" in content:
+        raise Refused(550, "5.6.0", "The message has a NUL octet; encode it with base64")
+    if _longer(content, rule.line):
+        raise Refused(500, "5.6.0", f"The message has a line longer than {rule.line} octets")
+    return Arrived(content, bare_lf)
 
 
 def _line_ends(content: bytes, mend_lf: bool) -> tuple[bytes, bool]:

@@ -1,6 +1,6 @@
-"""TLS that failed, told in the log: one line each, and no more of them than a reader could use.
+"""TLS and PROXY headers that failed, told in the log: one line each, and no more of them than a reader could use.
 
-In:  what OpenSSL says of a client's octets. Out: a line at info, with address, listener and a reason in words.
+In:  what is wrong with a client's octets. Out: a line at info, with address, listener and a reason in words.
 
 Why so: a client that does not trust our certificate says no word of SMTP, so this line is all an operator has to
 go by. Scanners fail handshakes all day; past `LINES` in `WINDOW` seconds a listener only counts, and tells the
@@ -28,8 +28,9 @@ SILENT = "the client did not finish the handshake in time"
 class Handshakes:
     """The failures of one listener."""
 
-    def __init__(self, listener: str, now: Callable[[], float]) -> None:
+    def __init__(self, listener: str, now: Callable[[], float], what: str = "TLS") -> None:
         """`now`: a clock that only goes forward, in seconds."""
+        self._what = what
         self._listener = listener
         self._now = now
         self._since = now()
@@ -45,7 +46,7 @@ class Handshakes:
             return
         self._told += 1
         more, self._untold = (f" (and {self._untold} more before)" if self._untold else ""), 0
-        log.info("TLS failed address=%s listener=%s: %s%s", address, self._listener, reason, more)
+        log.info("%s failed address=%s listener=%s: %s%s", self._what, address, self._listener, reason, more)
 
 
 def reason_of(error: ssl.SSLError) -> str:

@@ -11,6 +11,7 @@ import socket
 import ssl
 
 from relay.config import Limits, Listener
+from relay.model.clock import Clock, system_clock
 from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.server import Session
@@ -73,13 +74,14 @@ async def listen(
     door: Door,
     tls: ssl.SSLContext | None,
     budget: Budget,
+    clock: Clock = system_clock,
 ) -> Server:
     """Serve SMTP on a bound socket.
 
     Raises:
         ValueError: the listener speaks TLS, and there is no context for it.
     """
-    service = Service(listener, limits, hostname, door, tls, budget)
+    service = Service(listener, limits, hostname, door, tls, budget, clock)
     loop = asyncio.get_running_loop()
     acceptor = await loop.create_server(lambda: Session(service), sock=sock, backlog=BACKLOG)
     return Server(service, acceptor)

@@ -3,41 +3,45 @@
 In:  lines and contents from `Wire`, answers of the `Door`.
 Out: replies; and for each message an `Envelope` and its `Arrived` content, handed to the Door.
 
-Of aiosmtpd remain its class and vocabulary: a method `smtp_VERB` for each command, `push`, `challenge_auth`, and its
-AUTH PLAIN and LOGIN. Commands run in place and do not wait; one that must starts the session's work.
+Of aiosmtpd remain its class and vocabulary: a method `smtp_VERB` for each command, and AUTH. Commands run in place
+and do not wait; one that must starts the session's work.
 
 Standards: RFC 5321, RFC 6409 (submission), RFC 3207 (STARTTLS), RFC 4954 (AUTH), RFC 2920 (PIPELINING),
-RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 2034 (ENHANCEDSTATUSCODES).
+RFC 1870 (SIZE), RFC 6152 (8BITMIME), RFC 6531 (SMTPUTF8), RFC 2034 (ENHANCEDSTATUSCODES), RFC 3030 (CHUNKING).
+What MAIL and RCPT may say stands in `commands.py` and `parameters.py`, AUTH in `authentication.py`.
 
 Why so: a command ends in CR LF, and one that ends in LF alone is refused with a text that says so; nothing
 that was sent along with STARTTLS is read, and the session ends there (RFC 3207 section 4.2, and the injections of
-2011 and 2021). A recipient given twice gets one copy. Refused commands count towards `errors`, and a message that
+2011 and 2021). A BDAT that cannot be read ends the session, too: nobody could tell how much of what follows is
+content. A message whose chunk was refused is over, and the chunks of it that are under way count as one mistake
+together. A recipient given twice gets one copy. Refused commands count towards `errors`, and a message that
 is taken forgives them: an application that sends for hours makes a mistake now and then.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Coroutine
-from typing import Any, AnyStr, ClassVar
-
-from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword, _Missing
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from relay.model.address import printable
-from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters, Recipient
+from relay.model.envelope import Envelope, Parameters, Recipient, Ret
 from relay.model.reply import Refused, Reply
-from relay.smtp.commands import Mail, parse_mail, parse_rcpt
-from relay.smtp.data import Collector
+from relay.smtp.authentication import Authenticating
+from relay.smtp.chunks import Chunks, parse_bdat
+from relay.smtp.commands import Mail, Rcpt, parse_mail, parse_rcpt
+from relay.smtp.data import Collector, no_memory
 from relay.smtp.door import Arrived
 from relay.smtp.service import Service
-from relay.smtp.wire import Wire
+from relay.smtp.wire import Contents
 
-COMMAND = 2048  # octets of a command with its CRLF; 512 and what the extensions add; AUTH may have more
+# Octets of a command with its CRLF. RFC 5321 has 512; SIZE, BODY, SMTPUTF8, AUTH=, RET, ENVID, BY, HOLDUNTIL and
+# MT-PRIORITY add 729 to MAIL, NOTIFY and ORCPT 529 to RCPT. The command AUTH may have more.
+COMMAND = 2048
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HELO = re.compile(r"[!-~]{1,255}")
-_BEFORE_TLS = frozenset({b"EHLO", b"HELO", b"NOOP", b"QUIT", b"RSET", b"STARTTLS", b"HELP"})
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_BEFORE_TLS = frozenset({b"BDAT", b"EHLO", b"HELO", b"NOOP", b"QUIT", b"RSET", b"STARTTLS", b"HELP"})
 # A browser made to post to a mail port sends these first, and a message further down.
 _HTTP = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"OPTIONS", b"CONNECT", b"DELETE", b"PATCH"})
 _LONG = frozenset({b"AUTH"})
@@ -45,10 +49,8 @@ _LONG = frozenset({b"AUTH"})
 _Command = Callable[["Session", str], Coroutine[Any, Any, None]]
 
 
-class Session(Wire):
+class Session(Authenticating):
     commands: ClassVar[dict[bytes, _Command]]
-    AuthLoginUsernameChallenge = "Username:"
-    AuthLoginPasswordChallenge = "Password:"
 
     def __init_subclass__(cls) -> None:
         cls.commands = _commands(cls)
@@ -57,6 +59,9 @@ class Session(Wire):
         super().__init__(service)
         self._mail: Mail | None = None
         self._recipients: dict[str, Recipient] = {}
+        self._notified: list[str] = []  # those whose NOTIFY was given
+        self._chunks: Chunks | None = None  # of a message of which some have come
+        self._spoilt = False  # a chunk of a message was refused; others of it may be under way
         self._at_the_door = False  # `Door.opened` was called
         self._secure_first = service.secure_first
 
@@ -89,6 +94,11 @@ class Session(Wire):
         if self.service.auth:  # elsewhere the network is the login, and stays
             self.info.login = None
 
+    def cut(self) -> None:
+        super().cut()
+        if self._chunks is not None:
+            self._chunks.release()
+
     def closed(self) -> None:
         if self._at_the_door:
             self.service.door.closed(self.info)
@@ -97,17 +107,18 @@ class Session(Wire):
 
     def line(self, line: bytes) -> None:
         if not line.endswith(b"\r"):
-            return self.refuse(Reply(500, "5.5.2", "End each command with CR LF, not with LF alone"))
+            return self._misread(line, Reply(500, "5.5.2", "End each command with CR LF, not with LF alone"))
         verb, _, octets = line[:-1].partition(b" ")
         verb = verb.upper()
         if len(line) >= COMMAND and verb not in _LONG:
-            return self.refuse(Reply(500, "5.5.2", f"Command longer than {COMMAND} octets"))
+            return self._misread(line, Reply(500, "5.5.2", f"Command longer than {COMMAND} octets"))
         command = self.commands.get(verb)
         if command is None:
-            return self._unknown(verb)
+            return self._unknown(verb, line)
         argument = octets.decode("utf-8", "surrogateescape").strip(" ")
         if _CONTROL.search(argument):
-            return self.refuse(Reply(500, "5.5.2", "A command has no NUL, no CR and no other control character"))
+            reply = Reply(500, "5.5.2", "A command has no NUL, no CR and no other control character")
+            return self._misread(line, reply)
         if self._secure_first and verb not in _BEFORE_TLS:
             return self.refuse(Reply(530, "5.7.0", "Must issue a STARTTLS command first"))
         return self._step(command(self, argument))
@@ -124,11 +135,17 @@ class Session(Wire):
         command.close()
         raise RuntimeError(f"{command} waits; it must start work instead")
 
-    def _unknown(self, verb: bytes) -> None:
+    def _misread(self, line: bytes, reply: Reply) -> None:
+        """A command nobody understands. What follows one that may have been BDAT is not for us to read."""
+        if line.lstrip()[:4].upper() == b"BDAT":
+            return self.farewell(reply)
+        return self.refuse(reply)
+
+    def _unknown(self, verb: bytes, line: bytes) -> None:
         if verb in _HTTP:
             return self.farewell(Reply(554, "5.5.0", "This is SMTP, not HTTP"))
         shown = printable(verb.decode("ascii", "replace"), 20) or "nothing"
-        return self.refuse(Reply(500, "5.5.2", f"No such command: {shown}"))
+        return self._misread(line, Reply(500, "5.5.2", f"No such command: {shown}"))
 
     async def smtp_EHLO(self, hostname: str) -> None:
         self._greeted(hostname, esmtp=True)
@@ -159,66 +176,10 @@ class Session(Wire):
         self.flush()
         self.secure()
 
-    async def smtp_AUTH(self, arg: str) -> None:
-        service, info, words = self.service, self.info, arg.split()
-        if not service.auth:
-            raise Refused(503, "5.5.1", "AUTH is not offered here; your network is your login")
-        if not service.auth_offered(secure=bool(info.tls)):
-            raise Refused(530, "5.7.0", "Must issue a STARTTLS command first")
-        if not info.esmtp:
-            raise Refused(503, "5.5.1", "EHLO first")
-        if info.login is not None:
-            raise Refused(503, "5.5.1", "Already authenticated")
-        if self._mail is not None:
-            raise Refused(503, "5.5.1", "No AUTH during a mail transaction")
-        if not 1 <= len(words) <= 2:
-            raise Refused(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
-        mechanism = words[0].upper()
-        if mechanism not in ("PLAIN", "LOGIN"):
-            raise Refused(504, "5.5.4", "Mechanisms are PLAIN and LOGIN")
-        self.work(self._log_in(mechanism, words))
-
-    async def _log_in(self, mechanism: str, words: list[str]) -> None:
-        speak = self.auth_PLAIN if mechanism == "PLAIN" else self.auth_LOGIN
-        result = await speak(None, words)
-        if not result.success:  # aiosmtpd has said why
-            self.count_error()
-            return
-        try:
-            username, password = (each.decode() for each in result.auth_data or ())
-        except UnicodeDecodeError:
-            raise Refused(501, "5.5.2", "User name and password are UTF-8") from None
-        self.info.login = await self.service.door.login(self.info, username, password)
-        self.say(b"235 2.7.0 Authentication successful\r\n")
-
-    async def push(self, status: AnyStr) -> None:
-        self.say((status.encode() if isinstance(status, str) else status) + b"\r\n")
-
-    async def challenge_auth(
-        self, challenge: str | bytes, encode_to_b64: bool = True, log_client_response: bool = False
-    ) -> _Missing | bytes:
-        """Put a challenge to the client; its decoded answer, or MISSING when the refusal is said already.
-
-        Nothing of it is ever logged.
-        """
-        octets = challenge.encode() if isinstance(challenge, str) else challenge
-        self.say(b"334 " + (b64encode(octets) if encode_to_b64 else octets) + b"\r\n")
-        answer = (await self.answer()).strip(b" \r")
-        if answer == b"*":
-            self.say(b"501 5.7.0 AUTH cancelled\r\n")
-            return MISSING
-        if _BASE64.fullmatch(answer) is None or len(answer) % 4:
-            self.say(b"501 5.5.2 Can't decode base64\r\n")
-            return MISSING
-        return b64decode(answer)
-
-    def _authenticate(self, mechanism: str, auth_data: LoginPassword) -> AuthResult:
-        return AuthResult(success=True, auth_data=auth_data)  # the Door decides, once both are known
-
     def _ready_for_mail(self) -> None:
         if not self.info.helo:
             raise Refused(503, "5.5.1", "EHLO first")
-        if self.info.login is None:
+        if self.info.login is None and self.service.login_needed:
             raise Refused(530, "5.7.0", "Authentication required")
 
     async def smtp_MAIL(self, arg: str | None) -> None:
@@ -226,7 +187,7 @@ class Session(Wire):
         if self._mail is not None:
             raise Refused(503, "5.5.1", "MAIL was given already; RSET to begin anew")
         limits = self.service.limits
-        mail = parse_mail(arg or "", esmtp=self.info.esmtp)
+        mail = parse_mail(arg or "", esmtp=self.info.esmtp, offers=self.service.offers, now=self.service.clock())
         if mail.size is not None and mail.size > limits.size:
             raise Refused(552, "5.3.4", f"A message has at most {limits.size} octets")
         if self.info.messages >= limits.messages_per_session:
@@ -234,7 +195,7 @@ class Session(Wire):
                 Reply(421, "4.7.0", f"{limits.messages_per_session} messages in a session are enough")
             )
         self.service.door.mail(self.info, mail.reverse_path)
-        self._mail = mail
+        self._mail, self._spoilt = mail, False
         return self.say(b"250 2.1.0 Ok\r\n")
 
     async def smtp_RCPT(self, arg: str | None) -> None:
@@ -242,29 +203,92 @@ class Session(Wire):
         mail, service = self._mail, self.service
         if mail is None:
             raise Refused(503, "5.5.1", "MAIL first")
-        address = parse_rcpt(arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname)
+        if self._chunks is not None:
+            raise Refused(503, "5.5.1", "No RCPT between the chunks of a message")
+        rcpt = parse_rcpt(arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname)
+        address = rcpt.address
         if address not in self._recipients:
             if len(self._recipients) >= service.limits.recipients:
                 raise Refused(452, "4.5.3", f"A message has at most {service.limits.recipients} recipients")
             service.door.rcpt(self.info, mail.reverse_path, address)
-            self._recipients[address] = Recipient(address=address)
+            self._recipients[address] = self._recipient(rcpt)
         self.say(b"250 2.1.5 Ok\r\n")
 
-    async def smtp_DATA(self, arg: str) -> None:
+    def _recipient(self, rcpt: Rcpt) -> Recipient:
+        if rcpt.notify is None:
+            return Recipient(address=rcpt.address, original=rcpt.original)
+        self._notified.append(rcpt.address)
+        return Recipient(address=rcpt.address, notify=rcpt.notify, original=rcpt.original)
+
+    def _ready_for_content(self) -> None:
         self._ready_for_mail()
         if self._mail is None:
             raise Refused(503, "5.5.1", "MAIL first")
         if not self._recipients:
             raise Refused(554, "5.5.1", "No valid recipients")
+
+    async def smtp_DATA(self, arg: str) -> None:
+        self._ready_for_content()
+        if self._chunks is not None:
+            raise Refused(503, "5.5.1", "No DATA after BDAT; go on with BDAT, or begin anew with RSET")
         if arg:
             raise Refused(501, "5.5.4", "Syntax: DATA")
         if self.service.budget.full:
-            raise Refused(452, "4.3.1", "No memory for another message at the moment; please try again")
+            raise no_memory()
         self.say(b"354 End data with <CR><LF>.<CR><LF>\r\n")
-        self.collect()
+        self.collect(Collector(self.service.rule, self.service.budget))
 
-    def content(self, collector: Collector) -> None:
-        mail, recipients = self._mail, self._recipients
+    async def smtp_BDAT(self, arg: str) -> None:
+        try:
+            size, last = parse_bdat(arg)
+        except ValueError:
+            return self.farewell(Reply(501, "5.5.4", "Syntax: BDAT octets [LAST]"))
+        service, chunks = self.service, self._chunks
+        if chunks is None:
+            chunks = Chunks(service.rule, service.budget)
+            try:
+                self._ready_for_chunks()
+            except Refused as refused:
+                chunks.drop(refused)
+        chunks.expect(size, last)
+        if size:
+            self.collect(chunks)
+        else:
+            self.content(chunks)
+        return None
+
+    def _ready_for_chunks(self) -> None:
+        if self._secure_first:
+            raise Refused(530, "5.7.0", "Must issue a STARTTLS command first")
+        if self._spoilt:
+            raise Refused(503, "5.5.1", "A chunk of this message was refused; begin anew with MAIL")
+        if self.info.helo and not self.info.esmtp:
+            raise Refused(503, "5.5.1", "BDAT only after EHLO")
+        self._ready_for_content()
+        if self.service.budget.full:
+            raise no_memory()
+
+    def content(self, collector: Contents) -> None:
+        if isinstance(collector, Chunks):
+            if collector.refusal is not None:
+                return self._refuse_chunk(collector, collector.refusal.reply)
+            if not collector.last:
+                self._chunks = collector
+                return self.say(f"250 2.0.0 {collector.size} octets received\r\n".encode())
+            self._chunks = None
+        return self._take(collector)
+
+    def _refuse_chunk(self, chunks: Chunks, reply: Reply) -> None:
+        known = self._spoilt
+        self._set_rset_state()
+        self._spoilt = not chunks.last
+        if known:
+            self.say(reply.octets())
+        else:
+            self.refuse(reply)
+
+    def _take(self, collector: Contents) -> None:
+        mail, recipients, notified = self._mail, self._recipients, self._notified
         assert mail is not None
         self._set_rset_state()
         try:
@@ -274,13 +298,18 @@ class Session(Wire):
         envelope = Envelope(
             reverse_path=mail.reverse_path,
             recipients=tuple(recipients.values()),
+            envid=mail.wishes.envid,
+            ret=mail.wishes.ret or Ret.HDRS,
             body=mail.body,
             smtputf8=mail.smtputf8,
         )
-        return self.work(self._hand_in(envelope, NO_PARAMETERS, arrived, collector))
+        parameters = mail.wishes.parameters
+        if notified:
+            parameters = replace(parameters, notified=frozenset(notified))
+        return self.work(self._hand_in(envelope, parameters, arrived, collector))
 
     async def _hand_in(
-        self, envelope: Envelope, parameters: Parameters, arrived: Arrived, collector: Collector
+        self, envelope: Envelope, parameters: Parameters, arrived: Arrived, collector: Contents
     ) -> None:
         try:
             reply = await self.service.door.message(self.info, envelope, parameters, arrived)
@@ -297,7 +326,14 @@ class Session(Wire):
         self.say(b"250 2.0.0 Ok\r\n")
 
     def _set_rset_state(self) -> None:
-        self._mail, self._recipients = None, {}
+        self._mail, self._recipients, self._notified, self._spoilt = None, {}, [], False
+        if self._chunks is not None:
+            self._chunks.release()
+            self._chunks = None
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._mail is not None
 
     async def smtp_NOOP(self, arg: str) -> None:
         self.say(b"250 2.0.0 Ok\r\n")

@@ -5,8 +5,9 @@ handshake, the answer to a challenge) runs as the session's one task, and until 
 kept, up to a bound, and then reading pauses. All replies that a packet causes leave in one write.
 
 Every session has one deadline:
-    the client's turn     command_timeout for a whole command; data_timeout for silence inside DATA
+    the client's turn     command_timeout for a whole command; data_timeout for silence inside a content
     our turn              WORK; the client's patience ends after ten minutes (RFC 5321 section 4.5.3.2.6)
+    a PROXY header        proxy_timeout
     a TLS handshake       HANDSHAKE
     after what looks like an end of data and is none: FALSE_END, then 550 5.6.0
     after the last reply  LINGER, then the connection is cut
@@ -23,17 +24,21 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 from relay.model.reply import Refused, Reply
+from relay.smtp.chunks import Chunks
 from relay.smtp.connection import HANDSHAKE, LINGER, Connection
 from relay.smtp.data import Collector
 from relay.smtp.door import SessionInfo
 from relay.smtp.handshakes import CLOSED, SILENT
 from relay.smtp.networks import client_address
+from relay.smtp.proxy import ProxyError, read_header
 from relay.smtp.service import Service
 
 LINE = 12_288  # octets of a line while AUTH is spoken (RFC 4954 section 4.1)
 HELD_INPUT = 1 << 16  # octets kept unread before reading pauses
 FALSE_END = 5.0  # seconds
 WORK = 570.0
+
+Contents = Collector | Chunks  # of a message, as they arrive
 
 
 class Wire(Connection):
@@ -42,7 +47,8 @@ class Wire(Connection):
         self._input = b""
         self._behind = False  # more input stands behind the line being handled
         self._skipping = False  # in a line that is too long
-        self._collector: Collector | None = None
+        self._header: bytes | None = None  # of PROXY, which must come before anything else; None: no more
+        self._collector: Contents | None = None
         self._task: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bytes] | None = None  # the task waits for the client's next line
         self._draining = False
@@ -63,8 +69,8 @@ class Wire(Connection):
         """A command came, without its LF."""
         raise NotImplementedError
 
-    def content(self, collector: Collector) -> None:
-        """The end of data came."""
+    def content(self, collector: Contents) -> None:
+        """A content came to its end, or a chunk of it."""
         raise NotImplementedError
 
     # Connection.
@@ -84,14 +90,44 @@ class Wire(Connection):
         service.enter(self)
         limits = service.limits
         self.watch(min(limits.command_timeout, limits.data_timeout, HANDSHAKE))  # set early, a timer moves no more
+        if self.info.address in service.balancers:
+            self._header = b""
+            self.watch(limits.proxy_timeout)
+        else:
+            self._open()
+
+    def _open(self) -> None:
+        """The client is known."""
         self.watch(WORK)
-        if service.implicit_tls:
+        if self.service.implicit_tls:
             self.secure()
         self.work(self.opened())
+
+    def _introduced(self, data: bytes) -> bytes:
+        """Read the PROXY header; what stands behind it is the client's."""
+        assert self._header is not None
+        self._header += data
+        try:
+            proxied = read_header(self._header)
+        except ProxyError as error:
+            self.service.headers.failed(self.info.address, str(error))
+            self.hang_up()
+            return b""
+        if proxied is None:
+            return b""
+        rest, self._header = self._header[proxied.length :], None
+        if proxied.address:
+            self.info.address, self.info.port = client_address(proxied.address), proxied.port
+        self._open()
+        return rest
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
             return
+        if self._header is not None:
+            data = self._introduced(data)
+            if not data:
+                return
         turn = self._handshaking
         data = self.unseal(data)
         self._input = self._input + data if self._input else data
@@ -198,9 +234,9 @@ class Wire(Connection):
         elif turn:
             self.watch(self.service.limits.command_timeout, self._ends)
 
-    def collect(self) -> None:
+    def collect(self, collector: Contents) -> None:
         """What follows is content."""
-        self._collector = Collector(self.service.rule, self.service.budget)
+        self._collector = collector
 
     def cut(self) -> None:
         self._input = b""
@@ -275,6 +311,9 @@ class Wire(Connection):
             return
         if self._closing:
             self.transport.abort()
+        elif self._header is not None:
+            self.service.headers.failed(self.info.address, "no whole header came in time")
+            self.hang_up()
         elif self._handshaking:
             self._unshaken(SILENT)
             self.hang_up()

@@ -2,6 +2,7 @@
 
     C: what the client says; lines in a row leave in one packet
     S: what it must hear, line by line; `...` at the end stands for any rest
+    S+ a whole reply of any number of lines, each with this code
     -- tls        the client begins a TLS handshake
     -- closed     the server closes the connection
     -- send b'…'  octets as they are
@@ -222,10 +223,19 @@ class Client:
                 heard = self.line()
                 fits = heard.startswith(text[:-3]) if text.endswith("...") else heard == text
                 assert fits, f"expected {text!r}, heard {heard!r}"
+            elif who == "S+":
+                self._whole(text)
             elif who == "--":
                 self._act(text)
             else:
                 raise AssertionError(f"not a line of a script: {line!r}")
+
+    def _whole(self, code: str) -> None:
+        while True:
+            heard = self.line()
+            assert heard.startswith(code), f"expected a reply {code}, heard {heard!r}"
+            if heard[3:4] != "-":
+                return
 
     def _act(self, text: str) -> None:
         act, _, octets = text.partition(" ")

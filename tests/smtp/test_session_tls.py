@@ -29,6 +29,12 @@ async def test_a_client_logs_in_under_starttls_and_sends(contexts: Contexts) -> 
             S: 250-8BITMIME
             S: 250-SMTPUTF8
             S: 250-ENHANCEDSTATUSCODES
+            S: 250-CHUNKING
+            S: 250-DSN
+            S: 250-DELIVERBY 60
+            S: 250-FUTURERELEASE 604800 20...
+            S: 250-MT-PRIORITY MIXER
+            S: 250-LIMITS RCPTMAX=1000 MAILMAX=10000
             S: 250-STARTTLS
             S: 250 HELP
             C: STARTTLS
@@ -43,6 +49,12 @@ async def test_a_client_logs_in_under_starttls_and_sends(contexts: Contexts) -> 
             S: 250-8BITMIME
             S: 250-SMTPUTF8
             S: 250-ENHANCEDSTATUSCODES
+            S: 250-CHUNKING
+            S: 250-DSN
+            S: 250-DELIVERBY 60
+            S: 250-FUTURERELEASE 604800 20...
+            S: 250-MT-PRIORITY MIXER
+            S: 250-LIMITS RCPTMAX=1000 MAILMAX=10000
             S: 250-AUTH PLAIN LOGIN
             S: 250 HELP
             C: MAIL FROM:<me@example.com>
@@ -58,6 +70,12 @@ async def test_a_client_logs_in_under_starttls_and_sends(contexts: Contexts) -> 
             S: 250-8BITMIME
             S: 250-SMTPUTF8
             S: 250-ENHANCEDSTATUSCODES
+            S: 250-CHUNKING
+            S: 250-DSN
+            S: 250-DELIVERBY 60
+            S: 250-FUTURERELEASE 604800 20...
+            S: 250-MT-PRIORITY MIXER
+            S: 250-LIMITS RCPTMAX=1000 MAILMAX=10000
             S: 250 HELP
             C: STARTTLS
             S: 503 5.5.1 TLS is in use already
@@ -228,6 +246,12 @@ async def test_implicit_tls_greets_under_tls(contexts: Contexts) -> None:
             S: 250-8BITMIME
             S: 250-SMTPUTF8
             S: 250-ENHANCEDSTATUSCODES
+            S: 250-CHUNKING
+            S: 250-DSN
+            S: 250-DELIVERBY 60
+            S: 250-FUTURERELEASE 604800 20...
+            S: 250-MT-PRIORITY MIXER
+            S: 250-LIMITS RCPTMAX=1000 MAILMAX=10000
             S: 250-AUTH PLAIN LOGIN
             S: 250 HELP
             C: STARTTLS
@@ -284,6 +308,12 @@ EHLO_CLEAR = """
             S: 250-8BITMIME
             S: 250-SMTPUTF8
             S: 250-ENHANCEDSTATUSCODES
+            S: 250-CHUNKING
+            S: 250-DSN
+            S: 250-DELIVERBY 60
+            S: 250-FUTURERELEASE 604800 20...
+            S: 250-MT-PRIORITY MIXER
+            S: 250-LIMITS RCPTMAX=1000 MAILMAX=10000
             S: 250-AUTH PLAIN LOGIN
             S: 250 HELP
 """
