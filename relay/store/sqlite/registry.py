@@ -8,7 +8,6 @@ transaction that also raises the version, which is what other processes watch. T
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,25 +17,16 @@ import apsw
 
 from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, Preset, ReturnKey, Token
 from relay.model.order import Done, Order
-from relay.store.interface import Exists, NotFound, StoreDown, StoreFull
+from relay.store.interface import Exists, NotFound, StoreDown
 from relay.store.sqlite import registry_rows as rows
 from relay.store.sqlite import registry_statements as sql
-from relay.store.sqlite.connect import Row, connect_writer, fetch, migrate
-from relay.store.sqlite.layout import make_directory, sync_directory
+from relay.store.sqlite.connect import Row, fetch
+from relay.store.sqlite.shared import open_shared, transaction
 
 
 def open_registry(path: Path) -> SqliteRegistry:
     """Raises StoreDown: it cannot be opened, or a newer version of the program made it."""
-    try:
-        make_directory(path.parent)
-        if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_directory(path.parent)
-        connection = connect_writer(path, cache_kib=4_000)
-        migrate(connection, "registry")
-    except (apsw.Error, OSError) as error:
-        raise StoreDown(f"{path} cannot be opened: {error}") from error
-    return SqliteRegistry(connection)
+    return SqliteRegistry(open_shared(path, "registry"))
 
 
 class SqliteRegistry:
@@ -238,18 +228,6 @@ class SqliteRegistry:
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
         """A change and the new version, both or neither."""
-        connection = self._connection
-        try:
-            connection.execute("begin immediate")
-            try:
-                yield connection
-                connection.execute(sql.RAISE_VERSION)
-                connection.execute("commit")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("rollback")
-                raise
-        except apsw.FullError as error:
-            raise StoreFull(f"no room to change the registry: {error}") from error
-        except apsw.Error as error:
-            raise StoreDown(f"the registry cannot be changed: {error}") from error
+        with transaction(self._connection, "the registry") as connection:
+            yield connection
+            connection.execute(sql.RAISE_VERSION)

@@ -1,0 +1,160 @@
+"""Who gets no mail, in one small database that all processes share.
+
+In:  suppressions by hand, and from the reporter; look-ups, one a recipient and attempt.
+Out: the entry that holds, if any.
+
+Why so: a look-up must cost a relay without suppressions next to nothing, and must see an entry another process
+made a moment ago. `pragma data_version` tells in a microsecond whether anybody else changed the file; so
+that the list is empty is remembered until it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import apsw
+
+from relay.model.suppression import Cause, Suppression
+from relay.store.interface import StoreDown
+from relay.store.sqlite.connect import Row, fetch, value
+from relay.store.sqlite.shared import open_shared, transaction
+
+CHUNK = 5_000  # entries put in by one transaction: others wait for it some ten milliseconds
+
+# any: whether there is an entry at all.
+ANY = "select exists (select 1 from suppression)"
+# add, replace: together they tell a new entry from one that was there.
+ADD = """
+insert or ignore into suppression (cause, note, created, until, address, account, stream)
+values (?, ?, ?, ?, ?, ?, ?)
+"""
+REPLACE = """
+update suppression set cause = ?, note = ?, created = ?, until = ? where address = ? and account = ? and stream = ?
+"""
+REMOVE = "delete from suppression where address = ? and account = ? and stream = ?"
+# find: what names the address itself, the account and the stream goes before what holds for all.
+FIND = """
+select address, account, stream, cause, note, created, until from suppression
+ where address in (:address, :domain) and account in ('', :account) and stream in ('', :stream)
+   and (until is null or until > :now)
+ order by address = :address desc, account desc, stream desc limit 1
+"""
+# listing: by address; a null account means all, and an empty address, too.
+LISTING = """
+select address, account, stream, cause, note, created, until from suppression
+ where address > :after and (:account is null or account = :account)
+   and (:address = '' or address in (:address, :domain))
+ order by address, account, stream limit :limit
+"""
+# same: the rest of an address's entries, so that a page ends with its address.
+SAME = """
+select address, account, stream, cause, note, created, until from suppression
+ where address = :address and (:account is null or account = :account) and (account, stream) > (:last, :stream)
+ order by account, stream
+"""
+
+
+def open_suppressions(path: Path) -> SqliteSuppressions:
+    """Raises StoreDown: it cannot be opened, or a newer version of the program made it."""
+    return SqliteSuppressions(open_shared(path, "suppressions"))
+
+
+class SqliteSuppressions:
+    """`Suppressions` of `relay.store.interface`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._seen: int | None = None  # the version that was looked at; None: ask
+        self._empty = False
+
+    def add(self, entries: Iterable[Suppression]) -> int:
+        """In transactions of CHUNK entries; a failure leaves the former ones in."""
+        new = 0
+        for chunk in _chunks(entries):
+            self._seen = None
+            with transaction(self._connection, "the list of suppressions") as connection:
+                for each in chunk:
+                    row = _row(each)
+                    connection.execute(ADD, row)
+                    if connection.changes():
+                        new += 1
+                    else:
+                        connection.execute(REPLACE, row)
+        return new
+
+    def remove(self, account: str, address: str, stream: str = "") -> bool:
+        self._seen = None
+        with transaction(self._connection, "the list of suppressions") as connection:
+            connection.execute(REMOVE, (address.lower(), account, stream))
+            return connection.changes() > 0
+
+    def find(self, account: str, address: str, stream: str, now: float) -> Suppression | None:
+        try:
+            version = value(self._connection, "pragma data_version")
+            if version != self._seen:
+                self._empty = not value(self._connection, ANY)
+                self._seen = version
+            if self._empty:
+                return None
+            given = {**_both(address), "account": account, "stream": stream, "now": now}
+            row = self._connection.execute(FIND, given).fetchone()
+        except apsw.Error as error:
+            raise StoreDown(f"the list of suppressions cannot be read: {error}") from error
+        return None if row is None else _suppression(row)
+
+    def listing(
+        self, account: str | None = None, address: str = "", after: str = "", limit: int = 1000
+    ) -> list[Suppression]:
+        """The last address comes with all its entries, so a page may be a little longer than `limit`."""
+        given = {**_both(address), "account": account, "after": after.lower(), "limit": limit}
+        try:
+            rows = fetch(self._connection, LISTING, given)
+            if len(rows) == limit:
+                last, of, stream, *_ = rows[-1]
+                rows += fetch(
+                    self._connection, SAME, {"address": last, "account": account, "last": of, "stream": stream}
+                )
+        except apsw.Error as error:
+            raise StoreDown(f"the list of suppressions cannot be read: {error}") from error
+        return [_suppression(row) for row in rows]
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _chunks(entries: Iterable[Suppression]) -> Iterator[list[Suppression]]:
+    rest = iter(entries)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk
+
+
+def _both(address: str) -> dict[str, str]:
+    address = address.lower()
+    return {"address": address, "domain": f"@{address.rpartition('@')[2]}"}
+
+
+def _row(entry: Suppression) -> Row:
+    return (
+        entry.cause.value,
+        entry.note,
+        entry.created,
+        entry.until,
+        entry.address.lower(),
+        entry.account,
+        entry.stream,
+    )
+
+
+def _suppression(row: Row) -> Suppression:
+    address, account, stream, cause, note, created, until = row
+    return Suppression(
+        account=account,
+        address=address,
+        stream=stream,
+        cause=Cause(cause),
+        note=note,
+        created=created,
+        until=until,
+    )
