@@ -1,1 +1,1 @@
-"""Reading and writing bad news: delivery status notifications. Pure."""
+"""Reading and writing news of mail: delivery status notifications, and our own return paths. Pure."""

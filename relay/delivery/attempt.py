@@ -170,6 +170,7 @@ class Attempt:
             address=host.address if host else "",
             port=host.port if host else 0,
             tls=connection.tls if connection else "",
+            dsn=connection is not None and connection.offers.dsn,
             seconds=time.monotonic() - self._began,
             warnings=notes,
         )

@@ -1,12 +1,20 @@
-"""Who hears of mail that could not be delivered: which reports to write, and as what message they leave.
+"""Who hears what of a message: which reports to write, and as what message they leave.
 
-In:  recipients that ended, as settled together. Out: a `NewMessage` for each message that has bad news, holding all
-     of its recipients of this batch; it is stored in the transaction that settles them.
+In:  recipients as they were settled together.
+Out: what a sender is to be told of each, and a `NewMessage` for each message and kind of news, with all its
+     recipients of this batch; it is stored in the transaction that settles them.
 
-A report goes to the reverse-path unless that is null, the recipient's NOTIFY leaves FAILURE out, the message
-is a report itself, or mail stays in the sandbox: the relay's, or the message's own.
+    failed    it failed or expired, and NOTIFY has FAILURE
+    delayed   it waits beyond the message's `delay_at`, and NOTIFY has DELAY; once
+    relayed   a next hop took it that offers no DSN, and NOTIFY has SUCCESS; or any took it, and BY asked for a trace
 
-Standards: RFC 3461 section 4.1 (NOTIFY), RFC 5321 section 6.1 (never answer `<>`).
+Nobody is told of mail with the null reverse-path, of reports and returned mail, or of what stays in the sandbox.
+
+Standards: RFC 3461 sections 4.1 (NOTIFY) and 5.2 (relaying), RFC 2852 section 4.1 (traces; delays of mode N),
+RFC 5321 section 6.1 (never answer `<>`).
+
+Why so: a next hop that offers DSN has our NOTIFY and reports itself; two reports of one delivery would contradict
+each other. Whoever asks for no news at all (NOTIFY=NEVER) gets no trace, either.
 """
 
 from __future__ import annotations
@@ -14,7 +22,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-from relay.bounce.dsn import Ended, Report, failure_report
+from relay.bounce.dsn import delivery_report
+from relay.bounce.notice import Action, Case, Report
 from relay.delivery.settle import TOO_LATE, Settled
 from relay.model.clock import Clock
 from relay.model.envelope import Envelope, Notify, Recipient
@@ -27,18 +36,25 @@ log = logging.getLogger(__name__)
 Sign = Callable[[bytes, str], bytes]  # content and the domain of its From; the content with its signatures
 
 
-def has_bad_news(settled: Settled, sandbox: bool) -> bool:
-    """Whether the sender is to be told of this recipient."""
+def news(settled: Settled, sandbox: bool) -> Action | None:
+    """What the sender is to be told of this recipient; None: nothing. `sandbox` is the relay-wide one."""
     settlement = settled.settlement
-    message = settlement.due.message
-    return (
-        settlement.state in (State.FAILED, State.EXPIRED)
-        and bool(message.envelope.reverse_path)
-        and Notify.FAILURE in settlement.due.recipient.notify
-        and message.origin is not Origin.REPORT
-        and not sandbox
-        and not message.sandbox
-    )
+    message, notify = settlement.due.message, settlement.due.recipient.notify
+    match settlement.state:
+        case State.DELIVERED:
+            traced = message.trace and notify is not Notify.NEVER
+            wanted = traced or (Notify.SUCCESS in notify and not settled.verdict.facts.dsn)
+            action = Action.RELAYED
+        case State.FAILED | State.EXPIRED:
+            wanted, action = Notify.FAILURE in notify, Action.FAILED
+        case State.QUEUED:
+            first = settlement.told and not settlement.due.told
+            wanted, action = first and Notify.DELAY in notify, Action.DELAYED
+        case _:
+            return None
+    heard = bool(message.envelope.reverse_path) and message.origin is Origin.SUBMISSION
+    test = sandbox or message.sandbox or settled.verdict.facts.test
+    return action if wanted and heard and not test else None
 
 
 class Reporter:
@@ -51,18 +67,19 @@ class Reporter:
         self._clock = clock
         self._sign = sign
 
-    def write(self, message: Message, content: bytes, news: Sequence[Settled]) -> NewMessage:
-        """The report for one message; `news` are recipients of it that ended badly, at least one."""
+    def write(self, message: Message, content: bytes, action: Action, settled: Sequence[Settled]) -> NewMessage:
+        """The report for one message; `settled` are recipients of it of which `action` is the news, at least one."""
         now = self._clock()
         identity = self._ids.new()
-        octets = failure_report(
+        octets = delivery_report(
             Report(
                 id=identity,
                 at=now,
                 hostname=self._hostname,
+                action=action,
                 message=message,
                 content=content,
-                ended=[_ended(each) for each in news],
+                cases=[_case(each) for each in settled],
             )
         )
         if self._sign is not None:
@@ -90,7 +107,7 @@ class Reporter:
             message=identity,
             account=message.account,
             credential=message.credential,
-            data={"from": "", "to": sender, "size": len(octets), "about": message.id},
+            data={"from": "", "to": sender, "size": len(octets), "about": message.id, "action": action.value},
         )
         return NewMessage(
             message=report,
@@ -100,9 +117,9 @@ class Reporter:
         )
 
 
-def _ended(settled: Settled) -> Ended:
+def _case(settled: Settled) -> Case:
     settlement, verdict = settled.settlement, settled.verdict
-    return Ended(
+    return Case(
         number=settlement.due.number,
         recipient=settlement.due.recipient,
         reply=verdict.outcome.reply,

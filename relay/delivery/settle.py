@@ -42,6 +42,7 @@ class Facts:
     tls: str = ""
     seconds: float | None = None  # how long the attempt took
     warnings: tuple[str, ...] = ()
+    dsn: bool = False  # the next hop reports what becomes of it (it offers DSN)
     test: bool = False
 
     def data(self) -> dict[str, Any]:

@@ -22,9 +22,10 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from relay.delivery.report import Reporter, has_bad_news
+from relay.bounce.notice import Action
+from relay.delivery.report import Reporter, news
 from relay.delivery.settle import Settled
-from relay.model.message import Due, Lane, NewMessage, State
+from relay.model.message import Due, Lane, NewMessage, State, lane_of
 from relay.store.interface import Exists, NotFound, Queue, StoreDown, StoreFull
 
 log = logging.getLogger(__name__)
@@ -139,8 +140,8 @@ class Settler:
             if each.state is State.QUEUED and each.next_attempt is not None:
                 self._waits(shard, _lane(each.due), each.next_attempt)
         for report in reports:
-            lane = Lane(report.recipients[0].recipient.domain, report.message.account)
-            self._waits(self._home.shard, lane, report.recipients[0].due)
+            (first,) = report.recipients
+            self._waits(self._home.shard, lane_of(report.message, first.recipient), first.due)
         self._freed(len(settlements))
 
     def _released(self, dues: Sequence[Due], at: float) -> None:
@@ -150,17 +151,18 @@ class Settler:
 
     async def _report(self, batch: Sequence[Settled]) -> tuple[list[Settled], list[NewMessage]]:
         """The reports this batch causes; the events of those they tell of name them."""
-        by_message: dict[str, list[Settled]] = {}
+        alike: dict[tuple[str, Action], list[Settled]] = {}
         for each in batch:
-            if has_bad_news(each, self._sandbox):
-                by_message.setdefault(each.settlement.due.message.id, []).append(each)
-        if not by_message:
+            if (action := news(each, self._sandbox)) is not None:
+                alike.setdefault((each.settlement.due.message.id, action), []).append(each)
+        if not alike:
             return list(batch), []
         reports, named = [], {}
-        for news in by_message.values():
-            report = self._reporter.write(news[0].settlement.due.message, await self._quoted(news[0]), news)
+        for (_, action), those in alike.items():
+            content = await self._quoted(those[0])
+            report = self._reporter.write(those[0].settlement.due.message, content, action, those)
             reports.append(report)
-            named.update({id(each): report.message.id for each in news})
+            named.update({id(each): report.message.id for each in those})
         return [_naming(each, named.get(id(each))) for each in batch], reports
 
     async def _quoted(self, settled: Settled) -> bytes:
@@ -184,4 +186,4 @@ def _naming(settled: Settled, report: str | None) -> Settled:
 
 
 def _lane(due: Due) -> Lane:
-    return Lane(due.recipient.domain, due.message.account)
+    return lane_of(due.message, due.recipient)
