@@ -10,7 +10,7 @@ from relay.model.account import ControlHeaders
 from relay.model.options import Options
 from relay.model.reply import Refused
 from relay.submission.control.reader import Controls, read_controls
-from relay.submission.control.registry import OPTIONS, find, header_of, nearest
+from relay.submission.control.registry import OPTIONS, find, header_of
 from relay.transform.headers import read_header
 
 
@@ -19,7 +19,8 @@ def read(lines: str, rule: ControlHeaders = ControlHeaders.ON) -> Controls:
 
 
 def tags(lines: str) -> tuple[str, ...]:
-    return read(lines).resolved.options.tags
+    found: tuple[str, ...] = read(lines).values.get("tags", ())
+    return found
 
 
 @pytest.mark.parametrize(
@@ -46,17 +47,20 @@ def test_tags_are_read_however_they_are_written(lines: str, found: tuple[str, ..
 @pytest.mark.parametrize(
     ("lines", "text"),
     [
-        ("x-smtpeter-tags: has space\r\n", "x-smtpeter-tags: a tag has no white space: has space"),
-        ("X-SMTPeter-Tags: my_awes\r\n ome_tag\r\n", "a tag has no white space: my_awes ome_tag"),
+        (
+            "x-smtpeter-tags: has space\r\n",
+            "x-smtpeter-tags: a tag has no white space, comma or semicolon: has space",
+        ),
+        ("X-SMTPeter-Tags: my_awes\r\n ome_tag\r\n", "a tag has no white space, comma or semicolon: my_awes ome_tag"),
         ("X-SMTPeter-Tags: a\x07b\r\n", "a tag has no control characters: a?b"),
-        ("X-SMTPeter-Tags: =?utf-8?Q?a=0D=0ABcc:_b?=\r\n", "a tag has no white space: a??Bcc: b"),
+        ("X-SMTPeter-Tags: =?utf-8?Q?a=0D=0ABcc:_b?=\r\n", "X-SMTPeter-Tags: a value has no NUL, CR or LF in it"),
         ("X-SMTPeter-Tags: " + "ü" * 128 + "\r\n", "a tag has at most 255 octets"),
         ("X-SMTPeter-Tags: " + ",".join(map(str, range(26))) + "\r\n", "a message has at most 25 tags, not 26"),
         ("X-SMTPeter-Tags: =?no-such?Q?x?=\r\n", "X-SMTPeter-Tags: an encoded word that cannot be read"),
         ("X-SMTPeter-Tag: a\r\n", "X-SMTPeter-Tag: no such control header; the nearest is X-SMTPeter-Tags"),
         (
             "X-SMTPeter-TrackClicks: false\r\n",
-            "X-SMTPeter-TrackClicks: no such control header; known here: X-SMTPeter-Tags",
+            "X-SMTPeter-TrackClicks: this version does not do track_clicks yet",
         ),
         ("X-SMTPeter-: x\r\n", "X-SMTPeter-: no such control header"),
         ("X-SMTPeter-" + "z" * 5000 + ": x\r\n", "no such control header"),
@@ -83,24 +87,24 @@ def test_too_much_of_them_is_refused() -> None:
 
 def test_the_source_is_the_header_as_it_was_written() -> None:
     controls = read("x-smtpeter-TAGS: a\r\nSubject: x\r\nX-SMTPeter-Tags: b\r\n")
-    assert controls.resolved.sources == {"tags": "header x-smtpeter-TAGS"}
+    assert controls.sources == {"tags": "header x-smtpeter-TAGS"}
     assert [each.start for each in controls.fields] == [0, 32]
-    assert read("X-SMTPeter-Tags:\r\n").resolved.sources == {}
+    assert read("X-SMTPeter-Tags:\r\n").sources == {}
 
 
 def test_raw_latin1_is_taken_with_a_warning() -> None:
     controls = read("X-SMTPeter-Tags: gr\udcfcn\r\n")
-    assert controls.resolved.options.tags == ("grün",)
-    assert controls.resolved.warnings == ("X-SMTPeter-Tags: not UTF-8, read as Latin-1",)
+    assert controls.values == {"tags": ("grün",)}
+    assert controls.warnings == ("X-SMTPeter-Tags: not UTF-8, read as Latin-1",)
 
 
 def test_a_credential_may_strip_them_unread_or_leave_them() -> None:
     lines = "X-SMTPeter-Nonsense: a b\r\nX-SMTPeter-Tags: x\r\nX-Other: y\r\n"
     stripped = read(lines, ControlHeaders.STRIP)
     assert [each.name for each in stripped.fields] == [b"x-smtpeter-nonsense", b"x-smtpeter-tags"]
-    assert stripped.resolved.options == Options()
+    assert stripped.values == {}
     assert read(lines, ControlHeaders.PASS).fields == ()
-    assert read(lines, ControlHeaders.PASS).resolved.options == Options()
+    assert read(lines, ControlHeaders.PASS).values == {}
 
 
 def test_headers_that_only_look_alike_are_not_ours() -> None:
@@ -110,10 +114,9 @@ def test_headers_that_only_look_alike_are_not_ours() -> None:
 def test_the_table_fits_the_options() -> None:
     known = Options.__dataclass_fields__
     for option in OPTIONS:
-        assert option.name in known
+        assert option.name in known or option.name in ("control_headers", "on_invalid")
         assert find(option.name) is option
         assert find(header_of(option).removeprefix("X-SMTPeter-")) is option
-        assert nearest(option.name[:-1]) is option
         assert option.help.endswith(".")
 
 
@@ -121,7 +124,7 @@ def test_the_table_fits_the_options() -> None:
 def test_any_value_is_read_or_refused(value: str) -> None:
     try:
         header = read_header(b"X-SMTPeter-Tags: " + value.encode("utf-8", "replace") + b"\r\n")
-        found = read_controls(header, ControlHeaders.ON).resolved.options.tags
+        found = read_controls(header, ControlHeaders.ON).values.get("tags", ())
     except Refused as refused:
         assert refused.reply.code in (552, 554)
         return

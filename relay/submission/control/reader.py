@@ -1,10 +1,10 @@
 """Part the control fields from a header, and read what they ask for.
 
-In:  a header, and what the credential says of control headers.
-Out: the options with their provenance, and the fields to take out; or Refused, naming header and limit.
+In:  a header, and what the credential says of control headers and of what is wrong in them.
+Out: the options they ask for with their provenance, and the fields to take out; or Refused, naming header and limit.
 
 Values are unfolded (the white space of a fold stays), their encoded words decoded (RFC 2047), raw octets taken
-for UTF-8, else Latin-1 with a warning. An empty value sets nothing.
+for UTF-8, else Latin-1 with a warning. An empty value sets nothing. What may be asked is `resolve`'s to say.
 
 Why so: a misspelt option that went unnoticed would be worse than a refusal, which the sender hears at once.
 Where a relay passes on others' mail, whose headers are not its credential's to honour, `strip` and `pass`
@@ -13,35 +13,41 @@ leave them unread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from relay.model.account import ControlHeaders
+from relay.model.account import ControlHeaders, OnInvalid
 from relay.model.address import printable
-from relay.model.options import NOTHING_ASKED, Options, Resolved
 from relay.model.reply import Refused
-from relay.submission.control.registry import OPTIONS, PREFIX, Option, find, header_of, nearest
+from relay.submission.control.collector import Collector
+from relay.submission.control.option import Door
+from relay.submission.control.registry import PREFIX, find
 from relay.transform.headers import Field, Header
 from relay.transform.words import decode
 
 VALUE_OCTETS = 64 << 10  # of one field
 ALL_OCTETS = 2 << 20
 FIELDS = 500
-LISTED = 8  # options a reply may name, since it is one line
 
 _PREFIX = PREFIX.lower().encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    resolved: Resolved
+    """What the control fields ask for, before anybody said whether they may. Times may be counted from now."""
+
     fields: tuple[Field, ...] = ()  # to take out
+    values: Mapping[str, Any] = field(default_factory=dict)  # by option
+    sources: Mapping[str, str] = field(default_factory=dict)  # option -> "header X-SMTPeter-Tags"
+    warnings: tuple[str, ...] = ()
+    strict: bool = False  # the message itself asked for `on_invalid: reject`
 
 
-NO_CONTROLS = Controls(NOTHING_ASKED)
+NO_CONTROLS = Controls()
 
 
-def read_controls(header: Header, rule: ControlHeaders) -> Controls:
+def read_controls(header: Header, rule: ControlHeaders, on_invalid: OnInvalid = OnInvalid.REJECT) -> Controls:
     """Read the control fields of a message.
 
     Raises:
@@ -53,54 +59,38 @@ def read_controls(header: Header, rule: ControlHeaders) -> Controls:
     if not fields:
         return NO_CONTROLS
     if rule is ControlHeaders.STRIP:
-        return Controls(NOTHING_ASKED, fields)
+        return Controls(fields)
     _check_sizes(header, fields)
-    return Controls(_resolved(header, fields), fields)
+    collector = Collector(Door.HEADER)
+    for each in fields:
+        _read(collector, header, each)
+    given = collector.finish(on_invalid)
+    return Controls(fields, given.values, given.sources, given.warnings, given.strict)
 
 
-def _resolved(header: Header, fields: tuple[Field, ...]) -> Resolved:
-    values: dict[str, list[str]] = {}
-    written: dict[str, str] = {}
-    options: dict[str, Option] = {}
-    warnings: list[str] = []
-    for field in fields:
-        name = header.content[field.start : field.value - 1].decode("ascii")
-        option = find(name[len(PREFIX) :])
-        if option is None:
-            raise Refused(554, "5.6.0", f"{printable(name, 60)}: no such control header{_hint(name)}")
-        try:
-            value = decode(header.value(field))
-        except ValueError as error:
-            raise Refused(554, "5.6.0", f"{name}: {error}") from error
-        if value.latin1:
-            warnings.append(f"{name}: not UTF-8, read as Latin-1")
-        if value.text:
-            options[option.name] = option
-            values.setdefault(option.name, []).append(value.text)
-            written.setdefault(option.name, name)
-    found: dict[str, Any] = {}
-    for key, option in options.items():
-        try:
-            found[key] = option.grammar(values[key])
-        except ValueError as error:
-            raise Refused(554, "5.6.0", f"{written[key]}: {error}") from error
-    sources = {key: f"header {name}" for key, name in written.items()}
-    return Resolved(options=Options(**found), sources=sources, warnings=tuple(warnings))
+def _read(collector: Collector, header: Header, each: Field) -> None:
+    name = _name(header, each)
+    shown = printable(name, 60)
+    key = name[len(PREFIX) :]
+    try:
+        value = decode(header.value(each))
+    except ValueError as error:
+        option = find(key)
+        collector.fault(f"{shown}: {error}", safety=option is None or option.safety)
+        return
+    if value.latin1:
+        collector.warn(f"{shown}: not UTF-8, read as Latin-1")
+    collector.add(shown, key, value.text)
 
 
-def _hint(name: str) -> str:
-    near = nearest(name[len(PREFIX) :])
-    if near is not None:
-        return f"; the nearest is {header_of(near)}"
-    if len(OPTIONS) <= LISTED:
-        return f"; known here: {', '.join(map(header_of, OPTIONS))}"
-    return ""
+def _name(header: Header, each: Field) -> str:
+    return header.content[each.start : each.value - 1].decode("ascii")
 
 
 def _check_sizes(header: Header, fields: tuple[Field, ...]) -> None:
-    for field in fields:
-        if field.end - field.value > VALUE_OCTETS:
-            name = printable(header.content[field.start : field.value - 1].decode("ascii"), 60)
+    for each in fields:
+        if each.end - each.value > VALUE_OCTETS:
+            name = printable(_name(header, each), 60)
             raise Refused(552, "5.3.4", f"{name}: over the limit of {VALUE_OCTETS >> 10} KiB")
     if len(fields) > FIELDS or sum(each.end - each.start for each in fields) > ALL_OCTETS:
         limit = f"{FIELDS} fields and {ALL_OCTETS >> 20} MiB"

@@ -1,74 +1,155 @@
-"""The table of options: every option a message can set, by whatever door.
+"""The registry of options: every option a message can set, by whatever door.
 
 In:  a name as somebody wrote it. Out: its option, or the nearest name there is.
 
-Names are compared without regard to case, `-` and `_`, after the prefix. A new option is a line here, a
-field of `relay/model/options.py`, and a grammar where none of the old ones fits; the readers of headers, REST
-properties and documentation all go by this table.
+Names are compared without regard to case, `-` and `_`, after the prefix. A new option is a row in one of the
+tables (`options_*.py`), a field of `relay/model/options.py`, and a grammar where none of the old ones fits; the
+readers of headers, ESMTP parameters and REST properties, permissions, help and the handbook go by these rows.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from relay.submission.control import grammar
-from relay.submission.control.grammar import Grammar
+from relay.model.address import printable
+from relay.model.options import plain
+from relay.submission.control.grammar import Read, squeezed
+from relay.submission.control.option import Door, Option
+from relay.submission.control.options_data import DATA_OPTIONS
+from relay.submission.control.options_envelope import ENVELOPE_OPTIONS
+from relay.submission.control.options_keeping import KEEPING_OPTIONS
+from relay.submission.control.options_timing import TIMING_OPTIONS
+from relay.submission.control.options_transport import TRANSPORT_OPTIONS
+from relay.submission.control.times import After
 
 PREFIX = "X-SMTPeter-"
+CARRIER = "Options"  # a JSON object of options
+METADATA = "Metadata-"  # the family of fields with one key each
 
+FAMILIES: Mapping[str, tuple[Option, ...]] = {
+    "Classification and data": DATA_OPTIONS,
+    "Timing": TIMING_OPTIONS,
+    "Transport": TRANSPORT_OPTIONS,
+    "Envelope and reports": ENVELOPE_OPTIONS,
+    "Keeping, testing, content": KEEPING_OPTIONS,
+}
+OPTIONS: tuple[Option, ...] = tuple(each for family in FAMILIES.values() for each in family)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    name: str  # everywhere but in headers; the field of Options
-    header: str  # behind the prefix, as the documentation spells it
-    aliases: tuple[str, ...] = ()  # further names behind the prefix
-    type: str  # what the value is, in a few words
-    grammar: Grammar
-    help: str  # one sentence
+# A JSON object that sets several options; each of them also has a name of its own.
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "dsn": {"notify": "dsn_notify", "ret": "dsn_ret", "envid": "dsn_envid", "orcpt": "dsn_orcpt"},
+}
 
-
-OPTIONS: tuple[Option, ...] = (
-    Option(
-        name="tags",
-        header="Tags",
-        type="labels separated by commas or semicolons; or several fields",
-        grammar=grammar.tags,
-        help="Labels for search and statistics, at most 25 of 255 octets, without white space.",
-    ),
+# What other services have, or the documents promise, and this version does not do: a setting that went unnoticed
+# would be worse than a refusal, also if it only says `false`.
+LATER = (
+    *("track_clicks", "track_opens", "open_pixel", "prevent_scam", "track_domain", "track_strip_query", "utm"),
+    *("utm_domains", "inline_css", "images", "hosted_images", "auto_text", "auto_html", "footer", "footer_text"),
+    *("footer_html", "view_online", "feedback_id", "dedupe_campaign", "template", "template_version"),
+    *("template_block", "merge_global", "vars", "merge", "merge_syntax", "merge_error", "merge_error_report"),
+    *("unsubscribe", "unsubscribe_url", "unsubscribe_mailto", "one_click", "suppression_group"),
+    *("suppression_groups_shown", "bypass", "list_id", "archive_url", "webhook_url", "smarthost"),
 )
 
+GRANTS: Mapping[str, str] = {
+    "any-sender": "send as any domain; signed with the relay's own",
+    **{
+        grant: ", ".join(each.name for each in OPTIONS if each.permission.grant == grant)
+        for grant in sorted({each.permission.grant for each in OPTIONS} - {""})
+    },
+}
 
-def squeezed(name: str) -> str:
-    """What of a name counts when names are compared."""
-    return name.lower().replace("-", "").replace("_", "")
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An option, by one of its names."""
+
+    option: Option
+    read: Read
 
 
-def _names(options: tuple[Option, ...]) -> Mapping[str, Option]:
-    table: dict[str, Option] = {}
+def _names(options: Iterable[Option]) -> Mapping[str, Named]:
+    table: dict[str, Named] = {}
     for option in options:
-        for name in {squeezed(each) for each in (option.name, option.header, *option.aliases)}:
+        names = {squeezed(each): option.read for each in (option.name, option.header)}
+        names |= {squeezed(each.name): each.read or option.read for each in option.aliases}
+        for name, read in names.items():
             if name in table:
                 raise ValueError(f"two options are called {name}")
-            table[name] = option
+            table[name] = Named(option, read)
     return table
 
 
 _BY_NAME = _names(OPTIONS)
+_LATER = {squeezed(each): each for each in LATER}
+BY_NAME: Mapping[str, Option] = {each.name: each for each in OPTIONS}
+
+
+def named(name: str) -> Named | None:
+    """The option of that name (what follows the prefix of a header, or the name of a property), and its grammar."""
+    return _BY_NAME.get(squeezed(name))
 
 
 def find(name: str) -> Option | None:
-    """The option of that name (what follows the prefix of a header, or the name of a property)."""
-    return _BY_NAME.get(squeezed(name))
+    """The option of that name."""
+    found = named(name)
+    return None if found is None else found.option
 
 
 def nearest(name: str) -> Option | None:
     """The option whose name is most like this one, if one is like it at all."""
     near = difflib.get_close_matches(squeezed(name)[:80], list(_BY_NAME), n=1)
-    return _BY_NAME[near[0]] if near else None
+    return _BY_NAME[near[0]].option if near else None
+
+
+def later(name: str) -> str | None:
+    """The name of an option this version does not do yet."""
+    return _LATER.get(squeezed(name))
 
 
 def header_of(option: Option) -> str:
     """`X-SMTPeter-Tags`"""
     return PREFIX + option.header
+
+
+def unknown(name: str, *, header: bool) -> str:
+    """What to say of a name that is no option's; `header`: names are told as those of header fields."""
+    if (known := later(name)) is not None:
+        return f"this version does not do {known} yet"
+    kind = "no such control header" if header else "no such option"
+    near = nearest(name)
+    if near is None:
+        return f"{kind}; `relay options` lists them"
+    return f"{kind}; the nearest is {header_of(near) if header else near.name}"
+
+
+def parse_setting(name: str, value: Any, door: Door = Door.CREDENTIAL) -> tuple[str, Any]:
+    """An option as it is kept among defaults: its name, and its value in JSON's types.
+
+    `value` is text, as on a command line, or a value of JSON or YAML.
+
+    Raises:
+        ValueError: no such option, not one for this door, or a bad value; the text names the option.
+    """
+    found = named(name)
+    if found is None:
+        raise ValueError(f"{printable(name, 60)}: {unknown(name, header=False)}")
+    option = found.option
+    if door not in option.doors:
+        raise ValueError(f"{option.name}: is not for a {door.value}; only for a {_places(option)}")
+    if value is None or (isinstance(value, str) and not value.strip() and not option.empty):
+        raise ValueError(f"{option.name}: expected {option.type}, not nothing")
+    try:
+        read = option.together([found.read(value)])
+    except ValueError as error:
+        raise ValueError(f"{option.name}: {error}") from error
+    if isinstance(read, After):
+        raise ValueError(f"{option.name}: a time counted from now cannot be kept")
+    return option.name, plain(read)
+
+
+def _places(option: Option) -> str:
+    return " or a ".join(each.value for each in Door if each in option.doors)

@@ -1,0 +1,132 @@
+"""JSON as it comes in header fields and settings: read strictly, bounded, and mended where mail breaks it.
+
+In:  text. Out: the value it stands for; or ValueError with what is wrong and where.
+
+Standards: RFC 8259. Stricter: a name twice in an object, NaN and Infinity are errors, since readers differ on them.
+
+Why so: gateways fold long fields, so control characters may stand where none were; and values that went through
+a web form have `&quot;` for every quotation mark. Both are mended, once each, before it counts as an error.
+`base64:` before the whole is the form that nothing on the way can harm.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+DEPTH = 8  # objects and lists inside one another
+KEYS = 20_000  # names and items together
+BASE64 = "base64:"
+
+_STRING = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'  # never fails behind a quotation mark, so that scanning is linear
+_BRACKETS = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_REFUSED = re.compile(r"[\x00\r\n]")
+_ENTITIES = (("&quot;", '"'), ("&#34;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
+
+
+def parse_json(text: str) -> Any:
+    """Read a JSON text, by itself or behind `base64:`.
+
+    Raises:
+        ValueError: no JSON, too deep or too large, a name twice, a number that is none, or a text with NUL, CR or
+            LF in it.
+    """
+    if text[: len(BASE64)].lower() == BASE64:
+        text = _unpacked(text[len(BASE64) :])
+    value = _mended(text)
+    check_json(value)
+    return value
+
+
+def check_json(value: Any) -> None:
+    """Hold a value, wherever it comes from, to the limits. Raises ValueError."""
+    left, keys = [(value, 0)], 0
+    while left:
+        each, depth = left.pop()
+        if isinstance(each, str):
+            _check_text(each)
+        elif isinstance(each, float) and not math.isfinite(each):
+            raise ValueError("a number that is not finite")
+        elif isinstance(each, Mapping | list | tuple):
+            keys += len(each)
+            if depth >= DEPTH:
+                raise ValueError(f"JSON is nested more than {DEPTH} deep")
+            if keys > KEYS:
+                raise ValueError(f"JSON has more than {KEYS:,} names and items")
+            if isinstance(each, Mapping):
+                left += [(name, depth + 1) for name in each]
+                each = each.values()
+            left += [(inner, depth + 1) for inner in each]
+
+
+def _check_text(text: str) -> None:
+    if _REFUSED.search(text):
+        raise ValueError("a value has no NUL, CR or LF in it")
+    if any("\ud800" <= each <= "\udfff" for each in text):
+        raise ValueError("half a character (a lone surrogate)")
+
+
+def _unpacked(text: str) -> str:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("what stands behind base64: is no UTF-8 text in base64") from error
+
+
+def _mended(text: str) -> Any:
+    try:
+        return _loads(text)
+    except json.JSONDecodeError as error:
+        first = error
+    for mended in (_CONTROL.sub("", text), _unescaped(text)):
+        if mended != text:
+            try:
+                return _loads(mended)
+            except json.JSONDecodeError:
+                continue
+    raise ValueError(f"no JSON: {first.msg} at character {first.pos + 1}")
+
+
+def _unescaped(text: str) -> str:
+    for entity, character in _ENTITIES:
+        text = text.replace(entity, character)
+    return text
+
+
+def _loads(text: str) -> Any:
+    depth = deepest = 0
+    for found in _BRACKETS.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif found[0] in "]}":
+            depth -= 1
+    if deepest > DEPTH:
+        raise ValueError(f"JSON is nested more than {DEPTH} deep")
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the name {twice[:40]!r} stands twice in an object")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits[:40]} is no number a computer holds")
+    return value

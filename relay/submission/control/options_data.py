@@ -1,0 +1,101 @@
+"""The options that classify a message, and carry data of its sender's. None of it is seen by a recipient."""
+
+from __future__ import annotations
+
+from relay.submission.control import grammar, labels
+from relay.submission.control.option import ANYWHERE, MESSAGE, Door, Listed, Option, Permission, Repeat
+
+DATA_OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="tags",
+        header="Tags",
+        type="labels separated by commas or semicolons",
+        limits=f"{labels.TAGS} of {labels.TAG_OCTETS} octets, no white space",
+        read=labels.tags,
+        whole=labels.few_tags,
+        repeat=Repeat.UNION,
+        help="Labels for search and statistics.",
+        example="welcome, trial",
+    ),
+    Option(
+        name="campaign",
+        header="Campaign",
+        type="text",
+        limits="255 octets",
+        read=grammar.text(255),
+        help="The one mailing a message belongs to.",
+        example="spring-2026",
+    ),
+    Option(
+        name="tenant",
+        header="Tenant",
+        type="name",
+        limits="64 letters, digits, dots, - and _",
+        read=grammar.name,
+        help="Whose mail it is within the account: each tenant has a fair turn in the queue.",
+        example="customer-17",
+        permission=Permission(words="P2, of the credential's list", grant="tenant", listed=Listed.NEEDED),
+        safety=True,
+    ),
+    Option(
+        name="stream",
+        header="Stream",
+        type="name of a stream: transactional, bulk, or one of the configuration",
+        limits="64 letters, digits, dots, - and _",
+        read=grammar.name,
+        help="The class of mail: brings options of its own, and suppressions that hold for it alone.",
+        example="bulk",
+        permission=Permission(
+            words="P1, of the credential's list if it has one",
+            needs=lambda value, base, scope: False,
+            listed=Listed.NARROWS,
+        ),
+        doors=ANYWHERE,
+        safety=True,
+    ),
+    Option(
+        name="metadata",
+        header="Metadata",
+        type="JSON object, or k=v, k2=v2; or a field Metadata-KEY each",
+        limits=f"{labels.KEYS} keys of {labels.KEY_OCTETS} octets, values of {labels.VALUE_OCTETS:,}, "
+        f"{labels.METADATA_OCTETS >> 10} KiB in all",
+        read=labels.metadata,
+        whole=labels.little_metadata,
+        repeat=Repeat.MERGE,
+        help="Your own data, which comes back in events. The key of a field Metadata-KEY is in lower case.",
+        example='{"order": "4711", "shop": "nl"}',
+    ),
+    Option(
+        name="message_ref",
+        header="Ref",
+        type="text",
+        limits="255 octets",
+        read=grammar.text(255),
+        help="Your own id of the message, which comes back in events and can be searched for.",
+        example="order-4711-confirmation",
+        doors=MESSAGE,
+    ),
+    Option(
+        name="idempotency_key",
+        header="IdempotencyKey",
+        type="text",
+        limits="256 octets",
+        read=grammar.text(256),
+        help="A second message of the credential with this key is answered with the first one's id, and not sent.",
+        example="4711-confirmation-1",
+        doors=MESSAGE,
+        safety=True,
+    ),
+    Option(
+        name="preset",
+        header="Preset",
+        type="name of a preset of the account",
+        limits="64 letters, digits, dots, - and _",
+        read=grammar.name,
+        help="A set of options under a name; what the message says itself goes before it.",
+        example="invoices",
+        permission=Permission(words="P1, one of the credential's presets", needs=lambda value, base, scope: False),
+        doors=MESSAGE | {Door.CREDENTIAL, Door.DOMAIN, Door.ACCOUNT},
+        safety=True,
+    ),
+)
