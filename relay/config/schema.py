@@ -3,20 +3,22 @@
 The descriptions are the documentation: `relay/handbook/configuration.md` is made from them.
 
 A duration is a number with a unit (`500ms`, `30s`, `5min`, `4h`, `7d`) or a bare number of seconds; a size
-is octets with an optional unit (`KiB`, `MiB`, `GiB`, or `kB`, `MB`, `GB`). A secret may stand in a file or
-the environment: `file:PATH` or `env:NAME`.
+is octets with an optional unit (`KiB`, `MiB`, `GiB`, or `kB`, `MB`, `GB`). A secret may stand outside: in a file,
+the environment, or with the service manager (`outside.py`).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
+from collections.abc import Callable, Collection
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from relay.config import outside
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _SIZES = {
@@ -51,19 +53,6 @@ def parse_size(value: Any) -> int:
     return int(_measure(value, _SIZES, "64KiB, 50MiB or 5GiB"))
 
 
-def _secret(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith("env:"):
-        if value[4:] not in os.environ:
-            raise ValueError(f"the environment has no {value[4:]}")
-        return os.environ[value[4:]]
-    if isinstance(value, str) and value.startswith("file:"):
-        try:
-            return Path(value[5:]).read_text().strip()
-        except OSError as error:
-            raise ValueError(f"cannot read {value[5:]}: {error.strerror}") from error
-    return value
-
-
 def _network(value: str) -> str:
     return str(ipaddress.ip_network(value, strict=False))
 
@@ -89,6 +78,21 @@ def _host_name(value: str) -> str:
     return value
 
 
+def _ip_or_none(version: int) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        if not value:
+            return value
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError(f"expected an IPv{version} address, not {value[:60]!r}") from None
+        if address.version != version:
+            raise ValueError(f"expected an IPv{version} address, not {value[:60]!r}")
+        return str(address)
+
+    return check
+
+
 def _host_name_or_none(value: str) -> str:
     return _host_name(value) if value else value
 
@@ -103,7 +107,8 @@ def _pattern(value: str) -> str:
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Secret = Annotated[str, BeforeValidator(_secret)]
+Secret = Annotated[str, BeforeValidator(outside.secret)]
+TlsFile = Annotated[Path, BeforeValidator(outside.path)]
 Network = Annotated[str, AfterValidator(_network)]
 Server = Annotated[str, AfterValidator(_address_port)]
 HostName = Annotated[str, AfterValidator(_host_name)]
@@ -214,8 +219,12 @@ class Http(_Part):
 class Tls(_Part):
     """Certificates, ours and those we trust."""
 
-    certificate: Path = Field(Path("tls/cert.pem"), description="our chain, PEM; relative to `data`")
-    key: Path = Field(Path("tls/key.pem"), description="its private key, PEM, mode 0600; relative to `data`")
+    certificate: TlsFile = Field(
+        Path("tls/cert.pem"), description="our chain, PEM; relative to `data`, or `credential:NAME`"
+    )
+    key: TlsFile = Field(
+        Path("tls/key.pem"), description="its private key, PEM, mode 0600; relative to `data`, or `credential:NAME`"
+    )
     directory: Path | None = Field(
         None,
         description="more certificates, for clients that ask for another name (SNI): `NAME.pem` with `NAME.key`, or "
@@ -257,6 +266,14 @@ class Limits(_Part):
         60.0, description="shortest BY= that may return a message (DELIVERBY, RFC 2852); under it 555 5.5.4"
     )
     memory: Size = Field(512 << 20, description="octets of contents in memory at once a worker; over it 452 4.3.1")
+    copies: Size = Field(
+        128 << 20,
+        description="octets of all copies of a message whose recipients get one each (`preserve_recipients: false`); "
+        "over it 552 5.3.4",
+    )
+    idempotency: Duration = Field(
+        86_400.0, description="how long an `idempotency_key` stands for the message that was taken with it"
+    )
 
 
 class Dns(_Part):
@@ -288,7 +305,9 @@ class Smarthost(_Part):
         description="`starttls` and `tls` demand a valid certificate, `may` takes what it gets, `none` asks for none",
     )
     username: str = Field("", description="for AUTH; empty: none")
-    password: Secret = Field("", description="for AUTH; `file:PATH` or `env:NAME` keep it out of this file")
+    password: Secret = Field(
+        "", description="for AUTH; `file:PATH`, `credential:NAME` or `env:NAME` keep it out of this file"
+    )
 
 
 class RouteRule(_Part):
@@ -305,9 +324,13 @@ class RouteRule(_Part):
 class Egress(_Part):
     """Where mail leaves from."""
 
-    name: str = Field("default", description="how logs and `relay explain` call it")
-    ipv4: str = Field("", description="local IPv4 address to bind; empty: the system's choice")
-    ipv6: str = Field("", description="local IPv6 address to bind; empty: the system's choice")
+    name: str = Field("default", min_length=1, description="how logs, pools and `relay explain` call it")
+    ipv4: Annotated[str, AfterValidator(_ip_or_none(4))] = Field(
+        "", description="local IPv4 address to bind; empty: the system's choice, or no IPv4 where `ipv6` is given"
+    )
+    ipv6: Annotated[str, AfterValidator(_ip_or_none(6))] = Field(
+        "", description="local IPv6 address to bind; empty: the system's choice, or no IPv6 where `ipv4` is given"
+    )
     ehlo: Annotated[str, AfterValidator(_host_name_or_none)] = Field(
         "", description="name in EHLO; must resolve to the address and back; empty: `hostname`"
     )
@@ -317,6 +340,7 @@ class Delivery(_Part):
     """How mail goes out."""
 
     lifetime: Duration = Field(432_000.0, description="the mail is returned after this long")
+    delay_warning: Duration = Field(14_400.0, description="the sender is told once of mail that waits this long")
     retry: tuple[Duration, ...] = Field(
         (300.0, 600.0, 1200.0, 2400.0, 3600.0, 7200.0, 14_400.0),
         min_length=1,
@@ -335,8 +359,49 @@ class Delivery(_Part):
     ipv6: bool = Field(True, description="use IPv6 addresses")
     flight: int = Field(2000, ge=1, description="recipients in memory at once a worker")
     dead_host: Duration = Field(120.0, description="a host that cannot be reached is left alone this long")
-    egress: Egress = Field(Egress(), description="where mail leaves from")
+    egress: Egress = Field(Egress(), description="where mail leaves from that names neither pool nor address")
+    egresses: tuple[Egress, ...] = Field((), description="more places where mail may leave from, each with its name")
+    pools: dict[str, tuple[str, ...]] = Field(
+        {},
+        description="names of egresses under a name, which the option `pool` asks for; its mail is spread over them",
+    )
     routes: tuple[RouteRule, ...] = Field((), description="smarthost rules")
+
+    @model_validator(mode="after")
+    def _egresses_fit(self) -> Self:
+        names = [each.name for each in self.every_egress]
+        twice = next((each for each in names if names.count(each) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two egresses are called {twice!r}")
+        for pool, members in self.pools.items():
+            if not members:
+                raise ValueError(f"the pool {pool!r} names no egress")
+            stranger = next((each for each in members if each not in names), None)
+            if stranger is not None:
+                raise ValueError(f"the pool {pool!r} names {stranger!r}, but the egresses are {', '.join(names)}")
+        return self
+
+    @property
+    def every_egress(self) -> tuple[Egress, ...]:
+        return (self.egress, *self.egresses)
+
+    def pool_exists(self, name: str) -> bool:
+        return name in self.pools
+
+    def egress_names(self, pool: str = "", addresses: Collection[str] = ()) -> tuple[str, ...]:
+        """The egresses mail may leave from that asks for a pool, for source addresses, or for both.
+
+        Without a pool the addresses may be of any egress; without both it is the default one. Empty: there is no
+        such pool, or no egress of it is bound to one of the addresses (in the usual spelling of each).
+        """
+        if not pool and not addresses:
+            return (self.egress.name,)
+        members = self.pools.get(pool, ()) if pool else [each.name for each in self.every_egress]
+        return tuple(
+            each.name
+            for each in self.every_egress
+            if each.name in members and (not addresses or each.ipv4 in addresses or each.ipv6 in addresses)
+        )
 
 
 class Sandbox(_Part):

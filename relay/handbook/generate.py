@@ -38,8 +38,9 @@ def configuration() -> str:
         "the start, with its line and the nearest name.",
         "",
         "Durations are `500ms`, `30s`, `5min`, `4h`, `7d`, or a bare number of seconds. Sizes are `64KiB`,",
-        "`50MiB`, `5GiB` (or `kB`, `MB`, `GB`), or a bare number of octets. A secret may be `file:PATH` or",
-        "`env:NAME`. Relative paths are relative to where the relay is started.",
+        "`50MiB`, `5GiB` (or `kB`, `MB`, `GB`), or a bare number of octets. A secret may be `file:PATH`,",
+        "`env:NAME` or `credential:NAME` (LoadCredential= of the systemd unit). Relative paths are relative to where",
+        "the relay is started.",
     ]
     for path, model in _parts(Config, ()):
         title = f"`{'.'.join(path)}`" if path else "The top"

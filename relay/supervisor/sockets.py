@@ -5,7 +5,11 @@ Out: for each worker its own socket of each listener; the HTTP socket; the confi
 
 Each worker gets a SO_REUSEPORT socket of its own, so that the kernel spreads connections without a lock
 between the workers; it stays open while the worker is replaced, so connections that wait in its backlog
-reach the successor. A socket from the service manager is one for all workers, who then take turns.
+reach the successor.
+
+A socket from the service manager belongs to the listener whose name it bears (FileDescriptorName=), or else to the
+one that is configured for its address and port. It is one for all workers, who then take turns at it: whichever
+wakes first accepts. A listener may have several of them, as for IPv4 and IPv6.
 
 Why so: SO_REUSEPORT would also let a second relay (or any program of this user) share our ports without a
 word, and take half of our connections. So each port is first bound without it, which fails when somebody
@@ -16,6 +20,7 @@ be on their way out.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import logging
 import socket
 import time
@@ -28,6 +33,7 @@ from relay.supervisor.service import Inherited
 logger = logging.getLogger("relay.supervisor")
 
 BACKLOG = 512  # connections that wait for a worker, for each socket; the kernel's somaxconn may cut it
+HTTP = "http"  # the name of the HTTP socket
 PATIENCE = 3.0  # seconds in which an address may become free
 
 
@@ -38,23 +44,24 @@ class CannotListen(Exception):
 @dataclass(frozen=True, slots=True)
 class Sockets:
     config: Config  # as given, with the ports that were bound
-    listeners: dict[str, tuple[socket.socket, ...]]  # by name; one for each worker, or one for all
+    listeners: dict[str, tuple[tuple[socket.socket, ...], ...]]  # by name; of each place one a worker, or one for all
     http: socket.socket
 
     def of_worker(self, number: int) -> tuple[tuple[Listener, socket.socket], ...]:
-        mine = []
-        for each in self.config.listeners:
-            socks = self.listeners[each.name]
-            mine.append((each, socks[number % len(socks)]))
-        return tuple(mine)
+        return tuple(
+            (each, place[number % len(place)])
+            for each in self.config.listeners
+            for place in self.listeners[each.name]
+        )
 
     def close(self) -> None:
         for each in self.all():
             each.close()
 
     def all(self) -> Iterator[socket.socket]:
-        for socks in self.listeners.values():
-            yield from socks
+        for places in self.listeners.values():
+            for place in places:
+                yield from place
         yield self.http
 
 
@@ -67,21 +74,19 @@ def open_sockets(config: Config, workers: int, given: Sequence[Inherited] = ()) 
     with contextlib.ExitStack() as opened:
         for each in given:
             opened.callback(each.sock.close)
-        rest = list(given)
-        listeners: dict[str, tuple[socket.socket, ...]] = {}
+        taken = _divide(config, given)
+        listeners: dict[str, tuple[tuple[socket.socket, ...], ...]] = {}
         actual = []
         for listener in config.listeners:
-            socks = _take(rest, listener.name, listener.port)
-            if not socks:
+            places: tuple[tuple[socket.socket, ...], ...] = tuple((sock,) for sock in taken.get(listener.name, ()))
+            if not places:
                 socks = _bind(f"listener {listener.name}", listener.address, listener.port, workers)
                 for sock in socks:
                     opened.callback(sock.close)
-            listeners[listener.name] = tuple(socks)
-            actual.append(listener.model_copy(update={"port": socks[0].getsockname()[1]}))
-        web = _take(rest, "http", config.http.port) or _bind("http", config.http.address, config.http.port, 1)
-        for each in rest:
-            logger.warning("no listener is called %r: the socket from the service manager is not used", each.name)
-            each.sock.close()
+                places = (tuple(socks),)
+            listeners[listener.name] = places
+            actual.append(listener.model_copy(update={"port": places[0][0].getsockname()[1]}))
+        web = taken.get(HTTP) or _bind(HTTP, config.http.address, config.http.port, 1)
         real = config.model_copy(
             update={
                 "listeners": tuple(actual),
@@ -92,15 +97,37 @@ def open_sockets(config: Config, workers: int, given: Sequence[Inherited] = ()) 
         return Sockets(real, listeners, web[0])
 
 
-def _take(given: list[Inherited], name: str, port: int) -> list[socket.socket]:
-    """Sockets of that name; without names, those that are bound to that port."""
-    mine = [each for each in given if each.name == name]
-    if not mine:
-        mine = [each for each in given if not each.name and each.sock.getsockname()[1] == port]
-    for each in mine:
-        given.remove(each)
+def _divide(config: Config, given: Sequence[Inherited]) -> dict[str, list[socket.socket]]:
+    """Sockets of the service manager by the listener they are for; those for none are closed, with a warning."""
+    places = {each.name: (each.address, each.port) for each in config.listeners}
+    places[HTTP] = (config.http.address, config.http.port)
+    taken: dict[str, list[socket.socket]] = {}
+    for each in given:
+        inet = each.sock.family in (socket.AF_INET, socket.AF_INET6)
+        address, port = each.sock.getsockname()[:2] if inet else ("a path", 0)
+        names = [each.name] if each.name in places else [name for name in places if _at(address, port, *places[name])]
+        if not inet or not names or (names == [HTTP] and HTTP in taken):
+            logger.warning(
+                "no listener is called %r or has port %d at %s: this socket of the service manager is not used, and "
+                "who connects to it waits in vain",
+                each.name,
+                port,
+                address,
+            )
+            each.sock.close()
+            continue
+        if not _at(address, port, *places[names[0]]):
+            logger.info("listener %s is at port %d of %s, as the service manager says", names[0], port, address)
         each.sock.setblocking(False)
-    return [each.sock for each in mine]
+        taken.setdefault(names[0], []).append(each.sock)
+    return taken
+
+
+def _at(address: str, port: int, wanted: str, wanted_port: int) -> bool:
+    """Whether a socket is where the configuration wants one; all of IPv6 may be all of both."""
+    return port == wanted_port != 0 and (
+        ipaddress.ip_address(address) == ipaddress.ip_address(wanted) or {address, wanted} <= {"::", "0.0.0.0"}  # noqa: S104
+    )
 
 
 def _bind(what: str, address: str, port: int, count: int) -> list[socket.socket]:

@@ -11,17 +11,17 @@ import logging
 import os
 import selectors
 import socket
-import ssl
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.config import Config, ConfigError, ListenerKind, load
+from relay.config.outside import unresolved
 from relay.limits.broker import SAVED, Broker
 from relay.model.clock import system_clock
 from relay.report import log
-from relay.smtp import tls
+from relay.smtp.sni import Certificates
 from relay.store.running import AlreadyRunning, Running
 from relay.store.sqlite import existing_shards
 from relay.supervisor.child import Role
@@ -60,6 +60,9 @@ def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None)
     except ConfigError as error:
         raise CannotStart(*error.lines) from error
     log.setup(config.log, "supervisor")
+    if hidden := list(unresolved(config)):
+        lines = [f"{config_path}: {key}: no service manager gave us this credential" for key in hidden]
+        raise CannotStart(*lines, "credential: works with LoadCredential= in the unit; elsewhere use file: or a path")
     if not config.data.is_dir():
         raise CannotStart(f"the data directory {config.data} is not there: `relay init` makes it")
     notifier = Notifier(os.environ)
@@ -80,7 +83,7 @@ class _Relay:
     path: Path
     asked: Config  # as the file said, the last time it was used
     sockets: Sockets
-    tls: ssl.SSLContext | None
+    tls: Certificates | None
     sharers: int = 1
 
     def context(self, role: Role, config: Config, control: socket.socket, limits: socket.socket) -> Context:
@@ -108,13 +111,13 @@ class _Relay:
         try:
             new = load(self.path)
             if self.tls is not None:
-                tls.reload(self.tls, new.data / new.tls.certificate, new.data / new.tls.key)
+                self.tls.reload(new.certificate, new.key, new.certificates)
         except ConfigError as error:
             for line in error.lines:
                 logger.error("not reloaded: %s", line)
             return None
         except OSError as error:
-            logger.error("not reloaded: certificate %s and key %s: %s", new.certificate, new.key, error)
+            logger.error("not reloaded: %s", _certificate_fault(new, error))
             return None
         config, waits = renewed(now, new, self.asked)
         for name in waits:
@@ -150,10 +153,17 @@ def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None
         return keeper.run()
 
 
-def _certificates(config: Config) -> ssl.SSLContext | None:
-    if all(each.kind is ListenerKind.PLAIN for each in config.listeners):
+def _certificates(config: Config) -> Certificates | None:
+    versions = {each.minimum_tls for each in config.listeners if each.kind is not ListenerKind.PLAIN}
+    if not versions:
         return None
     try:
-        return tls.server_context(config.certificate, config.key)
+        return Certificates(config.certificate, config.key, config.certificates, versions)
     except OSError as error:
-        raise CannotStart(f"certificate {config.certificate} and key {config.key}: {error}") from error
+        raise CannotStart(_certificate_fault(config, error)) from error
+
+
+def _certificate_fault(config: Config, error: OSError) -> str:
+    if error.filename is not None and error.filename == str(config.certificates):
+        return f"the directory of certificates {config.certificates}: {error.strerror}"
+    return f"certificate {config.certificate} and key {config.key}: {error}"

@@ -56,7 +56,7 @@ def test_connections_spread_over_the_workers_and_wait_for_a_successor() -> None:
         for _ in range(64):
             clients.enter_context(socket.create_connection(("127.0.0.1", port)))
         taken = []
-        for sock in sockets.listeners["submission"]:
+        for sock in sockets.listeners["submission"][0]:
             taken.append(0)
             while select.select([sock], [], [], 0)[0]:
                 sock.accept()[0].close()
@@ -107,18 +107,35 @@ def _given(name: str) -> Inherited:
 def test_sockets_of_a_service_manager_are_taken_by_name_and_shared() -> None:
     mine, http = _given("submission"), _given("http")
     with opened(config(), 2, mine, http) as sockets:
-        assert sockets.listeners["submission"] == (mine.sock,)
+        assert sockets.listeners["submission"] == ((mine.sock,),)
         assert all(sockets.of_worker(number)[0][1] is mine.sock for number in range(2))
         assert sockets.http is http.sock
-        assert len(sockets.listeners["tls"]) == 2  # this one we opened ourselves
+        assert [len(each) for each in sockets.listeners["tls"]] == [2]  # this one we opened ourselves
 
 
-def test_a_socket_without_a_name_is_taken_by_its_port(caplog: pytest.LogCaptureFixture) -> None:
-    mine, other = _given(""), _given("nobody")
+@pytest.mark.parametrize("name", ["", "relay.socket"])  # systemd's own name is that of the unit
+def test_a_socket_without_a_listeners_name_is_taken_by_its_place(caplog: pytest.LogCaptureFixture, name: str) -> None:
+    mine, other = _given(name), _given("nobody")
     with opened(config(mine.sock.getsockname()[1]), 1, mine, other) as sockets:
-        assert sockets.listeners["submission"] == (mine.sock,)
+        assert sockets.listeners["submission"] == ((mine.sock,),)
     assert "no listener is called 'nobody'" in caplog.text
     assert other.sock.fileno() == -1
+
+
+def test_a_socket_at_another_address_is_not_taken_for_a_listener_it_does_not_name() -> None:
+    wide = Inherited("relay.socket", socket.create_server(("0.0.0.0", 0)))
+    port = wide.sock.getsockname()[1]
+    sockets = module._divide(config(port), [wide])
+    assert sockets == {}
+    assert wide.sock.fileno() == -1
+
+
+def test_several_sockets_of_one_listener_are_served_by_every_worker() -> None:
+    one, two = _given("submission"), _given("submission")
+    with opened(config(), 2, one, two) as sockets:
+        for number in range(2):
+            mine = [sock for each, sock in sockets.of_worker(number) if each.name == "submission"]
+            assert mine == [one.sock, two.sock]
 
 
 def test_the_protocol_of_the_service_manager_is_understood(tmp_path: Path) -> None:
