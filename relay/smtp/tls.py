@@ -1,6 +1,6 @@
-"""TLS as a server: one context for all listeners of the machine, and a channel for each session.
+"""TLS as a server: a context for listeners, and a channel for each session.
 
-The supervisor makes it before the workers fork, so that they share the keys of session tickets: a client that
+Contexts are made before the workers fork (`sni.py`), so that they share the keys of session tickets: a client that
 comes back to another worker resumes all the same. A renewed certificate is loaded into the same object, which
 new handshakes use from then on.
 
@@ -19,27 +19,17 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def server_context(certificate: Path, key: Path, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> ssl.SSLContext:
     """A context for our listeners.
 
     Raises:
         OSError: a file cannot be read, or holds no certificate or key (ssl.SSLError), or the two do not fit.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.minimum_version = oldest
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.load_cert_chain(certificate, key)
     return context
-
-
-def reload(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-    """Use a renewed certificate for the handshakes to come.
-
-    Raises:
-        OSError: as above; the old certificate stays in use.
-    """
-    server_context(certificate, key)  # a broken pair must not reach the context that is in use
-    context.load_cert_chain(certificate, key)
 
 
 class Channel:

@@ -164,6 +164,6 @@ def _certificates(config: Config) -> Certificates | None:
 
 
 def _certificate_fault(config: Config, error: OSError) -> str:
-    if error.filename is not None and error.filename == str(config.certificates):
+    if config.certificates is not None and str(error.filename) == str(config.certificates):
         return f"the directory of certificates {config.certificates}: {error.strerror}"
     return f"certificate {config.certificate} and key {config.key}: {error}"

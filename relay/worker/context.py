@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from dataclasses import dataclass
 
 from relay.config import Config, Listener
+from relay.smtp.sni import Certificates
 
 WEB_SHARD = 1000  # reserved for what will be submitted over HTTP
 
@@ -24,4 +24,4 @@ class Context:
     adopted: tuple[int, ...] = ()  # shards without a worker of their own, drained here
     listeners: tuple[tuple[Listener, socket.socket], ...] = ()  # bound and listening
     http: socket.socket | None = None  # bound and listening
-    tls: ssl.SSLContext | None = None  # shared with the other workers, ticket keys included
+    tls: Certificates | None = None  # shared with the other workers, ticket keys included

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 import ssl
-from pathlib import Path
 
 import pytest
-import trustme
 
 from relay.config import Listener, ListenerKind
-from relay.smtp import tls
 from tests.smtp.conversation import CLEAR, OPEN, STARTTLS, TLS, Client, FakeDoor, stage, until
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -494,40 +490,6 @@ async def test_old_tls_is_refused(contexts: Contexts) -> None:
 
         await asyncio.to_thread(talk)
         await here.settled()
-
-
-async def test_a_renewed_certificate_is_used_from_the_next_handshake_on(tmp_path: Path) -> None:
-    authority = trustme.CA()
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    serials = []
-
-    def issue() -> None:
-        issued = authority.issue_cert("mx.example")
-        certificate.write_bytes(issued.cert_chain_pems[0].bytes())
-        key.write_bytes(issued.private_key_pem.bytes())
-
-    def serial(port: int) -> str:
-        with socket.create_connection(("127.0.0.1", port), 10) as sock:
-            secured = client.wrap_socket(sock, server_hostname="mx.example")
-            shown = secured.getpeercert()
-            assert shown is not None
-            return str(shown["serialNumber"])
-
-    issue()
-    context = tls.server_context(certificate, key)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    async with stage(TLS, tls=(context, client)) as here:
-        serials.append(await asyncio.to_thread(serial, here.server.port))
-        issue()
-        tls.reload(context, certificate, key)
-        serials.append(await asyncio.to_thread(serial, here.server.port))
-        certificate.write_text("broken")
-        with pytest.raises(OSError):
-            tls.reload(context, certificate, key)
-        serials.append(await asyncio.to_thread(serial, here.server.port))
-    assert serials[0] != serials[1]
-    assert serials[1] == serials[2]
 
 
 async def test_a_client_refused_at_the_door_hears_it_under_tls(contexts: Contexts) -> None:
