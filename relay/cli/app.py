@@ -5,25 +5,24 @@ A command that cannot do its work raises CommandError; its words go to standard 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import typer
 
-from relay.cli import account, credential, dkim, domain
+from relay.cli import account, credential, dkim, domain, queue, suppress
 from relay.cli.check import check
 from relay.cli.events import events
 from relay.cli.explain import explain
 from relay.cli.frame import CommandError, ExitCode, examples
 from relay.cli.init import init
 from relay.cli.message import message
-from relay.cli.queue import queue
 from relay.cli.send import send
 from relay.cli.serve import serve
 
@@ -69,13 +68,19 @@ _COMMANDS = (
     (serve, "relay serve --config config/local.yaml"),
     (check, "relay check --config /etc/relay/relay.yaml"),
     (send, "relay send --to you@example.net --subject Hello --text 'It works.'", "relay send < message.eml"),
-    (queue, "relay queue --state queued --domain example.net", "relay queue --counts"),
-    (events, "relay events --limit 20"),
+    (
+        events,
+        "relay events --limit 20",
+        "relay events --event failed --since 1d --domain example.net --json",
+        "relay events --follow --tag invoice",
+    ),
     (explain, "relay explain 0f3k2m9s8t7u6v5a-1"),
     (message, "relay message 0f3k2m9s8t7u6v5a > message.eml"),
 )
 for function, *lines in _COMMANDS:
     app.command(function.__name__, epilog=examples(*lines))(function)
+app.add_typer(queue.app, name="queue")
+app.add_typer(suppress.app, name="suppress")
 app.add_typer(account.app, name="account")
 app.add_typer(credential.app, name="credential")
 app.add_typer(domain.app, name="domain")
@@ -138,7 +143,7 @@ def _failed(error: OSError) -> int:
 
 def _forget_output() -> None:
     """What could not be written is not tried again at the end of the program."""
-    with suppress(OSError):
+    with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -168,8 +168,13 @@ def operator() -> str:
         return f"uid {os.getuid()}"
 
 
-def group(help: str, *lines: str) -> typer.Typer:
-    """A family of commands, as `relay domain`."""
+def group(help: str, *lines: str, cls: type[typer.core.TyperGroup] | None = None) -> typer.Typer:
+    """A family of commands, as `relay domain`. A `cls` of its own decides what it does without a command."""
     return typer.Typer(
-        help=help, epilog=examples(*lines), no_args_is_help=True, rich_markup_mode=None, add_completion=False
+        cls=cls,
+        help=help,
+        epilog=examples(*lines),
+        no_args_is_help=cls is None,
+        rich_markup_mode=None,
+        add_completion=False,
     )

@@ -1,28 +1,79 @@
-"""`relay queue`: who waits for what."""
+"""`relay queue`: who waits for what, and what an operator wants done about it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import ConfigOption, JsonOption, settings
+from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, program, settings
 from relay.cli.output import print_fields, print_json, print_table, when
+from relay.cli.selection import (
+    AccountOf,
+    Asked,
+    CampaignOption,
+    CancelOption,
+    CredentialOption,
+    DomainOption,
+    Ids,
+    NewerOption,
+    OlderOption,
+    SiteOption,
+    StateOption,
+    TagOption,
+    check_names,
+    is_everything,
+)
 from relay.model.ids import Id
 from relay.model.message import Message, State
-from relay.model.order import Selection
+from relay.model.order import Act, Selection
 
 if TYPE_CHECKING:
+    from relay.cli.acting import Came
+    from relay.config import Config
     from relay.store.interface import RecipientState
 
 
-def queue(
-    state: Annotated[
-        list[State] | None,
-        typer.Option("--state", help="Only recipients in this state; may be given again. Default: all not final."),
-    ] = None,
-    domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only recipients at this domain.")] = "",
+class _Listing(typer.core.TyperGroup):
+    """`relay queue` alone, or with options of `list`, is `relay queue list`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+app = group(
+    "The queue: who waits for what. Without a command it is listed.",
+    "relay queue",
+    "relay queue --counts",
+    "relay queue hold --domain example.net --reason 'their server is being moved'",
+    cls=_Listing,
+)
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "relay queue list --state queued --domain example.net",
+        "relay queue list --account shop --tag invoice --older 2h",
+        "relay queue list --counts",
+    ),
+)
+def listing(
+    ids: Ids = None,
+    state: StateOption = None,
+    domain: DomainOption = "",
+    site: SiteOption = "",
+    account: AccountOf = "",
+    credential: CredentialOption = "",
+    tag: TagOption = "",
+    campaign: CampaignOption = "",
+    cancel_id: CancelOption = "",
+    older: OlderOption = "",
+    newer: NewerOption = "",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     counts: Annotated[bool, typer.Option("--counts", help="How many recipients are in each state.")] = False,
     config: ConfigOption = None,
@@ -35,14 +86,23 @@ def queue(
     from relay.cli.shards import every_reader
 
     checked = settings(config)
+    selection = Asked(
+        ids=ids,
+        states=state,
+        domain=domain,
+        site=site,
+        account=account,
+        credential=credential,
+        tag=tag,
+        campaign=campaign,
+        cancel_id=cancel_id,
+        older=older,
+        newer=newer,
+    ).selection()
     if counts:
-        total: Counter[State] = Counter()
-        for reader in every_reader(checked):
-            total.update(reader.counts())
-        shown = {each.value: total[each] for each in State}
+        shown = _counts(checked, selection)
         print_json(shown) if as_json else print_fields(shown)
         return
-    selection = Selection(states=tuple(state or ()), domain=domain.lower())
     found: list[tuple[Message, RecipientState]] = []
     for reader in every_reader(checked):
         found += reader.listing(selection, limit)
@@ -55,6 +115,63 @@ def queue(
         print_table(columns, [[each[name] for name in columns] for each in described])
 
 
+def _counts(config: Config, selection: Selection) -> Mapping[str, int]:
+    """By state, ended ones too unless states were asked for."""
+    from relay.cli.shards import every_reader
+
+    total: Counter[State] = Counter()
+    for reader in every_reader(config):
+        total.update(reader.counts() if selection == Selection() else reader.matching(selection))
+    return {each.value: total[each] for each in selection.states or State}
+
+
+@app.command("show", epilog=examples("relay queue show 0f3k2m9s8t7u6v5a", "relay queue show 0f3k2m9s8t7u6v5a-1"))
+def show(
+    message_id: Annotated[str, typer.Argument(metavar="ID", help="Of a submission or of a recipient.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a message as it lies in the queue: what it is, its options, and the state of each recipient.
+
+    `relay explain` tells its story, and what holds it back.
+    """
+    from relay.cli.shards import known_id, reader
+
+    wanted, shard = known_id(message_id)
+    with reader(settings(config), shard) as opened:
+        message = opened.message(wanted.submission)
+        states = [each for each in opened.recipients(wanted.submission) if wanted.recipient in (None, each.number)]
+    if not states:
+        raise CommandError(f"{wanted.submission} has no recipient {wanted.recipient}", ExitCode.NOT_FOUND)
+    described = _describe_message(message)
+    recipients = [_describe(message, each) for each in states]
+    if as_json:
+        print_json({**described, "recipients": recipients})
+        return
+    options = described.pop("options")
+    print_fields({**described, **{f"option {name}": value for name, value in options.items()}})
+    print()
+    columns = ["id", "state", "attempts", "next", "ended", "to", "site", "reply"]
+    print_table(columns, [[each[name] for name in columns] for each in recipients])
+
+
+def _describe_message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "account": message.account,
+        "credential": message.credential,
+        "from": message.envelope.reverse_path or "<>",
+        "received": when(message.received),
+        "deadline": when(message.deadline),
+        "size": message.size,
+        "origin": message.origin.value,
+        "sandbox": message.sandbox,
+        "peer": message.peer,
+        "warnings": list(message.resolved.warnings),
+        "options": message.resolved.options.as_dict(),
+    }
+
+
 def _describe(message: Message, recipient: RecipientState) -> dict[str, Any]:
     return {
         "id": str(Id(message.id, recipient.number)),
@@ -64,8 +181,177 @@ def _describe(message: Message, recipient: RecipientState) -> dict[str, Any]:
         "from": message.envelope.reverse_path or "<>",
         "to": recipient.address,
         "account": message.account,
+        "credential": message.credential,
         "received": when(message.received),
         "deadline": when(message.deadline),
+        "ended": when(recipient.ended),
         "size": message.size,
+        "site": recipient.site,
         "reply": recipient.reply,
     }
+
+
+_WAITING = (State.QUEUED, State.HELD)
+# What each act changes, and what is said of it.
+_ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
+    Act.RETRY: (
+        (State.QUEUED,),
+        "Try queued mail now, whatever its next attempt was.\n\nWith --site, a pause of that site ends, too.",
+        ("relay queue retry 0f3k2m9s8t7u6v5a-1", "relay queue retry --site mx.example.net"),
+    ),
+    Act.HOLD: (
+        (State.QUEUED,),
+        "Hold queued mail until it is released.\n\nWhat is being sent just now is not stopped. Mail that comes later "
+        "is not held. Its deadline goes on: held mail that is released too late ends as expired.",
+        ("relay queue hold --campaign spring --reason 'wrong prices'", "relay queue hold --account shop --dry-run"),
+    ),
+    Act.RELEASE: (
+        (State.HELD,),
+        "Let held mail go: it is queued again, due when it was.",
+        ("relay queue release --campaign spring", "relay queue release 0f3k2m9s8t7u6v5a"),
+    ),
+    Act.FAIL: (
+        _WAITING,
+        "Return waiting mail to its sender: it ends as failed, with a report where one is wanted.",
+        ("relay queue fail --domain gone.example --reason 'this domain takes no mail any more'",),
+    ),
+    Act.DELETE: (
+        _WAITING,
+        "End waiting mail without a word to its sender: it ends as cancelled.",
+        ("relay queue delete --cancel-id newsletter-17", "relay queue delete --tag test --older 1d"),
+    ),
+}
+
+
+def _command(act: Act) -> Callable[..., None]:
+    """All acts ask for the same things."""
+    states, _, _ = _ACTS[act]
+
+    def run(
+        ids: Ids = None,
+        state: StateOption = None,
+        domain: DomainOption = "",
+        site: SiteOption = "",
+        account: AccountOf = "",
+        credential: CredentialOption = "",
+        tag: TagOption = "",
+        campaign: CampaignOption = "",
+        cancel_id: CancelOption = "",
+        older: OlderOption = "",
+        newer: NewerOption = "",
+        reason: Annotated[
+            str,
+            typer.Option(metavar="TEXT", help="Why; stands in events, in the audit, and in a report to the sender."),
+        ] = "",
+        dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say how many it would concern.")] = False,
+        yes: Annotated[
+            bool, typer.Option("--yes", "-y", help="Do not ask, also where it concerns everything.")
+        ] = False,
+        wait: Annotated[str, typer.Option(metavar="TIME", help="How long to wait for the relay to do it.")] = "60s",
+        config: ConfigOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        asked = Asked(
+            ids=ids,
+            states=state,
+            domain=domain,
+            site=site,
+            account=account,
+            credential=credential,
+            tag=tag,
+            campaign=campaign,
+            cancel_id=cancel_id,
+            older=older,
+            newer=newer,
+        )
+        _act(settings(config), act, asked.selection(), states, reason, wait, dry_run, yes, as_json)
+
+    return run
+
+
+for _one, (_, _help, _lines) in _ACTS.items():
+    app.command(_one.value, help=_help, epilog=examples(*_lines))(_command(_one))
+
+
+def _act(
+    config: Config,
+    act: Act,
+    selection: Selection,
+    states: tuple[State, ...],
+    reason: str,
+    wait: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from relay.cli.acting import count, give
+
+    seconds = _seconds(wait)
+    check_names(config, selection)
+    found = count(config, selection)
+    concerned = sum(found.get(each.value, 0) for each in states)
+    in_flight = found.get(State.FLIGHT.value, 0)
+    if dry_run:
+        _say_dry(act, concerned, in_flight, as_json)
+        return
+    if is_everything(selection) and not yes:
+        _confirm(act, concerned)
+    came = give(config, act, selection, reason, seconds)
+    _say(came, as_json)
+
+
+def _seconds(text: str) -> float:
+    from relay.config import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--wait") from error
+
+
+def _say_dry(act: Act, concerned: int, in_flight: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"act": act.value, "dry_run": True, "concerned": concerned, "in_flight": in_flight})
+        return
+    flying = f"; {in_flight} are being sent now and would be left alone" if in_flight else ""
+    print(f"{act.value} would concern {_recipients(concerned)}{flying}")
+
+
+def _confirm(act: Act, concerned: int) -> None:
+    """Raises CommandError unless a person says yes."""
+    import sys
+
+    said = f"this would {act.value} everything that waits: {_recipients(concerned)}"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise CommandError(f"{said}; select less, or say --yes", ExitCode.USAGE)
+    if not typer.confirm(f"{said[:1].upper()}{said[1:]}. Go on?", err=True):
+        raise CommandError("nothing was done")
+
+
+def _say(came: Came, as_json: bool) -> None:
+    """Raises CommandError where shards are outstanding."""
+    if as_json:
+        print_json(
+            {
+                "order": came.order.number,
+                "act": came.order.act.value,
+                "changed": came.changed,
+                "in_flight": came.in_flight,
+                "shards": sorted(came.done),
+                "outstanding": {str(shard): why for shard, why in sorted(came.outstanding.items())},
+            }
+        )
+    else:
+        flying = f"; {came.in_flight} are being sent now and were left alone" if came.in_flight else ""
+        print(f"{came.order.act.value}: {_recipients(came.changed)}{flying}")
+    if came.outstanding:
+        raise CommandError("\n".join([*_outstanding(came), f"`{program()} check` tells who owns each shard"]))
+
+
+def _outstanding(came: Came) -> list[str]:
+    first = f"order {came.order.number} is not done everywhere; it stays in force, and is done as soon as it can be"
+    return [first, *(f"shard {shard}: {why}" for shard, why in sorted(came.outstanding.items()))]
+
+
+def _recipients(number: int) -> str:
+    return "1 recipient" if number == 1 else f"{number} recipients"

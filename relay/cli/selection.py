@@ -1,0 +1,135 @@
+"""Which recipients a command is about: the options all commands on the queue share, and what they select."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relay.cli.frame import CommandError, ExitCode
+from relay.model.message import State
+from relay.model.order import Selection
+
+if TYPE_CHECKING:
+    from relay.config import Config
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", help="Of submissions or of recipients.", show_default=False),
+]
+StateOption = Annotated[
+    list[State] | None,
+    typer.Option("--state", help="Only recipients in this state; may be given again. Default: all not final."),
+]
+DomainOption = Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="Only recipients at this domain.")]
+SiteOption = Annotated[
+    str,
+    typer.Option("--site", metavar="SITE", help="Only those last tried at this site; explain names it."),
+]
+AccountOf = Annotated[str, typer.Option("--account", metavar="NAME", help="Only this account's mail.")]
+CredentialOption = Annotated[
+    str, typer.Option("--credential", metavar="NAME", help="Only what this credential handed in.")
+]
+TagOption = Annotated[str, typer.Option("--tag", metavar="TAG", help="Only messages with this tag.")]
+CampaignOption = Annotated[str, typer.Option("--campaign", metavar="NAME", help="Only messages of this campaign.")]
+CancelOption = Annotated[
+    str, typer.Option("--cancel-id", metavar="ID", help="Only messages with this send_cancel_id.")
+]
+OlderOption = Annotated[
+    str, typer.Option("--older", metavar="AGE", help="Only what came longer ago: 2h, 3d, or before a time.")
+]
+NewerOption = Annotated[
+    str, typer.Option("--newer", metavar="AGE", help="Only what came since then: 30min, or a time.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options as they were given."""
+
+    ids: Sequence[str] | None = None
+    states: Sequence[State] | None = None
+    domain: str = ""
+    site: str = ""
+    account: str = ""
+    credential: str = ""
+    tag: str = ""
+    campaign: str = ""
+    cancel_id: str = ""
+    older: str = ""
+    newer: str = ""
+
+    def selection(self) -> Selection:
+        """Raises BadParameter for what is no time, CommandError for what is no id."""
+        from relay.cli.shards import known_id
+        from relay.cli.times import ago
+
+        return Selection(
+            ids=tuple(str(known_id(each)[0]) for each in self.ids or ()),
+            domain=_domain(self.domain),
+            site=self.site,
+            account=self.account,
+            credential=self.credential,
+            tag=self.tag,
+            campaign=self.campaign,
+            cancel_id=self.cancel_id,
+            states=tuple(self.states or ()),
+            before=ago(self.older, "--older"),
+            since=ago(self.newer, "--newer"),
+        )
+
+
+def _domain(given: str) -> str:
+    """As recipients carry it: lower case, and A-labels where it has others."""
+    if given.isascii():
+        return given.lower().rstrip(".")
+    from relay.cli.domain import normal
+
+    return normal(given)
+
+
+def is_everything(selection: Selection) -> bool:
+    """Whether it names nothing but states."""
+    return not describe(selection).keys() - {"states"}
+
+
+def describe(selection: Selection) -> dict[str, Any]:
+    """What is given of it, in JSON's types."""
+    from relay.model.clock import iso
+
+    found: dict[str, Any] = {
+        "ids": list(selection.ids),
+        "domain": selection.domain,
+        "site": selection.site,
+        "account": selection.account,
+        "credential": selection.credential,
+        "tag": selection.tag,
+        "campaign": selection.campaign,
+        "cancel_id": selection.cancel_id,
+        "address": selection.address,
+        "states": [each.value for each in selection.states],
+        "before": None if selection.before is None else iso(selection.before),
+        "since": None if selection.since is None else iso(selection.since),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def check_names(config: Config, selection: Selection) -> None:
+    """A name that nobody has is an error and not an empty selection. Raises CommandError, NotFound."""
+    from relay.cli.frame import registry
+    from relay.cli.shards import known_id, reader
+
+    for each in selection.ids:
+        found, shard = known_id(each)
+        with reader(config, shard) as opened:
+            numbers = [state.number for state in opened.recipients(found.submission)]
+        if not numbers or (found.recipient is not None and found.recipient not in numbers):
+            raise CommandError(f"there is no message {each}", ExitCode.NOT_FOUND)
+    if selection.account or selection.credential:
+        with registry(config) as opened_registry:
+            if selection.account:
+                opened_registry.account(selection.account)
+            if selection.credential:
+                opened_registry.credential(selection.credential)

@@ -1,0 +1,330 @@
+"""`relay suppress`: addresses that get no mail."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from relay.cli.frame import (
+    CommandError,
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    examples,
+    group,
+    operator,
+    registry,
+    relay_data,
+    settings,
+    store_errors,
+)
+from relay.cli.output import print_json, print_table
+from relay.model.clock import system_clock
+from relay.model.suppression import Cause, Suppression
+
+if TYPE_CHECKING:
+    from relay.cli.progress import Progress
+    from relay.config import Config
+    from relay.store.interface import Suppressions
+
+SHOWN = 20  # bad lines of an import that are told; more are counted
+PAGE = 1000
+
+app = group(
+    "Suppressions: addresses that get no mail. They are looked up before each attempt.",
+    "relay suppress add ann@example.net --note 'asked by phone'",
+    "relay suppress import bounces.csv",
+)
+Addresses = Annotated[
+    list[str], typer.Argument(metavar="ADDRESS...", help="Addresses; @example.net is everybody there.")
+]
+OfAccount = Annotated[
+    str, typer.Option("--account", metavar="NAME", help="For mail of this account. Default: of every account.")
+]
+OfStream = Annotated[
+    str, typer.Option("--stream", metavar="NAME", help="For mail of this stream. Default: of every stream.")
+]
+
+
+@app.command(
+    "add",
+    epilog=examples(
+        "relay suppress add ann@example.net --note 'asked by phone'",
+        "relay suppress add @gone.example --account shop --until 30d",
+    ),
+)
+def add(
+    addresses: Addresses,
+    account: OfAccount = "",
+    stream: OfStream = "",
+    cause: Annotated[Cause, typer.Option(help="Why it is on the list.")] = Cause.HAND,
+    note: Annotated[str, typer.Option(help="For people who look at the list.")] = "",
+    until: Annotated[
+        str, typer.Option(metavar="TIME", help="Until then: 30d from now, or a time. Default: for good.")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put addresses on the list; one that is there already gets the new note, cause and end."""
+    from relay.cli.suppressions import describe, entry
+    from relay.cli.times import ahead
+
+    checked = settings(config)
+    now, end = system_clock(), ahead(until, "--until")
+    try:
+        entries = [
+            entry(each, created=now, account=account, stream=stream, cause=cause, note=note, until=end)
+            for each in addresses
+        ]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="ADDRESS") from error
+    with opened(checked) as listed:
+        _must_be(checked, account)
+        new = listed.add(entries)
+    _audit(checked, "suppress add", {"entries": len(entries), "new": new, "account": account, "stream": stream})
+    if as_json:
+        print_json([describe(each) for each in entries])
+    else:
+        print(f"{_entries(new)} added, {len(entries) - new} renewed")
+
+
+@app.command(
+    "list",
+    epilog=examples(
+        "relay suppress list", "relay suppress list --address ann@example.net", "relay suppress list --account shop"
+    ),
+)
+def listing(
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Only entries of this account.")] = None,
+    address: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Only entries that concern this address, its domain's too.")
+    ] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List suppressions by address; `export` gives all of them."""
+    from relay.cli.suppressions import describe
+
+    with opened(settings(config)) as listed:
+        found = listed.listing(account, _normal(address) if address else "", limit=limit)[:limit]
+    described = [describe(each) for each in found]
+    if as_json:
+        print_json(described)
+    else:
+        columns = ["address", "account", "stream", "cause", "until", "created", "note"]
+        print_table(columns, [[each[name] for name in columns] for each in described])
+
+
+@app.command(
+    "remove",
+    epilog=examples("relay suppress remove ann@example.net", "relay suppress remove ann@example.net --account shop"),
+)
+def remove(
+    addresses: Addresses,
+    account: OfAccount = "",
+    stream: OfStream = "",
+    everywhere: Annotated[
+        bool, typer.Option("--everywhere", help="The entries of all accounts and streams for these addresses.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take addresses off the list, so that they get mail again."""
+    if everywhere and (account or stream):
+        raise typer.BadParameter(
+            "says all accounts and streams, so leave out --account and --stream", param_hint="--everywhere"
+        )
+    checked = settings(config)
+    wanted = [_normal(each) for each in addresses]
+    gone: list[Suppression] = []
+    with opened(checked) as listed:
+        for address in wanted:
+            found = [each for each in listed.listing(None, address) if each.address == address]
+            if not everywhere:
+                found = [each for each in found if (each.account, each.stream) == (account, stream)]
+            if not found:
+                raise CommandError(_missing(listed, address, account, stream), ExitCode.NOT_FOUND)
+            gone += [each for each in found if listed.remove(each.account, each.address, each.stream)]
+    _audit(checked, "suppress remove", {"entries": len(gone), "account": account, "stream": stream})
+    print_json({"removed": len(gone)}) if as_json else print(f"{_entries(len(gone))} removed")
+
+
+@app.command(
+    "import",
+    epilog=examples(
+        "relay suppress import bounces.csv", "relay suppress import --account shop --cause unsubscribe - < list.txt"
+    ),
+)
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or one address a line; - is standard input.")],
+    account: OfAccount = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Take nothing when a line is bad.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only check the lines.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the addresses of a file on the list.
+
+    Columns: address,account,stream,cause,note,until,created, in this order or as the first line names them; all but
+    the address may be left out. Bad lines are told and left out, and the command then ends with code 1.
+    """
+    checked = settings(config)
+    with opened(checked) as listed:
+        _must_be(checked, account)
+        tally = _import(checked, listed, file, account, strict=strict, dry_run=dry_run)
+    if not dry_run and tally.good:
+        _audit(checked, "suppress import", {"entries": tally.good, "new": tally.new, "account": account})
+    if as_json:
+        print_json({"entries": tally.good, "new": tally.new, "bad": tally.bad, "dry_run": dry_run})
+    elif dry_run:
+        print(f"{_entries(tally.good)} would be taken, {tally.bad} lines are bad")
+    else:
+        print(f"{_entries(tally.new)} added, {tally.good - tally.new} renewed, {tally.bad} lines were bad")
+    if tally.bad:
+        raise CommandError(f"{file}: {tally.bad} bad lines were left out")
+
+
+class _Tally:
+    """What an import came to so far; bad lines are told as they come."""
+
+    def __init__(self, name: str, shown: Progress) -> None:
+        self.good = self.new = self.bad = 0
+        self._name = name
+        self._shown = shown
+
+    def entries(self, lines: Iterable[str], known: frozenset[str], account: str) -> Iterator[Suppression]:
+        from relay.cli.suppressions import Bad, read
+
+        for each in read(lines, known, account, system_clock()):
+            if isinstance(each, Bad):
+                self._bad(each.line, each.why)
+                continue
+            self.good += 1
+            if self.good % PAGE == 0:
+                self._shown.at(self.good)
+            yield each
+
+    def _bad(self, line: int, why: str) -> None:
+        self.bad += 1
+        if self.bad <= SHOWN:
+            print(f"relay: {self._name}, line {line}: {why}", file=sys.stderr)
+        elif self.bad == SHOWN + 1:
+            print("relay: further bad lines are only counted", file=sys.stderr)
+
+
+def _import(config: Config, listed: Suppressions, file: Path, account: str, *, strict: bool, dry_run: bool) -> _Tally:
+    """Raises CommandError, OSError."""
+    from relay.cli.progress import progress
+
+    if strict and str(file) == "-":
+        raise typer.BadParameter("--strict reads the file twice, so it cannot be standard input", param_hint="FILE")
+    with registry(config) as known_ones:
+        known = frozenset(each.name for each in known_ones.accounts())
+    with progress("import", "lines") as shown:
+        if strict or dry_run:
+            tally = _Tally(str(file), shown)
+            with _reading(file) as lines:
+                for _ in tally.entries(lines, known, account):
+                    pass
+            if tally.bad and strict:
+                raise CommandError(f"{file}: {tally.bad} bad lines, so nothing was taken")
+            if dry_run:
+                return tally
+        tally = _Tally(str(file), shown)
+        with _reading(file) as lines:
+            tally.new = listed.add(tally.entries(lines, known, account))
+    return tally
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Iterable[str]]:
+    """Raises CommandError for what is no text."""
+    try:
+        if str(file) == "-":
+            yield sys.stdin
+            return
+        with file.open(encoding="utf-8", newline="") as lines:
+            yield lines
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not UTF-8: {error.reason} at octet {error.start}") from error
+
+
+@app.command(
+    "export", epilog=examples("relay suppress export > suppressions.csv", "relay suppress export --account shop")
+)
+def export(
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="Only entries of this account.")] = None,
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Print all suppressions as CSV, as `import` takes them."""
+    from relay.cli.output import print_line
+    from relay.cli.suppressions import COLUMNS, describe, row
+
+    with opened(settings(config)) as listed:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        if not as_json:
+            writer.writerow(COLUMNS)
+        for each in _all(listed, account):
+            print_line(describe(each)) if as_json else writer.writerow(row(each))
+
+
+def _all(listed: Suppressions, account: str | None) -> Iterator[Suppression]:
+    after = ""
+    while found := listed.listing(account, after=after, limit=PAGE):
+        yield from found
+        after = found[-1].address
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Suppressions]:
+    """The list, closed afterwards."""
+    from relay.cli.files import private_files
+    from relay.store.sqlite import open_suppressions
+
+    with (
+        store_errors(config.data),
+        private_files(),
+        closing(open_suppressions(relay_data(config) / "suppressions.db")) as found,
+    ):
+        yield found
+
+
+def _normal(address: str) -> str:
+    from relay.cli.suppressions import normal
+
+    try:
+        return normal(address)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="ADDRESS") from error
+
+
+def _must_be(config: Config, account: str) -> None:
+    if account:
+        with registry(config) as found:
+            found.account(account)
+
+
+def _missing(listed: Suppressions, address: str, account: str, stream: str) -> str:
+    others = [each for each in listed.listing(None, address) if each.address == address]
+    if not others:
+        return f"{address} is not on the list"
+    where = ", ".join(f"account {each.account or '(every)'}, stream {each.stream or '(every)'}" for each in others)
+    asked = f"account {account or '(every)'}, stream {stream or '(every)'}"
+    return f"{address} is not on the list for {asked}, but for {where}; --everywhere takes all of them"
+
+
+def _audit(config: Config, act: str, detail: dict[str, object]) -> None:
+    with registry(config) as found:
+        found.audit(system_clock(), operator(), act, {name: value for name, value in detail.items() if value})
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
