@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState
+from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
 from relay.store.interface import NotFound, Registry
 from relay.transform.dkim import Signer
 
@@ -55,7 +55,20 @@ class Directory:
         self._domains = _Memory(self._domain)
         self._signers = _Memory(self._load)
         self._names = _Memory(self._account_domains)
+        self._hosts = _Memory(self._bounce_hosts)
+        self._named: _Memory[tuple[str, str], Signer | None] = _Memory(self._load_named)
+        self._presets: _Memory[tuple[str, str], Preset | None] = _Memory(self._preset)
         self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
+        self._forgetful: tuple[_Memory[Any, Any], ...] = (
+            self._accounts,
+            self._credentials,
+            self._domains,
+            self._signers,
+            self._names,
+            self._hosts,
+            self._named,
+            self._presets,
+        )
 
     def account(self, name: str) -> Account | None:
         self._refresh()
@@ -72,6 +85,12 @@ class Directory:
         self._refresh()
         return self._domains.get(name)
 
+    def preset(self, account: str, name: str) -> Preset | None:
+        self._refresh()
+        if len(name) > LONGEST:
+            return None
+        return self._presets.get((account, name.lower()))
+
     def governing(self, name: str) -> Domain | None:
         """The nearest verified domain a name belongs to: itself, or the closest one above it."""
         self._refresh()
@@ -87,6 +106,16 @@ class Directory:
         self._refresh()
         return self._signers.get(domain)
 
+    def signer(self, domain: str, selector: str) -> Signer | None:
+        """The active key of that name, ready; None where it cannot be used. Raises NotFound."""
+        self._refresh()
+        return self._named.get((domain, selector))
+
+    def bounce_host(self, account: str, host: str) -> bool:
+        """Whether mail to this host is known to lead to us, for a domain of this account."""
+        self._refresh()
+        return host in self._hosts.get(account)
+
     def demo_signers(self, account: str) -> tuple[Signer, ...]:
         """Keys of any verified domain of the account, for mail that never leaves; none if there are none."""
         self._refresh()
@@ -99,7 +128,7 @@ class Directory:
         version = self._registry.version()
         if version != self._version:
             self._version = version
-            for each in (self._accounts, self._credentials, self._domains, self._signers, self._names):
+            for each in self._forgetful:
                 each.clear()
 
     def _account(self, name: str) -> Account | None:
@@ -122,6 +151,26 @@ class Directory:
 
     def _account_domains(self, account: str) -> tuple[str, ...]:
         return tuple(each.name for each in self._registry.domains(account) if each.verified is not None)
+
+    def _bounce_hosts(self, account: str) -> frozenset[str]:
+        return frozenset(
+            each.bounce_host
+            for each in self._registry.domains(account)
+            if each.verified is not None and each.bounce_host and each.bounce_verified is not None
+        )
+
+    def _preset(self, key: tuple[str, str]) -> Preset | None:
+        try:
+            return self._registry.preset(*key)
+        except NotFound:
+            return None
+
+    def _load_named(self, key: tuple[str, str]) -> Signer | None:
+        domain, selector = key
+        for each in self._registry.keys(domain):
+            if each.selector == selector and each.state is KeyState.ACTIVE:
+                return self._keys.get(each)
+        raise NotFound(f"{domain} has no active key {selector}")
 
     def _load(self, domain: str) -> tuple[Signer, ...]:
         newest: dict[Algorithm, Signer] = {}

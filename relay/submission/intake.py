@@ -3,47 +3,52 @@
 In:  what an SMTP session or the REST API collected.
 Out: the id to answer with, once the message is on disk.
 
-    control -> permit -> hygiene -> sign -> queue -> dispatch
+    examine (options, permit, plan) -> finish (hygiene, variants, sign) -> store (key, quota, queue, dispatch)
 
 Every door leads here, so a rule added here holds for all.
 
-Why so: contents above 256 KiB are worked on in two threads, since a signature of megabytes would stop every
-session for as long; smaller ones are done sooner than handed over. Storing goes on when the session that waits
-for it is cut off: recipients stored as in flight must reach delivery, whoever still listens.
+Why so: what is large, or is made for many recipients, is worked on in two threads, since a signature of megabytes
+would stop every session for as long; all else is done sooner than handed over.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
-from relay.config import Content, Limits
+from relay.config import Config
+from relay.limits.interface import Limits
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.ids import IdSource
-from relay.model.message import Lane, NewMessage, State
+from relay.model.message import NewMessage
+from relay.model.options import NOTHING_ASKED
 from relay.model.reply import Refused
-from relay.store.interface import Queue, StoreDown, StoreFull
-from relay.submission.control.reader import Controls, read_controls
+from relay.store.interface import Idempotency, Queue, StoreDown, StoreFull, Suppressions
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
-from relay.submission.permit import Permit, permit
-from relay.submission.record import Decided, distinct, dues, new_message, rejected
+from relay.submission.examine import Case, Examiner
+from relay.submission.once import Once, key_of
+from relay.submission.plan import Plan, plan
+from relay.submission.quotas import cost
+from relay.submission.record import Decided, distinct, new_message, rejected
 from relay.submission.rejections import Rejections
+from relay.submission.storing import Parcel, Storing
 from relay.submission.submission import Submission, Taken
-from relay.transform.dkim import Signer, sign
-from relay.transform.headers import Field, Header, read_header
-from relay.transform.hygiene import Arrival, check_loop, tidy
-from relay.transform.longlines import Shortened, shorten
+from relay.submission.variants import Finished, finish
+from relay.transform.headers import Header
+from relay.transform.hygiene import Arrival
 
 __all__ = ["Intake", "Submission", "Taken"]
 
 THREAD_OCTETS = 256 << 10
+THREAD_COPIES = 8  # signatures of so many take as long
 THREADS = 2  # what waits for them is bounded by the sessions, each of which waits for one message
+ALREADY = "already taken with this idempotency_key; not taken again"
 
 log = logging.getLogger("relay.submission")
 
@@ -54,37 +59,31 @@ class Intake:
     def __init__(
         self,
         *,
-        hostname: str,
-        content: Content,
-        limits: Limits,
-        lifetime: float,  # seconds; the mail is returned after that
-        sandbox: bool,  # relay-wide
+        config: Config,
         queue: Queue,
         ids: IdSource,
         directory: Directory,
         dispatch: Dispatch,
+        limits: Limits,
+        suppressions: Suppressions,
+        idempotency: Idempotency,
+        stored: Callable[[str], bool],  # is this submission on disk, in whichever shard? It may read files
         clock: Clock,
     ) -> None:
-        self._hostname = hostname
-        self._content = content
-        self._limits = limits
-        self._lifetime = lifetime
-        self._sandbox = sandbox
         self._queue = queue
         self._ids = ids
         self._directory = directory
-        self._dispatch = dispatch
+        self._suppressions = suppressions
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
-        self._storing: set[asyncio.Task[None]] = set()
+        self._storing = Storing(queue, dispatch, limits, Once(idempotency, stored))
         self._rejections = Rejections(queue)
+        self.reconfigure(config)
 
-    def reconfigure(self, content: Content, limits: Limits, lifetime: float, sandbox: bool) -> None:
+    def reconfigure(self, config: Config) -> None:
         """Take the messages to come by a new configuration."""
-        self._content = content
-        self._limits = limits
-        self._lifetime = lifetime
-        self._sandbox = sandbox
+        self._config = config
+        self._examiner = Examiner(config, self._directory, self._suppressions)
 
     async def take(self, submission: Submission) -> Taken:
         """Take responsibility for a message; returns when it is on disk.
@@ -95,29 +94,17 @@ class Intake:
         """
         submission = distinct(submission)
         try:
-            header, controls, granted = self._examine(submission)
+            case = self._examiner.examine(submission)
             ident = self._ids.new()
-            finished = await self._finish(submission, ident, header, controls.fields, granted.signers)
+            finished = await self._finish(submission, ident, case)
+            warnings = (*_arrival_warnings(submission, case.header), *case.warnings, *finished.warnings)
+            stored = await self._storing.store(_parcel(submission, ident, case, finished, warnings))
         except Refused as refused:
             await self._reject(submission, refused)
             raise
-        warnings = (
-            *_arrival_warnings(submission, header),
-            *controls.resolved.warnings,
-            *granted.warnings,
-            *finished.warnings,
-        )
-        decided = Decided(
-            id=ident,
-            content=finished.content,
-            author=granted.author,
-            resolved=replace(controls.resolved, warnings=warnings),
-            lifetime=self._lifetime,
-            sandbox=self._sandbox or submission.login.sandbox,
-        )
-        count = len(submission.envelope.recipients)
-        await self._keep(partial(new_message, submission, decided, header), count)
-        return Taken(ident, count, warnings)
+        if stored.other is not None:
+            return Taken(stored.other.id, stored.other.recipients, (ALREADY,))
+        return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings))
 
     def rejected(self, event: Event) -> None:
         """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
@@ -125,25 +112,16 @@ class Intake:
 
     async def close(self) -> None:
         """Wait for what is being stored; then let the threads go."""
-        if self._storing:
-            await asyncio.wait(self._storing)
+        await self._storing.close()
         await self._rejections.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _examine(self, submission: Submission) -> tuple[Header, Controls, Permit]:
-        header = read_header(submission.octets)
-        login = submission.login
-        controls = read_controls(header, login.control_headers)
-        granted = permit(header, submission.envelope.reverse_path, login, self._directory, sandbox=self._sandbox)
-        check_loop(header, self._limits.received)
-        return header, controls, granted
-
-    async def _finish(
-        self, submission: Submission, ident: str, header: Header, remove: Sequence[Field], signers: Sequence[Signer]
-    ) -> Shortened:
-        recipients = submission.envelope.recipients
+    async def _finish(self, submission: Submission, ident: str, case: Case) -> Finished:
+        """The contents that will leave, signed."""
+        envelope, alone = case.addressed.envelope, case.addressed.alone
+        content = self._config.content
         arrival = Arrival(
-            hostname=self._hostname,
+            hostname=self._config.hostname,
             id=ident,
             at=submission.at,
             helo=submission.helo,
@@ -151,41 +129,24 @@ class Intake:
             tls=submission.tls,
             esmtp=submission.esmtp,
             authenticated=submission.authenticated,
-            smtputf8=submission.envelope.smtputf8,
-            recipient=recipients[0].address if len(recipients) == 1 else "",
-            hide_client=self._content.hide_client,
+            smtputf8=envelope.smtputf8,
+            recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else "",
+            hide_client=content.hide_client,
         )
-        work = partial(_final, header, arrival, remove, self._content, signers)
-        if len(submission.octets) <= THREAD_OCTETS:
+        work = partial(
+            finish,
+            case.header,
+            arrival,
+            case.remove,
+            content,
+            case.signers,
+            case.resolved.options,
+            alone,
+            case.addressed.shown,
+        )
+        if len(submission.octets) * (len(alone) or 1) <= THREAD_OCTETS and len(alone) <= THREAD_COPIES:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-
-    async def _keep(self, make: Callable[[State], NewMessage], count: int) -> None:
-        task = asyncio.get_running_loop().create_task(self._store(make, count))
-        self._storing.add(task)
-        task.add_done_callback(self._stored)
-        await asyncio.shield(task)
-
-    async def _store(self, make: Callable[[State], NewMessage], count: int) -> None:
-        """Make it durable and tell delivery: all recipients in flight, or none."""
-        flight = self._dispatch.reserve(count)
-        try:
-            new = make(State.FLIGHT if flight else State.QUEUED)
-            await self._queue.add(new)
-        except BaseException:
-            if flight:
-                self._dispatch.forgo(count)
-            raise
-        if flight:
-            self._dispatch.offer(dues(self._queue.shard, new))
-        else:
-            lanes = {Lane(each.recipient.domain, new.message.account) for each in new.recipients}
-            self._dispatch.waiting(self._queue.shard, lanes, new.message.received)
-
-    def _stored(self, task: asyncio.Task[None]) -> None:
-        self._storing.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None:
-            log.debug("a message could not be stored: %r", fault)  # its session hears it, if there still is one
 
     async def _reject(self, submission: Submission, refused: Refused) -> None:
         """Journal a refusal. Best effort: the client hears of it whatever becomes of the record."""
@@ -195,12 +156,40 @@ class Intake:
             log.warning("a rejection could not be recorded: %s", fault)
 
 
-def _final(
-    header: Header, arrival: Arrival, remove: Sequence[Field], content: Content, signers: Sequence[Signer]
-) -> Shortened:
-    """The octets that will leave, signed. CPU only, fit for a thread."""
-    shortened = shorten(tidy(header, arrival, remove), content.long_lines)
-    return replace(shortened, content=sign(shortened.content, signers, arrival.at))
+def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, warnings: tuple[str, ...]) -> Parcel:
+    addressed, options, credential = case.addressed, case.resolved.options, case.credential
+
+    def replan(not_before: float) -> Plan:
+        return plan(addressed, options, submission.parameters, case.allowed, submission.at, not_before)
+
+    def make(planned: Plan, more: tuple[str, ...], flight: bool) -> NewMessage:
+        told = (*warnings, *more)
+        resolved = case.resolved
+        if told or resolved is not NOTHING_ASKED:  # the store knows this one, and writes nothing for it
+            resolved = replace(resolved, warnings=told)
+        decided = Decided(
+            id=ident,
+            contents=finished.contents,
+            author=case.author,
+            resolved=resolved,
+            addressed=addressed,
+            plan=planned,
+            return_host=case.return_host,
+        )
+        return new_message(submission, decided, case.header, flight=flight)
+
+    key = None
+    if options.idempotency_key:
+        username = credential.username.lower()
+        key = key_of(username, options.idempotency_key, ident, addressed.envelope, submission.at)
+    return Parcel(
+        at=submission.at,
+        plan=case.plan,
+        replan=replan,
+        make=make,
+        cost=cost(credential, case.account, addressed.envelope, len(submission.octets)),
+        key=key,
+    )
 
 
 def _arrival_warnings(submission: Submission, header: Header) -> tuple[str, ...]:

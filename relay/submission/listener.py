@@ -24,15 +24,19 @@ from relay.model.envelope import Envelope, Parameters
 from relay.model.event import Event
 from relay.model.reply import Refused, Reply
 from relay.smtp.door import Arrived, Door, SessionInfo
-from relay.smtp.networks import Networks
+from relay.smtp.networks import Networks, client_key
 from relay.store.interface import StoreDown, StoreFull
+from relay.submission.control.layers import priority
+from relay.submission.control.options_timing import URGENT
 from relay.submission.directory import Directory
-from relay.submission.login import Logins, client_key, login_of, usable
+from relay.submission.login import Logins, login_of, usable
 from relay.submission.permit import check_sender
 from relay.submission.rejections import refused_early
 from relay.submission.submission import Submission, Taken
 
 log = logging.getLogger("relay.submission")
+
+GRANT = "priority-high"  # for what is urgent
 
 
 class Taker(Protocol):
@@ -111,7 +115,17 @@ class SubmissionDoor(Door):
         credential = self._directory.credential(login.credential)
         if credential is None or not usable(credential, self._directory):
             raise Refused(421, "4.7.0", "This credential was disabled")
-        check_sender(reverse_path, login, self._directory, sandbox=self._sandbox)
+        sandbox = self._sandbox or credential.sandbox or login.sandbox
+        check_sender(reverse_path, credential, self._directory, sandbox=sandbox)
+
+    def priority(self, session: SessionInfo, asked: int) -> int:
+        """Lowered, as RFC 6710 section 5.1 has it, where the message would be refused for want of a grant."""
+        wanted, credential = priority(asked), self._directory.credential(_login(session).credential)
+        if wanted < URGENT or credential is None or GRANT in credential.grants:
+            return asked
+        if credential.options.get("priority", 0) >= wanted:
+            return asked
+        return max(each for each in range(-9, 10) if priority(each) < URGENT)
 
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
         """Any recipient is taken: the domain's own servers know best, and they are asked soon enough."""

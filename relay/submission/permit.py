@@ -1,7 +1,7 @@
-"""May this credential send this? And with whose keys is it signed?
+"""May this credential send this?
 
-In:  the header of a message, its envelope, who is logged in, and the directory.
-Out: the author's address, the signers, and warnings; or Refused.
+In:  the author and the reverse-path of a message, the credential, and the directory.
+Out: the domain it speaks for, and warnings; or Refused. Which keys sign is decided in `choice.py`.
 
 Standards: RFC 5322 section 3.6.2 (exactly one From), RFC 6409 section 6.1 (a submission server may insist on
 a sender of its own), RFC 7489 section 3.1 (why the DKIM domain has to fit From).
@@ -10,62 +10,58 @@ Why so: a verified domain speaks for its subdomains, too (who holds the zone hol
 by default), unless a subdomain was verified on its own: the nearest verified name decides, whoever's it is.
 So mail from news.example.com is signed as example.com until news.example.com is added. The reverse-path is
 held to the same rule, since bounces for strangers would otherwise be ours to answer for; the null one says
-nothing and may stay. Mail of a verified domain is never sent unsigned: a missing key is our fault, so 451.
-In a relay-wide sandbox nothing leaves: everything is let through there, and a warning says what would stop it.
+nothing and may stay. The grant `envelope` frees the reverse-path, the grant `any-sender` that and From: mail of
+strangers is the relay's own then, and signed with the keys of the relay's own domain.
+In a sandbox of the relay or of the credential nothing leaves: everything is let through there, and a warning says
+what would stop it.
 """
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from relay.model.account import Domain, Login
+from relay.model.account import Credential, Domain
 from relay.model.address import domain_of, from_addresses, printable
 from relay.model.reply import Refused
 from relay.submission.directory import Directory
-from relay.transform.dkim import Signer
 from relay.transform.headers import Header
 
-log = logging.getLogger("relay.submission")
+ANY_SENDER = "any-sender"
+ENVELOPE = "envelope"
 
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    author: str  # the one address in From
-    signers: tuple[Signer, ...]  # none only in the sandbox, with a warning
+    domain: Domain | None  # it speaks for; None for a stranger: in the sandbox, or with the grant any-sender
     warnings: tuple[str, ...] = ()
 
 
-def permit(header: Header, reverse_path: str, login: Login, directory: Directory, *, sandbox: bool) -> Permit:
-    """Decide about a message. `sandbox` is the relay-wide one.
+def permit(author: str, reverse_path: str, credential: Credential, directory: Directory, *, sandbox: bool) -> Permit:
+    """Decide about a message. `sandbox` is the relay's or the credential's.
 
     Raises:
-        Refused: 554 5.6.0 not exactly one author; 550 5.7.1 a domain that is not the account's;
-            451 4.7.5 a verified domain without a key that could sign.
+        Refused: 550 5.7.1 a domain that is not the account's.
     """
-    author = author_of(header)
     if sandbox:
-        return _lenient(author, reverse_path, login, directory)
-    domain = _own_domain(domain_of(author), "From", login, directory)
-    if reverse_path and domain_of(reverse_path) != domain_of(author):
-        _own_domain(domain_of(reverse_path), "the envelope sender", login, directory)
-    signers = directory.signers(domain.name)
-    if not signers:
-        log.error(
-            "%s has no usable DKIM key, so its mail is put off with 451: relay dkim make %s", domain.name, domain.name
-        )
-        raise Refused(451, "4.7.5", f"{domain.name} has no usable DKIM key yet; its mail is not sent unsigned")
-    return Permit(author, signers)
+        return _lenient(author, reverse_path, credential, directory)
+    if ANY_SENDER in credential.grants:
+        domain = directory.governing(domain_of(author))
+        return Permit(domain if domain is not None and domain.account == credential.account else None)
+    domain = _own_domain(domain_of(author), "From", credential, directory)
+    if domain_of(reverse_path) != domain_of(author):
+        check_sender(reverse_path, credential, directory, sandbox=False)
+    return Permit(domain)
 
 
-def check_sender(reverse_path: str, login: Login, directory: Directory, *, sandbox: bool) -> None:
+def check_sender(reverse_path: str, credential: Credential, directory: Directory, *, sandbox: bool) -> None:
     """The part of the decision that MAIL allows already.
 
     Raises:
         Refused: 550 5.7.1 a domain that is not the account's.
     """
-    if reverse_path and not sandbox:
-        _own_domain(domain_of(reverse_path), "the envelope sender", login, directory)
+    if not reverse_path or sandbox or (credential.grants and credential.grants & {ANY_SENDER, ENVELOPE}):
+        return
+    _own_domain(domain_of(reverse_path), "the envelope sender", credential, directory)
 
 
 def author_of(header: Header) -> str:
@@ -90,37 +86,31 @@ def author_of(header: Header) -> str:
     return addresses[0]
 
 
-def _own_domain(name: str, where: str, login: Login, directory: Directory) -> Domain:
+def _own_domain(name: str, where: str, credential: Credential, directory: Directory) -> Domain:
     domain = directory.governing(name)
-    if domain is None or domain.account != login.account:
+    if domain is None or domain.account != credential.account:
         shown = printable(name)
-        text = f"{where}: {shown} is not a verified domain of account {login.account}; relay domain add {shown}"
+        account = credential.account
+        text = f"{where}: {shown} is not a verified domain of account {account}; relay domain add {shown}"
         known = directory.domain(name)
-        if known is not None and known.account == login.account and known.verified is None:
+        if known is not None and known.account == account and known.verified is None:
             text = f"{where}: {shown} is not verified yet; relay domain verify {shown}"
         raise Refused(550, "5.7.1", text)
     return domain
 
 
-def _lenient(author: str, reverse_path: str, login: Login, directory: Directory) -> Permit:
-    warnings: list[str] = []
-    name = domain_of(author)
-    signers: tuple[Signer, ...] = ()
+def _lenient(author: str, reverse_path: str, credential: Credential, directory: Directory) -> Permit:
+    domain = directory.governing(domain_of(author))
+    if domain is not None and domain.account != credential.account:
+        domain = None
     try:
-        domain = _own_domain(name, "From", login, directory)
+        permit(author, reverse_path, credential, directory, sandbox=False)
     except Refused as refused:
-        warnings.append(f"would be refused outside the sandbox: {refused.reply}")
-    else:
-        signers = directory.signers(domain.name)
-        if not signers:
-            warnings.append(f"would be put off outside the sandbox: no DKIM key; relay dkim make {domain.name}")
-    if reverse_path and domain_of(reverse_path) != name:
-        try:
-            _own_domain(domain_of(reverse_path), "the envelope sender", login, directory)
-        except Refused as refused:
-            warnings.append(f"would be refused outside the sandbox: {refused.reply}")
-    if not signers:
-        signers = directory.demo_signers(login.account)
-        kind = f"with the demo key of {signers[0].domain}" if signers else "by nobody: the account has no key"
-        warnings.append(f"signed {kind}")
-    return Permit(author, signers, tuple(warnings))
+        warnings = [f"would be refused outside the sandbox: {refused.reply}"]
+        if domain is None and reverse_path and domain_of(reverse_path) != domain_of(author):
+            try:
+                check_sender(reverse_path, credential, directory, sandbox=False)
+            except Refused as again:
+                warnings.append(f"would be refused outside the sandbox: {again.reply}")
+        return Permit(domain, tuple(warnings))
+    return Permit(domain)

@@ -1,9 +1,10 @@
-"""What we keep of a submission: the message with its recipients, and the event that says it came.
+"""What we keep of a submission: the message with its recipients, and the events that say so.
 
 In:  a submission and what was decided about it. Out: values for the queue.
 
 Why so: a recipient named twice in an envelope is kept once, the first time (with the DSN wishes it had there):
-a second copy in the same mailbox serves nobody.
+a second copy in the same mailbox serves nobody. `held` and `cancelled` are told of each recipient, whose state they
+are; `scheduled` once for all of them where they share a time.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ from typing import Any
 from relay.model.envelope import Recipient
 from relay.model.event import Event, EventName
 from relay.model.message import Due, Message, NewMessage, NewRecipient, State
-from relay.model.options import Resolved
+from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Reply
+from relay.submission.addressing import Addressed
+from relay.submission.plan import Plan
 from relay.submission.submission import Submission
 from relay.transform.headers import Header
 from relay.transform.words import decode
+
+# Options that an event tells under a word of their own.
+_TOLD = frozenset({"tags", "metadata", "campaign", "tenant", "stream", "message_ref", "send_cancel_id"})
+_RESTS = {
+    State.HELD: (EventName.HELD, "sandbox: hold"),
+    State.CANCELLED: (EventName.CANCELLED, "validated"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +36,12 @@ class Decided:
     """What intake made of a submission."""
 
     id: str
-    content: bytes  # final, signed
+    contents: tuple[bytes, ...]  # final, signed
     author: str
     resolved: Resolved
-    lifetime: float  # seconds
-    sandbox: bool
+    addressed: Addressed
+    plan: Plan
+    return_host: str = ""
 
 
 def distinct(submission: Submission) -> Submission:
@@ -43,30 +54,44 @@ def distinct(submission: Submission) -> Submission:
     return replace(submission, envelope=replace(submission.envelope, recipients=tuple(first.values())))
 
 
-def new_message(submission: Submission, decided: Decided, header: Header, state: State) -> NewMessage:
-    """All that becomes durable together; every recipient in `state`, due now."""
+def new_message(submission: Submission, decided: Decided, header: Header, *, flight: bool) -> NewMessage:
+    """All that becomes durable together. `flight`: who is due at once is delivery's from the start."""
+    plan, envelope = decided.plan, decided.addressed.envelope
+    by = submission.parameters.by
     message = Message(
         id=decided.id,
         account=submission.login.account,
         credential=submission.login.credential,
-        envelope=submission.envelope,
+        envelope=envelope,
         received=submission.at,
-        deadline=submission.at + decided.lifetime,
-        size=len(decided.content),
+        deadline=plan.deadline,
+        delay_at=plan.delay_at,
+        size=len(decided.contents[0]),
         resolved=decided.resolved,
-        sandbox=decided.sandbox,
+        sandbox=plan.sandbox,
+        return_host=decided.return_host,
+        trace=by is not None and by.trace,
         peer=submission.peer,
     )
+    now = State.FLIGHT if flight else State.QUEUED
     recipients = tuple(
-        NewRecipient(number=number, recipient=each, state=state, due=submission.at)
-        for number, each in enumerate(submission.envelope.recipients, 1)
+        NewRecipient(
+            number=number,
+            recipient=each,
+            content=content,
+            state=plan.rest or (now if due <= submission.at else State.QUEUED),
+            due=due,
+        )
+        for number, (each, content, due) in enumerate(
+            zip(envelope.recipients, decided.addressed.contents, plan.dues, strict=True), 1
+        )
     )
-    event = _received(submission, decided, header)
-    return NewMessage(message=message, contents=(decided.content,), recipients=recipients, events=(event,))
+    events = (_received(submission, decided, header), *_later(submission, decided))
+    return NewMessage(message=message, contents=decided.contents, recipients=recipients, events=events)
 
 
 def dues(shard: int, new: NewMessage) -> list[Due]:
-    """The recipients as delivery gets them."""
+    """The recipients in flight as delivery gets them."""
     return [
         Due(
             shard=shard,
@@ -78,6 +103,7 @@ def dues(shard: int, new: NewMessage) -> list[Due]:
             due=each.due,
         )
         for each in new.recipients
+        if each.state is State.FLIGHT
     ]
 
 
@@ -89,38 +115,96 @@ def rejected(submission: Submission, reply: Reply, at: float) -> Event:
         message="",
         account=submission.login.account,
         credential=submission.login.credential,
-        data=_facts(submission, len(submission.octets)) | {"reply": str(reply)},
+        data=_facts(submission, submission.envelope.reverse_path, submission.envelope.recipients)
+        | {"size": len(submission.octets), "reply": str(reply)},
     )
 
 
 def _received(submission: Submission, decided: Decided, header: Header) -> Event:
-    data = _facts(submission, len(decided.content)) | {
+    envelope = decided.addressed.envelope
+    data = _facts(submission, envelope.reverse_path, envelope.recipients) | {
+        "size": len(decided.contents[0]),
         "author": decided.author,
         "message_id": _message_id(header),
         "tls": submission.tls,
-        "tags": list(decided.resolved.options.tags),
+        **_asked(decided.resolved.options),
         "warnings": list(decided.resolved.warnings),
-        "test": decided.sandbox,
+        "test": decided.plan.sandbox,
     }
-    return Event(
-        name=EventName.RECEIVED,
-        at=submission.at,
-        message=decided.id,
-        account=submission.login.account,
-        credential=submission.login.credential,
-        data={key: value for key, value in data.items() if value or key == "from"},
+    return _event(
+        EventName.RECEIVED,
+        submission,
+        decided,
+        None,
+        {key: value for key, value in data.items() if value or key == "from"},
     )
 
 
-def _facts(submission: Submission, size: int) -> dict[str, Any]:
-    addresses = [each.address for each in submission.envelope.recipients]
+def _asked(options: Options) -> dict[str, Any]:
+    """The options of a message as its events tell them."""
+    if options is NOTHING:
+        return {}
     return {
-        "from": submission.envelope.reverse_path,
-        "to": addresses[0] if len(addresses) == 1 else addresses,
-        "size": size,
+        "tags": list(options.tags),
+        "metadata": dict(options.metadata),
+        "campaign": options.campaign,
+        "tenant": options.tenant,
+        "stream": options.stream,
+        "ref": options.message_ref,
+        "cancel_id": options.send_cancel_id,
+        "options": {name: value for name, value in options.as_dict().items() if name not in _TOLD},
+    }
+
+
+def _later(submission: Submission, decided: Decided) -> list[Event]:
+    """The events of recipients that do not go out at once."""
+    plan, recipients = decided.plan, decided.addressed.envelope.recipients
+    test = {"test": True} if plan.sandbox else {}
+    if plan.rest is not None:
+        name, reason = _RESTS[plan.rest]
+        return [
+            _event(name, submission, decided, number, {"to": each.address, "reason": reason, **test})
+            for number, each in enumerate(recipients, 1)
+        ]
+    if max(plan.dues) <= submission.at:
+        return []
+    if min(plan.dues) == max(plan.dues):
+        data = {"to": _addresses(recipients), "due": plan.dues[0], **test}
+        return [_event(EventName.SCHEDULED, submission, decided, None, data)]
+    return [
+        _event(EventName.SCHEDULED, submission, decided, number, {"to": each.address, "due": due, **test})
+        for number, (each, due) in enumerate(zip(recipients, plan.dues, strict=True), 1)
+        if due > submission.at
+    ]
+
+
+def _event(
+    name: EventName, submission: Submission, decided: Decided, recipient: int | None, data: dict[str, Any]
+) -> Event:
+    return Event(
+        name=name,
+        at=submission.at,
+        message=decided.id,
+        recipient=recipient,
+        account=submission.login.account,
+        credential=submission.login.credential,
+        data=data,
+    )
+
+
+def _facts(submission: Submission, reverse_path: str, recipients: tuple[Recipient, ...]) -> dict[str, Any]:
+    return {
+        "from": reverse_path,
+        "to": _addresses(recipients),
         "peer": submission.peer,
         "listener": submission.listener,
     }
+
+
+def _addresses(recipients: tuple[Recipient, ...]) -> str | list[str]:
+    """Each once; alone where there is one."""
+    addresses = list(dict.fromkeys(each.address for each in recipients))
+    return addresses[0] if len(addresses) == 1 else addresses
 
 
 def _message_id(header: Header) -> str:

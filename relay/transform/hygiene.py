@@ -40,6 +40,7 @@ class Arrival:
     authenticated: bool = True
     smtputf8: bool = False
     recipient: str = ""  # the only one; "" where there are several
+    copy: int = 0  # number of the recipient whose own copy this is; 0: the content is for all
     hide_client: bool = True
 
     @property
@@ -59,16 +60,20 @@ def check_loop(header: Header, limit: int) -> None:
         raise Refused(554, "5.4.6", text)
 
 
-def tidy(header: Header, arrival: Arrival, remove: Iterable[Field] = ()) -> bytes:
-    """The content with our fields on top, and without those that must not go out."""
+def tidy(header: Header, arrival: Arrival, remove: Iterable[Field] = (), add: Iterable[bytes] = ()) -> bytes:
+    """The content with our fields on top, and without those that must not go out.
+
+    `add` are further fields, each with its CRLF. A Message-ID that is taken out is replaced by ours.
+    """
     top = [received(arrival)]
     if not header.has(b"date"):
         top.append(f"Date: {rfc5322(arrival.at)}\r\n".encode())
-    if not header.has(b"message-id"):
-        top.append(f"Message-ID: <{arrival.id}@{arrival.hostname}>\r\n".encode())
     out = {each.start: each for each in header.fields if each.name in REMOVED}
     out.update((each.start, each) for each in remove)
-    return splice(header, out.values(), top)
+    if not any(each.name == b"message-id" and each.start not in out for each in header.fields):
+        copy = f"-{arrival.copy}" if arrival.copy else ""
+        top.append(f"Message-ID: <{arrival.id}{copy}@{arrival.hostname}>\r\n".encode())
+    return splice(header, out.values(), [*top, *add])
 
 
 def received(arrival: Arrival) -> bytes:

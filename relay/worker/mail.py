@@ -17,18 +17,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from relay.config import Config
+from relay.config import Config, ListenerKind
 from relay.delivery.agent import Agent
 from relay.delivery.route import Router
 from relay.dns.resolver import Resolver
 from relay.limits.client import BrokerLimits
 from relay.model.clock import system_clock
 from relay.model.ids import IdSource
-from relay.smtp import tls
 from relay.smtp.budget import Budget
 from relay.smtp.listen import Server, listen
+from relay.smtp.sni import LOOK_EVERY, Certificates
 from relay.store.interface import ShardBusy, StoreDown, StoreFull
-from relay.store.sqlite import SqliteQueue, SqliteRegistry, open_queue, open_registry, shard_directory
+from relay.store.sqlite import (
+    SqliteIdempotency,
+    SqliteQueue,
+    SqliteRegistry,
+    SqliteSuppressions,
+    open_idempotency,
+    open_queue,
+    open_registry,
+    open_suppressions,
+    shard_directory,
+)
 from relay.submission.directory import Directory
 from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
@@ -38,12 +48,16 @@ from relay.worker.context import Context
 from relay.worker.lifeline import Lifeline
 from relay.worker.outward import Outward
 from relay.worker.process import on_reload, serve, until_stopped
+from relay.worker.stored import Stored
 
 logger = logging.getLogger("relay.worker")
 
 REGISTRY = "registry.db"
+SUPPRESSIONS = "suppressions.db"
+IDEMPOTENCY = "idempotency.db"
 PATIENCE = 10.0  # seconds in which a shard's former owner may end
 PRUNE_EVERY = 60.0  # seconds
+FORGET_EVERY = 3600.0  # seconds
 SESSIONS = 0.4  # share of the drain that sessions may take; delivery has as much, and the rest is for the disk
 
 
@@ -55,7 +69,8 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     limits = BrokerLimits(context.limits, context.sharers, system_clock)
     await limits.start()
     queues = await _open_queues(context)
-    worker = _assemble(context, limits, queues)
+    keys = await _open_keys(context, queues)
+    worker = _assemble(context, limits, queues, keys)
     reloads: asyncio.Queue[Config] = asyncio.Queue()
     on_reload(context, lifeline, reloads.put_nowait)
     await worker.outward.start()
@@ -64,8 +79,11 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "limits": asyncio.create_task(limits.run()),
         "delivery": asyncio.create_task(worker.outward.run()),
         "pruning": asyncio.create_task(_prune(queues)),
+        "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
     }
+    if context.tls is not None:
+        running["certificates"] = asyncio.create_task(_watch(context.tls))
     try:
         await worker.listen()
         lifeline.ready()
@@ -77,6 +95,8 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         await asyncio.gather(*running.values(), return_exceptions=True)
     for queue in queues.values():
         await queue.close()
+    await keys.close()
+    worker.suppressions.close()
     worker.registry.close()
     await limits.close()
 
@@ -103,6 +123,19 @@ async def _open_queues(context: Context) -> dict[int, SqliteQueue]:
     return queues
 
 
+async def _open_keys(context: Context, queues: Mapping[int, SqliteQueue]) -> SqliteIdempotency:
+    """The keys of submissions; those our shards left open are settled before any mail comes. Raises StoreDown."""
+    data = context.config.data
+    keys = await open_idempotency(data / IDEMPOTENCY)
+    for shard in queues:
+        try:
+            if released := await keys.resolve(shard, Stored(data)):
+                logger.info("shard %d: %d keys of submissions that were never stored are free again", shard, released)
+        except (StoreDown, StoreFull) as error:  # they are answered with 451 until the next start
+            logger.error("the keys of shard %d cannot be settled: %s", shard, error)
+    return keys
+
+
 @dataclass(slots=True)
 class _Worker:
     """The rooms of one worker, put together."""
@@ -111,6 +144,8 @@ class _Worker:
     config: Config
     queues: Mapping[int, SqliteQueue]
     registry: SqliteRegistry
+    suppressions: SqliteSuppressions
+    keys: SqliteIdempotency
     budget: Budget
     logins: Logins
     intake: Intake
@@ -120,8 +155,10 @@ class _Worker:
 
     async def listen(self) -> None:
         for (listener, sock), door in zip(self.context.listeners, self.doors, strict=True):
+            certificates = self.context.tls if listener.kind is not ListenerKind.PLAIN else None
+            tls = certificates.context(listener.minimum_tls) if certificates is not None else None
             server = await listen(
-                sock, listener, self.config.limits, self.config.hostname, door, self.context.tls, self.budget
+                sock, listener, self.config.limits, self.config.hostname, door, tls, self.budget, system_clock
             )
             self.servers.append(server)
 
@@ -130,13 +167,13 @@ class _Worker:
         self.config = config
         if self.context.tls is not None:
             try:
-                tls.reload(self.context.tls, config.certificate, config.key)
+                self.context.tls.reload(config.certificate, config.key, config.certificates)
             except OSError as error:
-                logger.error("the old certificate stays in use: %s", error)
+                logger.error("the old certificates stay in use: %s", error)
         sandbox = config.sandbox.enabled
         self.budget.memory, self.budget.sessions = config.limits.memory, config.limits.sessions
         self.logins.reconfigure(config.limits)
-        self.intake.reconfigure(config.content, config.limits, config.delivery.lifetime, sandbox)
+        self.intake.reconfigure(config)
         for door in self.doors:
             door.reconfigure(config.limits, sandbox)
         for server in self.servers:
@@ -155,9 +192,12 @@ class _Worker:
         self.logins.close()
 
 
-def _assemble(context: Context, limits: BrokerLimits, queues: Mapping[int, SqliteQueue]) -> _Worker:
+def _assemble(
+    context: Context, limits: BrokerLimits, queues: Mapping[int, SqliteQueue], keys: SqliteIdempotency
+) -> _Worker:
     config, own = context.config, queues[context.shard]
     registry = open_registry(config.data / REGISTRY)
+    suppressions = open_suppressions(config.data / SUPPRESSIONS)
     directory = Directory(registry)
     ids = IdSource(context.shard, system_clock, after=own.last_id)
     own_ports = frozenset(listener.port for listener, _ in context.listeners)
@@ -184,15 +224,15 @@ def _assemble(context: Context, limits: BrokerLimits, queues: Mapping[int, Sqlit
     outward = Outward(delivery, config)
     logins = Logins(directory, limits, config.limits, system_clock)
     intake = Intake(
-        hostname=config.hostname,
-        content=config.content,
-        limits=config.limits,
-        lifetime=config.delivery.lifetime,
-        sandbox=config.sandbox.enabled,
+        config=config,
         queue=own,
         ids=ids,
         directory=directory,
         dispatch=outward,
+        limits=limits,
+        suppressions=suppressions,
+        idempotency=keys,
+        stored=Stored(config.data),
         clock=system_clock,
     )
     doors = [
@@ -209,7 +249,7 @@ def _assemble(context: Context, limits: BrokerLimits, queues: Mapping[int, Sqlit
         for listener, _ in context.listeners
     ]
     budget = Budget(config.limits.memory, config.limits.sessions)
-    return _Worker(context, config, queues, registry, budget, logins, intake, outward, doors, [])
+    return _Worker(context, config, queues, registry, suppressions, keys, budget, logins, intake, outward, doors, [])
 
 
 async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
@@ -221,6 +261,12 @@ async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
         logger.info("reloaded")
 
 
+async def _watch(certificates: Certificates) -> None:
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        certificates.look()
+
+
 async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
     while True:
         await asyncio.sleep(PRUNE_EVERY)
@@ -230,3 +276,12 @@ async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
                     logger.info("shard %d: %d messages past their retention are forgotten", queue.shard, pruned)
             except (StoreDown, StoreFull) as error:  # the disk may be back for the next round
                 logger.error("shard %d cannot be pruned: %s", queue.shard, error)
+
+
+async def _forget(worker: _Worker) -> None:
+    while True:
+        await asyncio.sleep(FORGET_EVERY)
+        try:
+            await worker.keys.prune(system_clock() - worker.config.limits.idempotency)
+        except (StoreDown, StoreFull) as error:
+            logger.error("old idempotency keys cannot be forgotten: %s", error)

@@ -3,134 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
-from relay.config import Content, Limits, LongLines, Retention, Sandbox
-from relay.model.account import Login
-from relay.model.envelope import Envelope, Notify, Recipient
-from relay.model.event import Event, EventName
-from relay.model.ids import IdSource
-from relay.model.message import Due, Lane, NewMessage, State
+from relay.config import Content, LongLines
+from relay.model.envelope import Notify, Recipient
+from relay.model.event import EventName
+from relay.model.message import Lane, State
 from relay.model.reply import Refused
-from relay.store.interface import StoreDown, StoreFull
-from relay.store.sqlite import SqliteQueue, open_queue, open_reader, shard_directory
-from relay.submission.directory import Directory
-from relay.submission.intake import Intake, Submission
-from tests.submission.accounts import AT, DEMO, STRIPPING, furnished
+from relay.store.interface import StoreFull
+from relay.store.sqlite import SqliteQueue, open_reader, shard_directory
+from tests.submission.accounts import AT, STRIPPING, TESTING
+from tests.submission.house import LIFETIME, PLAIN, Broken, House, Slow, submission
 from tests.transform.verifiers import dkimpy, keys
-
-PLAIN = b"From: Me <me@example.com>\r\nTo: ann@example.net\r\nSubject: hi\r\n\r\nHello.\r\n"
-LIFETIME = 432_000.0
-
-
-@dataclass
-class Room:
-    """Delivery's side, with room for so many recipients."""
-
-    room: int = 100
-    reserved: int = 0
-    offered: list[Due] = field(default_factory=list)
-    lanes: list[tuple[int, frozenset[Lane], float]] = field(default_factory=list)
-
-    def reserve(self, count: int) -> bool:
-        if self.reserved + count > self.room:
-            return False
-        self.reserved += count
-        return True
-
-    def forgo(self, count: int) -> None:
-        self.reserved -= count
-
-    def offer(self, dues: Sequence[Due]) -> None:
-        self.offered += dues
-
-    def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None:
-        self.lanes.append((shard, frozenset(lanes), due))
-
-
-class Broken(SqliteQueue):
-    """A shard whose disk fails; made from a real one by giving it this class."""
-
-    async def add(self, new: NewMessage) -> None:
-        raise StoreFull("no room")
-
-    async def record(self, events: Sequence[Event]) -> None:
-        raise StoreDown("no disk")
-
-
-class Slow(SqliteQueue):
-    """A shard that stores only once it may."""
-
-    may: asyncio.Event
-    began: asyncio.Event
-
-    async def add(self, new: NewMessage) -> None:
-        self.began.set()
-        await self.may.wait()
-        await super().add(new)
-
-
-@dataclass
-class House:
-    directory: Path
-    queue: SqliteQueue
-    room: Room
-    registry: Directory
-
-    def intake(
-        self, *, sandbox: bool = False, content: Content | None = None, limits: Limits | None = None
-    ) -> Intake:
-        return Intake(
-            hostname="relay.example",
-            content=content or Content(),
-            limits=limits or Limits(),
-            lifetime=LIFETIME,
-            sandbox=sandbox,
-            queue=self.queue,
-            ids=IdSource(7, lambda: AT),
-            directory=self.registry,
-            dispatch=self.room,
-            clock=lambda: AT,
-        )
-
-    def events(self) -> list[Event]:
-        reader = open_reader(shard_directory(self.directory, 7), 7)
-        try:
-            return [each.event for each in reader.journal(0, 100)]
-        finally:
-            reader.close()
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    registry = furnished(tmp_path)
-    queue = await open_queue(shard_directory(tmp_path, 7), 7, Retention(min_free=0), Sandbox(), lambda: AT)
-    assert isinstance(queue, SqliteQueue)
-    yield House(tmp_path, queue, Room(), Directory(registry))
-    await queue.close()
-    registry.close()
-
-
-def submission(octets: bytes = PLAIN, *to: str, login: Login = DEMO, **more: Any) -> Submission:
-    recipients = tuple(Recipient(address=each) for each in to or ("ann@example.net",))
-    envelope = Envelope(reverse_path="me@example.com", recipients=recipients)
-    return Submission(
-        login=login,
-        envelope=envelope,
-        octets=octets,
-        at=AT,
-        helo="pc",
-        address="192.0.2.7",
-        peer="192.0.2.7:4000",
-        tls="TLSv1.3 X",
-        listener="submission",
-        **more,
-    )
 
 
 async def test_a_message_is_signed_kept_and_handed_to_delivery(house: House) -> None:
@@ -255,14 +141,14 @@ async def test_warnings_are_told_kept_and_journalled(house: House) -> None:
 
 
 async def test_the_strictest_sandbox_wins(house: House) -> None:
-    await house.intake().take(submission(login=replace(DEMO, sandbox=True)))
-    await house.intake(sandbox=True).take(submission(PLAIN.replace(b"@example.com", b"@stranger.example")))
-    assert [each.message.sandbox for each in house.room.offered] == [True, True]
-    assert [each.data["test"] for each in house.events()] == [True, True]
+    stranger = PLAIN.replace(b"@example.com", b"@stranger.example")
+    await house.intake().take(submission(login=TESTING))
+    await house.intake().take(submission(stranger, login=TESTING))
+    await house.intake(sandbox=True).take(submission(stranger))
+    assert [each.message.sandbox for each in house.room.offered] == [True] * 3
+    assert [each.data["test"] for each in house.events()] == [True] * 3
     with pytest.raises(Refused, match="not a verified domain"):
-        await house.intake().take(
-            submission(PLAIN.replace(b"@example.com", b"@stranger.example"), login=replace(DEMO, sandbox=True))
-        )
+        await house.intake().take(submission(stranger))
 
 
 async def test_when_the_store_fails_delivery_gets_its_room_back(house: House) -> None:

@@ -1,0 +1,119 @@
+"""With whose keys a message is signed.
+
+In:  the domain it speaks for (None: a stranger's, let through by a grant or a sandbox), and the options.
+Out: the signers, and warnings; or Refused.
+
+Why so: mail is never sent unsigned unless `dkim: off` asks for it with its grant. A domain without a usable key
+is our fault, so 451 and a word in the log; a key that an option names and that does not exist is the
+client's, so 554. Keys of other accounts' domains sign only with the grant `dkim`. A stranger's mail that a grant
+lets through is signed as the relay's own domain, the verified one that governs its host name; in a sandbox any key
+of the account will do, since nobody will see it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from relay.model.account import Credential, Domain
+from relay.model.address import ascii_domain, printable
+from relay.model.options import Options
+from relay.model.reply import Refused
+from relay.store.interface import NotFound
+from relay.submission.directory import Directory
+from relay.transform.dkim import Signer
+
+GRANT = "dkim"
+
+log = logging.getLogger("relay.submission")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    signers: tuple[Signer, ...]  # none only where that was asked for, or in a sandbox with a warning
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Chooses for one relay."""
+
+    directory: Directory
+    hostname: str  # the relay's
+
+    def choose(self, domain: Domain | None, options: Options, credential: Credential, *, sandbox: bool) -> Choice:
+        """The signers of a message. `sandbox` is the relay's or the credential's.
+
+        Raises:
+            Refused: 451 4.7.5 no key can be used; 554 5.6.0 a key that was named does not exist; 550 5.7.1 it is
+                another account's, and the grant is missing.
+        """
+        if not options.dkim:
+            choice = Choice(())
+        elif options.dkim_key:
+            choice = Choice((self._named("dkim_key", options.dkim_key, domain, credential),))
+        elif domain is None and not sandbox:
+            choice = Choice(self._own())
+        elif sandbox:
+            choice = self._lenient(domain, credential)
+        else:
+            assert domain is not None  # the first `elif` took it
+            choice = Choice(self._usual(domain.name))
+        if not options.dkim_extra:
+            return choice
+        extra = tuple(self._named("dkim_extra", each, domain, credential) for each in options.dkim_extra)
+        return Choice(tuple(dict.fromkeys((*choice.signers, *extra))), choice.warnings)
+
+    def _usual(self, name: str) -> tuple[Signer, ...]:
+        signers = self.directory.signers(name)
+        if not signers:
+            log.error("%s has no usable DKIM key, so its mail is put off with 451: relay dkim make %s", name, name)
+            raise Refused(451, "4.7.5", f"{name} has no usable DKIM key yet; its mail is not sent unsigned")
+        return signers
+
+    def _own(self) -> tuple[Signer, ...]:
+        domain = self.directory.governing(self.hostname)
+        if domain is not None:
+            return self._usual(domain.name)
+        log.error(
+            "mail of strangers is signed as the relay's own domain, but %s is in no verified domain, so it is put "
+            "off with 451: relay domain add",
+            self.hostname,
+        )
+        raise Refused(451, "4.7.5", "this relay has no domain of its own yet to sign such mail with")
+
+    def _lenient(self, domain: Domain | None, credential: Credential) -> Choice:
+        warnings: list[str] = []
+        if domain is not None:
+            if signers := self.directory.signers(domain.name):
+                return Choice(signers)
+            warnings.append(f"would be put off outside the sandbox: no DKIM key; relay dkim make {domain.name}")
+        signers = self.directory.demo_signers(credential.account)
+        kind = f"with the demo key of {signers[0].domain}" if signers else "by nobody: the account has no key"
+        return Choice(signers, (*warnings, f"signed {kind}"))
+
+    def _named(self, option: str, text: str, domain: Domain | None, credential: Credential) -> Signer:
+        """The key an option names: `selector` or `domain,selector`."""
+        name, comma, selector = (each.strip() for each in text.rpartition(","))
+        if not comma:
+            if domain is None:
+                raise Refused(554, "5.6.0", f"{option}: give domain,selector; From is of no domain of the account")
+            name = domain.name
+        try:
+            name = ascii_domain(name)
+        except ValueError as error:
+            raise Refused(554, "5.6.0", f"{option}: {error}") from error
+        owner = self.directory.domain(name)
+        mine = owner is not None and owner.account == credential.account
+        if not mine and GRANT not in credential.grants:
+            raise Refused(550, "5.7.1", f"option {option} needs grant {GRANT} for {printable(name)}")
+        if owner is None or owner.verified is None:
+            raise Refused(554, "5.6.0", f"{option}: {printable(name)} is not a verified domain here")
+        try:
+            signer = self.directory.signer(name, selector.lower())
+        except NotFound:
+            text = f"{option}: {name} has no active key {printable(selector, 63)}"
+            raise Refused(554, "5.6.0", text) from None
+        if signer is None:
+            raise Refused(451, "4.7.5", f"{option}: the key {selector} of {name} cannot be used at the moment")
+        return signer

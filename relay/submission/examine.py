@@ -1,0 +1,174 @@
+"""All that is decided about a message before it is worked on: may it be sent, to whom, when, and signed by whom.
+
+In:  a submission, and the registry, suppressions and configuration as they are now. No waiting.
+Out: a `Case`; or Refused.
+
+    header -> control fields -> author -> options -> addresses -> permit -> keys -> return path -> plan
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+
+from relay.config import Config
+from relay.model.account import Account, Credential, Domain
+from relay.model.address import domain_of
+from relay.model.options import NOTHING, Options, Resolved
+from relay.model.reply import Refused
+from relay.store.interface import Suppressions
+from relay.submission.addressing import Addressed, address
+from relay.submission.bounces import return_host
+from relay.submission.choice import Chooser
+from relay.submission.control.reader import Controls, read_controls
+from relay.submission.control.resolve import Holder, resolve
+from relay.submission.directory import Directory
+from relay.submission.permit import author_of, permit
+from relay.submission.plan import Allowed, Plan, plan
+from relay.submission.submission import Submission
+from relay.transform.dkim import Signer
+from relay.transform.headers import Field, Header, read_header
+from relay.transform.hygiene import check_loop
+
+DEADLINE_LONG = "deadline-long"
+_LISTED = 3  # suppressed addresses a reply names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What was decided about a submission."""
+
+    header: Header
+    credential: Credential
+    account: Account
+    author: str
+    resolved: Resolved
+    remove: tuple[Field, ...]  # control fields
+    addressed: Addressed
+    signers: tuple[Signer, ...]
+    return_host: str
+    allowed: Allowed
+    plan: Plan
+    warnings: tuple[str, ...]
+
+
+class Examiner:
+    """Decides by one configuration."""
+
+    def __init__(self, config: Config, directory: Directory, suppressions: Suppressions) -> None:
+        self._config = config
+        self._directory = directory
+        self._suppressions = suppressions
+        self._chooser = Chooser(directory, config.hostname)
+
+    def examine(self, submission: Submission) -> Case:
+        """Decide about a message. Raises Refused."""
+        config, directory = self._config, self._directory
+        credential, account = self._parties(submission)
+        header = read_header(submission.octets)
+        controls = read_controls(header, credential.control_headers, credential.on_invalid)
+        author = author_of(header)
+        resolved = self._resolve(submission, controls, credential, account, author)
+        options = resolved.options
+        sandbox = config.sandbox.enabled or credential.sandbox or submission.login.sandbox
+        addressed = address(submission.envelope, options, submission.parameters, config.limits.recipients)
+        permitted = permit(author, addressed.envelope.reverse_path, credential, directory, sandbox=sandbox)
+        check_loop(header, config.limits.received)
+        choice = self._chooser.choose(permitted.domain, options, credential, sandbox=sandbox)
+        host, told = "", tuple[str, ...]()
+        if options is not NOTHING:
+            self._check_means(submission, addressed, options)
+            host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
+        if credential.refuse_suppressed:
+            self._check_suppressed(addressed, options, account.name, submission.at)
+        allowed = self._allowed(credential, sandbox)
+        planned = plan(addressed, options, submission.parameters, allowed, submission.at)
+        return Case(
+            header=header,
+            credential=credential,
+            account=account,
+            author=author,
+            resolved=resolved,
+            remove=controls.fields,
+            addressed=addressed,
+            signers=choice.signers,
+            return_host=host,
+            allowed=allowed,
+            plan=planned,
+            warnings=(
+                *resolved.warnings,
+                *addressed.warnings,
+                *permitted.warnings,
+                *choice.warnings,
+                *told,
+                *planned.warnings,
+            ),
+        )
+
+    def _parties(self, submission: Submission) -> tuple[Credential, Account]:
+        login = submission.login
+        credential, account = self._directory.credential(login.credential), self._directory.account(login.account)
+        if credential is None or account is None:
+            raise Refused(550, "5.7.1", f"there is no credential {login.credential} any more")
+        return credential, account
+
+    def _resolve(
+        self, submission: Submission, controls: Controls, credential: Credential, account: Account, author: str
+    ) -> Resolved:
+        return resolve(
+            controls,
+            submission.parameters,
+            submission.envelope,
+            holder=Holder(
+                credential, account, self._domain(author, account), partial(self._directory.preset, account.name)
+            ),
+            policy=self._config.options,
+            limits=self._config.limits,
+            now=submission.at,
+            retention=self._config.retention.contents,
+        )
+
+    def _domain(self, author: str, account: Account) -> Domain | None:
+        """Whose defaults apply: the verified domain of the account that From belongs to."""
+        domain = self._directory.governing(domain_of(author))
+        return domain if domain is not None and domain.account == account.name else None
+
+    def _allowed(self, credential: Credential, sandbox: bool) -> Allowed:
+        delivery = self._config.delivery
+        longest = delivery.lifetime if credential.lifetime is None else credential.lifetime
+        return Allowed(
+            lifetime=min(delivery.lifetime, longest),
+            longest=inf if DEADLINE_LONG in credential.grants else longest,
+            delay_warning=delivery.delay_warning,
+            sandbox=sandbox,
+        )
+
+    def _check_means(self, submission: Submission, addressed: Addressed, options: Options) -> None:
+        """Is there what the options need here?"""
+        delivery, limit = self._config.delivery, self._config.limits.copies
+        if options.pool and not delivery.pool_exists(options.pool):
+            known = ", ".join(delivery.pools) or "none"
+            raise Refused(554, "5.6.0", f"pool: there is no {options.pool} here; the pools are: {known}")
+        if options.source_ip and not delivery.egress_names(options.pool, options.source_ip):
+            whose = f" by an egress of pool {options.pool}" if options.pool else ""
+            raise Refused(554, "5.6.0", f"source_ip: {', '.join(options.source_ip)} is not used here{whose}")
+        octets = len(addressed.alone) * len(submission.octets)
+        if octets > limit:
+            text = (
+                f"preserve_recipients: {len(addressed.alone)} copies have {octets} octets, over the limit of {limit}"
+            )
+            raise Refused(552, "5.3.4", text)
+
+    def _check_suppressed(self, addressed: Addressed, options: Options, account: str, now: float) -> None:
+        """Raises Refused, 550 5.7.1, where nobody would get the message."""
+        people = addressed.envelope.recipients[: addressed.wanted]
+        shown: list[str] = []
+        for each in people:
+            found = self._suppressions.find(account, each.address, options.stream, now)
+            if found is None:
+                return
+            if len(shown) < _LISTED:
+                shown.append(f"{each.address} ({found.cause.value})")
+        more = f" and {len(people) - _LISTED} more" if len(people) > _LISTED else ""
+        raise Refused(550, "5.7.1", f"no mail is sent to {', '.join(shown)}{more}: suppressed")

@@ -1,0 +1,151 @@
+"""The last steps to the 250: the key is reserved, the quota spent, the message on disk, and delivery told.
+
+In:  what was decided about a message, what it costs, and its idempotency key.
+Out: that it is stored, perhaps later than it wanted; or the submission that was taken with its key before.
+
+    reserve the key -> spend the quota -> queue.add -> keep the key -> dispatch
+
+Why so: it goes on when the session that waits for it is cut off, since recipients stored as in flight must reach
+delivery, and a reserved key its end, whoever still listens. A key is released where its message was not stored. A
+process that dies in between leaves a reservation, which is settled when the shard is opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from relay.limits.interface import Limits
+from relay.model.message import Lane, NewMessage, State, lane_of
+from relay.model.reply import Refused
+from relay.store.interface import Queue, Reservation
+from relay.submission.dispatch import Dispatch
+from relay.submission.once import Key, Once
+from relay.submission.plan import Plan
+from relay.submission.quotas import Cost, delay, refusal
+from relay.submission.record import dues
+
+log = logging.getLogger("relay.submission")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A message ready to be stored."""
+
+    at: float  # when it came
+    plan: Plan
+    replan: Callable[[float], Plan]  # the same, with nothing due before that time; raises Refused
+    make: Callable[[Plan, tuple[str, ...], bool], NewMessage]  # with more warnings, and whether in flight
+    cost: Cost | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    other: Reservation | None = None  # it was taken before: this one
+    warnings: tuple[str, ...] = ()
+
+
+_STORED = Stored()
+
+
+class Storing:
+    """For one shard."""
+
+    def __init__(self, queue: Queue, dispatch: Dispatch, limits: Limits, once: Once) -> None:
+        self._queue = queue
+        self._dispatch = dispatch
+        self._limits = limits
+        self._once = once
+        self._tasks: set[asyncio.Task[Stored]] = set()
+
+    async def store(self, parcel: Parcel) -> Stored:
+        """Take responsibility for a message.
+
+        Raises:
+            Refused: over quota, or its key is in use otherwise.
+            StoreFull, StoreDown: not kept.
+        """
+        task = asyncio.get_running_loop().create_task(self._store(parcel))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Wait for what is being stored."""
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _store(self, parcel: Parcel) -> Stored:
+        key = parcel.key
+        if key is None:
+            return await self._pay_and_add(parcel)
+        other = await self._once.reserve(key)
+        if other is not None:
+            return Stored(other)
+        try:
+            stored = await self._pay_and_add(parcel)
+        except Exception:
+            await self._once.release(key)
+            raise
+        await self._once.keep(key)
+        return stored
+
+    async def _pay_and_add(self, parcel: Parcel) -> Stored:
+        if parcel.cost is None:
+            await self._add(parcel, parcel.plan, ())
+            return _STORED
+        plan, warnings = await self._spend(parcel, parcel.cost)
+        await self._add(parcel, plan, warnings)
+        return Stored(warnings=warnings)
+
+    async def _spend(self, parcel: Parcel, cost: Cost) -> tuple[Plan, tuple[str, ...]]:
+        """The plan as far as the quotas allow it, and what is to be told."""
+        if cost.strict and (spent := await self._limits.spend(cost.strict)) is not None:
+            raise refusal(spent)
+        if not cost.patient or (spent := await self._limits.spend(cost.patient)) is None:
+            return parcel.plan, ()
+        # Looked at before it is taken by force: what can never be sent in time must not use up the quota.
+        if spent.until == float("inf"):
+            raise refusal(spent)
+        try:
+            parcel.replan(spent.until)
+        except Refused:
+            raise refusal(spent) from None
+        spent = await self._limits.spend(cost.patient, force=True) or spent
+        return parcel.replan(spent.until), (delay(spent),)
+
+    async def _add(self, parcel: Parcel, plan: Plan, warnings: tuple[str, ...]) -> None:
+        """Make it durable and tell delivery: all recipients that are due in flight, or none."""
+        fresh = 0 if plan.rest is not None else sum(due <= parcel.at for due in plan.dues)
+        flight = fresh > 0 and self._dispatch.reserve(fresh)
+        try:
+            new = parcel.make(plan, warnings, flight)
+            await self._queue.add(new)
+        except BaseException:
+            if flight:
+                self._dispatch.forgo(fresh)
+            raise
+        if flight:
+            self._dispatch.offer(dues(self._queue.shard, new))
+        if fresh < len(plan.dues) or not flight:
+            self._tell_waiting(new)
+
+    def _tell_waiting(self, new: NewMessage) -> None:
+        lanes: dict[Lane, float] = {}
+        for each in new.recipients:
+            if each.state is State.QUEUED:
+                lane = lane_of(new.message, each.recipient)
+                lanes[lane] = min(each.due, lanes.get(lane, each.due))
+        by_due: dict[float, set[Lane]] = {}
+        for lane, due in lanes.items():
+            by_due.setdefault(due, set()).add(lane)
+        for due, found in by_due.items():
+            self._dispatch.waiting(self._queue.shard, found, due)
+
+    def _ended(self, task: asyncio.Task[Stored]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            log.debug("a message could not be stored: %r", fault)  # its session hears it, if there still is one
