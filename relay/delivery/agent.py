@@ -15,20 +15,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from math import inf
 from random import Random
 from typing import Any
 
 from relay.config import Config
+from relay.delivery.captured import captured
 from relay.delivery.claims import Claims
 from relay.delivery.desk import Tools
 from relay.delivery.pool import Pool
 from relay.delivery.report import Reporter, Sign
 from relay.delivery.routes import Router, Routes
-from relay.delivery.settle import KEPT_IN_SANDBOX, TOO_LATE, Facts, Verdict, settled
+from relay.delivery.screen import Screen, Suppressed
+from relay.delivery.settle import Verdict, settled
 from relay.delivery.settler import Settler
 from relay.delivery.sites import Sites
+from relay.delivery.wishes import Wishes
 from relay.limits.interface import Limits
 from relay.model.clock import Clock
 from relay.model.ids import IdSource
@@ -58,9 +61,15 @@ class Agent:
         ids: IdSource,
         home: int,
         sign: Sign | None,
+        suppressed: Suppressed | None = None,
+        return_path: Callable[[Due], str] | None = None,
         timeouts: Timeouts = RFC5321,
     ) -> None:
-        """`home` is the shard of this process, where reports go; the other queues are adopted and drained."""
+        """`home` is the shard of this process, where reports go; the other queues are adopted and drained.
+
+        `suppressed` tells of a recipient that gets no mail (raises StoreDown). `return_path` makes the reverse-path
+        of a message with a return path of ours, for one recipient (raises StoreDown).
+        """
         self._delivery = config.delivery
         self._queues = queues
         self._clock = clock
@@ -92,11 +101,19 @@ class Agent:
             limits=limits,
             clock=clock,
             desk=self,
+            return_path=lambda due: return_path(due) if return_path and due.message.return_host else None,
         )
         self._sites = Sites(tools)
         self._routes = Routes(
-            router, clock, self.start_task, found=self._found, none=self._no_route, placed=self._sites.pump
+            router,
+            clock,
+            self.start_task,
+            Wishes(config.delivery),
+            found=self._found,
+            none=self._no_route,
+            placed=self._sites.pump,
         )
+        self._screen = Screen(suppressed, config.sandbox.enabled)
 
     # Dispatch: what submission calls.
 
@@ -184,12 +201,12 @@ class Agent:
     async def room(self, shard: int) -> None:
         await self._settlers[shard].room()
 
-    def rests(self, site: str, until: float) -> None:
-        self._scheduler.block_site(site, until)
+    def rests(self, gate: str, until: float) -> None:
+        self._scheduler.block_site(gate, until)
         self._claims.wake()
 
-    def has_room(self, site: str) -> None:
-        self._scheduler.unblock_site(site)
+    def has_room(self, gate: str) -> None:
+        self._scheduler.unblock_site(gate)
         self._claims.wake()
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -210,28 +227,38 @@ class Agent:
     def _place(self, due: Due) -> None:
         if self._draining:
             self.put_back([due])
-        elif self._clock() >= due.message.deadline:
-            self.decide([Verdict(due=due, outcome=TOO_LATE)])
-        else:
+            return
+        now = self._clock()
+        seen = self._screen.look(due, now)
+        if seen is None:
             self._routes.find(due)
+        elif isinstance(seen, Verdict):
+            self.decide([seen])
+        else:
+            self.put_back([due], seen - now)
 
     def _found(self, due: Due, route: Route) -> None:
         if route.way is Way.SANDBOX:
-            facts = Facts(egress=route.egress, site=route.site, test=True)
-            self.decide([Verdict(due=due, outcome=KEPT_IN_SANDBOX, facts=facts)])
+            self.decide([captured(due, route)])
             return
-        self._scheduler.belongs(due.recipient.domain, route.site)
         site = self._sites.of(route)
+        own = route.egress != self._delivery.egress.name
+        self._scheduler.belongs(due.recipient.domain, site.gate, due.message.share, own=own)
         until = inf if self._draining else site.resting_until()
-        if until is None and len(site.ready) < self._sites.share(self._delivery.flight):
-            site.add(due, route)
-            self._sites.busy(site)
+        if until is not None:
+            self._scheduler.block_site(site.gate, until)
+            self.put_back([due])
             return
-        if until is None:  # it has all it may hold; `has_room` ends this
+        if len(site.ready) >= self._sites.share(self._delivery.flight):
+            # It has all it may hold; `has_room` ends this. What is urgent takes the place of what is not.
             site.full = True
-            until = inf
-        self._scheduler.block_site(route.site, until)
-        self.put_back([due])
+            self._scheduler.block_site(site.gate, inf)
+            others = site.ready.make_room(due)
+            self.put_back(others or [due])
+            if not others:
+                return
+        site.add(due, route)
+        self._sites.busy(site)
 
     def _no_route(self, dues: list[Due], why: NoRoute) -> None:
         fate = Fate.FAILED if why.reply.permanent else Fate.DEFERRED

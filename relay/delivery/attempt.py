@@ -17,6 +17,7 @@ another session nor as another address: nothing was said on the first.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from relay.delivery.judge import elsewhere, judge
 from relay.delivery.pool import Pool
@@ -39,11 +40,16 @@ _NO_HOST = Answer(Step.CONNECT, Reply(421, "4.4.1", "no host of the site can be 
 class Attempt:
     """Made for one job, run once."""
 
-    def __init__(self, job: Job, content: bytes, route: Route, pool: Pool, clock: Clock) -> None:
+    def __init__(
+        self, job: Job, content: bytes, route: Route, pool: Pool, clock: Clock, *, return_path: str | None = None
+    ) -> None:
+        """`return_path` goes on the wire in place of the reverse-path."""
         self.undecided: list[Due] = list(job.dues)
         self.surplus: list[Due] = []  # too many for the transaction; the next one takes them at once
         self.verdicts: list[Verdict] = []
         self.reached = False  # a server answered our mail in good order
+        self.in_vain = False  # what stood in the way is TLS that the message demands: no news of the site
+        self._return_path = return_path
         self._content = content
         self._route = route
         self._pool = pool
@@ -101,14 +107,18 @@ class Attempt:
                 self._tell_of_broken_tls(self._connection, host)
             return True
         outcome = self._outcome(answer)
+        self.in_vain = self._route.tls_asked and outcome.reason == "tls"
         dues, self.undecided = self.undecided, []
         self.verdicts += [self._verdict(due, outcome, facts, said) for due in dues]
         return False
 
     async def _transact(self, connection: Connection, fresh: bool) -> None:
         dues = list(self.undecided)
+        envelope = dues[0].message.envelope
+        if self._return_path is not None:
+            envelope = replace(envelope, reverse_path=self._return_path)
         letter = Letter(
-            envelope=dues[0].message.envelope,
+            envelope=envelope,
             recipients=tuple([due.recipient for due in dues]),
             content=self._content,
         )
@@ -170,6 +180,7 @@ class Attempt:
             address=host.address if host else "",
             port=host.port if host else 0,
             tls=connection.tls if connection else "",
+            demand=self._route.tls.value if self._route.tls_asked else "",
             dsn=connection is not None and connection.offers.dsn,
             seconds=time.monotonic() - self._began,
             warnings=notes,

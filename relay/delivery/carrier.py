@@ -12,6 +12,7 @@ import logging
 from relay.delivery.attempt import Attempt
 from relay.delivery.desk import Tools
 from relay.delivery.ready import Job
+from relay.delivery.screen import opening
 from relay.delivery.settle import TOO_LATE, Verdict
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
@@ -35,8 +36,7 @@ class Carrier:
     async def carry(self, job: Job, route: Route) -> Attempt | None:
         """Raises what a fault of ours raised, after the mail is safe."""
         desk = self._tools.desk
-        job = self._in_time(job)
-        if not job.dues:
+        if not self._in_time(job):
             return None
         if self.connection is not None and self._tools.pool.worn(self.connection):
             self.close()
@@ -48,7 +48,10 @@ class Carrier:
             await self._tools.cargo.take(size)
             held = True
             content = await desk.content(job.dues[0])
-            attempt = Attempt(job, content, route, self._tools.pool, self._tools.clock)
+            tools = self._tools
+            attempt = Attempt(
+                job, content, route, tools.pool, tools.clock, return_path=tools.return_path(job.dues[0])
+            )
             await self._run(attempt)
         except NotFound:
             desk.decide([Verdict(due=due, outcome=_LOST_CONTENT) for due in job.dues])
@@ -69,14 +72,20 @@ class Carrier:
                 self._tools.cargo.give(size)
         return attempt
 
-    def _in_time(self, job: Job) -> Job:
-        """The job without those whose deadline has passed; they expire."""
+    def _in_time(self, job: Job) -> bool:
+        """Whether it may begin now: while it waited for a connection, its deadline or its window may have passed."""
         now = self._tools.clock()
-        late = [due for due in job.dues if now >= due.message.deadline]
-        if not late:
-            return job
-        self._tools.desk.decide([Verdict(due=due, outcome=TOO_LATE) for due in late])
-        return Job(tuple([due for due in job.dues if now < due.message.deadline]))
+        message = job.dues[0].message  # of them all: they share a content
+        opens: float | None = now
+        if message.resolved.options.send_window:
+            opens = opening(message, now)
+        if now >= message.deadline or opens is None:
+            self._tools.desk.decide([Verdict(due=due, outcome=TOO_LATE, attempted=False) for due in job.dues])
+            return False
+        if opens > now:
+            self._tools.desk.put_back(job.dues, opens - now)
+            return False
+        return True
 
     async def _run(self, attempt: Attempt) -> None:
         try:

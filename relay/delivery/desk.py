@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,10 +33,10 @@ class Desk(Protocol):
     async def room(self, shard: int) -> None:
         """Until outcomes are written down fast enough to send on."""
 
-    def rests(self, site: str, until: float) -> None:
-        """Hand out no mail for this site before then (may be infinite)."""
+    def rests(self, gate: str, until: float) -> None:
+        """Hand out no mail for this site, as its egress reaches it, before then (may be infinite)."""
 
-    def has_room(self, site: str) -> None:
+    def has_room(self, gate: str) -> None:
         """The site was full, and is about to run dry; hand out more."""
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -86,4 +86,5 @@ class Tools:
     limits: Limits
     clock: Clock
     desk: Desk
+    return_path: Callable[[Due], str | None]  # what goes on the wire in place of the reverse-path; raises StoreDown
     cargo: Cargo = field(default_factory=Cargo)

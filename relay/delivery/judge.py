@@ -150,7 +150,8 @@ def _without_words(answer: Answer) -> Outcome:
             reason = "content" if reply.status == "5.6.0" else classify(Reply(reply.code, reply.status, ""))
             return Outcome(Fate.FAILED, reply, fault, reason)
         case Trouble.OURS:
-            return Outcome(Fate.DEFERRED, reply, Fault.SITE, "auth" if step is Step.AUTH else "tls")
+            reason = {Step.AUTH: "auth", Step.CONNECT: "egress"}.get(step, "tls")
+            return Outcome(Fate.DEFERRED, reply, Fault.SITE, reason)
         case Trouble.TLS:
             return Outcome(Fate.DEFERRED, reply, Fault.SITE, "tls")
         case Trouble.HALF:

@@ -4,9 +4,11 @@ In:  a route and one of its hosts. Out: a `Connection`, ready for mail; or `Unco
 
 Each connection holds one machine-wide place of its (egress, site) from before it is opened until it is closed.
 What is learnt on the way is told to the whole machine: a host that cannot be reached is left alone for `dead_host`
-seconds, one whose TLS handshake breaks gets clear text for an hour.
+seconds, one whose TLS handshake breaks gets clear text for an hour, from mail that takes clear text.
 
-Why so: a kept connection stays with the site's task that opened it, and waits there for the next message up to
+Why so: some receivers answer an address of ours that they do not like with silence. So what is learnt of a host's
+being out of reach, and a pause a site asked for, is learnt for one egress; only TLS that breaks is the host's own.
+A kept connection stays with the site's task that opened it, and waits there for the next message up to
 `idle` seconds; a pool of parked connections would need a task for each message that takes one out again.
 """
 
@@ -16,7 +18,7 @@ from relay.config import Config
 from relay.limits.interface import Kind, Limits, Mark, Place
 from relay.model.clock import Clock
 from relay.model.route import Host, Route
-from relay.smtp.client import Client, Connection, Hop, Unconnected
+from relay.smtp.client import Client, Connection, Contexts, Hop, Unconnected
 from relay.smtp.dialogue import Step, Timeouts, Trouble
 
 TLS_MEMORY = 3600.0  # seconds; a mended host is trusted with TLS again after that
@@ -31,21 +33,31 @@ class Pool:
         self._delivery = config.delivery
         self._limits = limits
         self._clock = clock
-        egress = config.delivery.egress
-        client = Client(
-            config.hostname,
-            egress,
-            connect_timeout=config.delivery.connect_timeout,
-            ca_file=config.tls.ca_file,
-            timeouts=timeouts,
-        )
-        self._clients = {egress.name: client}
+        contexts = Contexts(config.tls.ca_file)
+        self._clients = {
+            egress.name: Client(
+                config.hostname,
+                egress,
+                connect_timeout=config.delivery.connect_timeout,
+                contexts=contexts,
+                timeouts=timeouts,
+            )
+            for egress in config.delivery.every_egress
+        }
+        self._default = config.delivery.egress.name
         self._places = 0
 
     @property
     def crowded(self) -> bool:
         """So many connections are open that none should be kept without work."""
         return self._places > CROWD
+
+    def gate(self, route: Route) -> str:
+        """What the site is called, as this egress reaches it: by its own name from the default one."""
+        return self._seen(route.egress, route.site)
+
+    def _seen(self, egress: str, name: str) -> str:
+        return name if egress == self._default else f"{egress}/{name}"
 
     async def place(self, egress: str, site: str) -> bool:
         """Take the place a connection needs; False when all are taken."""
@@ -60,13 +72,16 @@ class Pool:
 
     def alive(self, route: Route) -> list[Host]:
         """Hosts that are not known to be out of reach, in order."""
-        return [host for host in route.hosts if self._limits.marked(Kind.DEAD_HOST, host.key) is None]
+        return [host for host in route.hosts if self._dead(route, host) is None]
+
+    def _dead(self, route: Route, host: Host) -> Mark | None:
+        return self._limits.marked(Kind.DEAD_HOST, self._seen(route.egress, host.key))
 
     def dead_until(self, route: Route) -> float | None:
         """When the first host of the route may be tried again; None if one may be now."""
         ends = []
         for host in route.hosts:
-            mark = self._limits.marked(Kind.DEAD_HOST, host.key)
+            mark = self._dead(route, host)
             if mark is None:
                 return None
             ends.append(mark.until)
@@ -83,7 +98,8 @@ class Pool:
             answer = error.answer
             if answer.trouble in _UNREACHABLE and answer.step in (Step.CONNECT, Step.GREETING, Step.EHLO):
                 until = self._clock() + self._delivery.dead_host
-                self._limits.mark(Mark(Kind.DEAD_HOST, host.key, until, str(answer.reply)))
+                key = self._seen(route.egress, host.key)
+                self._limits.mark(Mark(Kind.DEAD_HOST, key, until, str(answer.reply)))
             raise
         self._learn(host, connection.tls_broken)
         return connection

@@ -3,11 +3,15 @@
 In:  a message and a recipient's domain. Out: a `Route` whose hosts stand in the order they are to be tried; or
 NoRoute, with the reply, whose fault it is, and why.
 
-    sandbox -> smarthost by the first rule that fits -> address literal -> MX
+    sandbox -> smarthost by the first rule that fits -> address literal -> MX; then what the message asks for
 
 Hosts come by preference, in random order where it is equal, drawn anew for each call (RFC 5321 section 5.1);
 the addresses of a host alternate between the families, IPv6 first. The site is the set of MX hosts, whether
 or not each of them has an address at the moment: one DNS failure must not make a second site of a provider.
+
+What is looked up does not depend on the message's own wishes (`wishes.py`): they pick the egress, with it perhaps
+the version of IP, and make the TLS demand stricter, never looser. Mail that asks for an egress we have not, since it
+was taken under another configuration, waits for one.
 
 Why so: a domain whose MX records name hosts without any address is deferred, not returned. It exists and wants
 mail; the mistake is usually young and about to be mended, and the deadline ends the waiting. A smarthost that
@@ -26,6 +30,7 @@ from random import Random
 from relay.config import Delivery, RouteRule, SmarthostTls
 from relay.delivery.guard import Guard, Objection, is_own_address
 from relay.delivery.rules import Rule
+from relay.delivery.wishes import BOTH, NO_WISH, Wish, Wishes
 from relay.dns.answer import Answer, DnsFailure, Mx, Status
 from relay.dns.cache import Cache, Once
 from relay.dns.mx import Exchanges, Kind, lookup, shuffled
@@ -93,6 +98,7 @@ class Router:
         self._random = random or Random()
         self._guard = Guard(hostname, own_ports, allow_private=config.allow_private, own_address=own_address)
         self._rules = [Rule(each) for each in config.routes]
+        self._wishes = Wishes(config)
         self._sandbox = sandbox
         self._in_sandbox = Route(way=Way.SANDBOX, egress=config.egress.name, site="sandbox")
         self._cache: Cache[_Key, _Plan | _Nowhere] = Cache(ROUTES)
@@ -115,7 +121,11 @@ class Router:
             plan = await self._once.get(key, lambda: self._look_up(key, rule))
         if isinstance(plan, _Nowhere):
             raise plan.error()
-        return replace(plan.route, hosts=self._in_order(plan))
+        hosts = self._in_order(plan)
+        wish = self._wishes.of(message)
+        if wish is NO_WISH:
+            return replace(plan.route, hosts=hosts)
+        return _as_wished(plan.route, hosts, wish, domain)
 
     async def close(self) -> None:
         """Stop the look-ups under way."""
@@ -261,6 +271,22 @@ class Router:
         """Hosts that are better than every one of ours: mail must get nearer, or it goes in circles."""
         bound = min((mx.preference for mx in ours), default=None)
         return [mx for mx in hosts if bound is None or mx.preference < bound]
+
+
+def _as_wished(route: Route, hosts: tuple[Host, ...], wish: Wish, domain: str) -> Route:
+    """Raises NoRoute."""
+    if wish.egress is None:
+        text = f"no egress of this relay is of {printable(wish.said)}, which the message asks for"
+        raise NoRoute(Reply(451, "4.3.5", text), Fault.NONE, "egress")
+    egress = wish.egress or route.egress
+    if wish.family != BOTH:
+        hosts = tuple(each for each in hosts if (":" in each.address) is (wish.family == 6))
+        if not hosts:
+            shown = readable_domain(printable(domain))
+            kind = f"IPv{wish.family} address, the only kind egress {egress} sends from"
+            raise NoRoute(Reply(451, "4.4.4", f"no mail host of {shown} has an {kind}"), Fault.SITE, "egress")
+    tls = route.tls.at_least(wish.tls)
+    return replace(route, hosts=hosts, egress=egress, family=wish.family, tls=tls, tls_asked=tls is not route.tls)
 
 
 def _alternating(addresses: Sequence[str], random: Random) -> list[str]:

@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from relay.delivery.wishes import NO_WISH, Wish, Wishes
 from relay.model.clock import Clock
 from relay.model.message import Due, Message
 from relay.model.outcome import Fault
@@ -26,7 +27,7 @@ KEPT = 5.0  # seconds
 KEYS = 10_000
 LOOK_UP = 120.0  # seconds for all questions of one route
 
-_Key = tuple[str, str, bool]  # domain, domain of the sender (rules look at it), sandbox
+_Key = tuple[str, str, bool, Wish | None]  # domain, domain of the sender (rules look at it), sandbox, what is asked
 
 
 class Router(Protocol):
@@ -40,6 +41,7 @@ class Routes:
         router: Router,
         clock: Clock,
         start: Callable[[Coroutine[Any, Any, None]], object],
+        wishes: Wishes,
         *,
         found: Callable[[Due, Route], None],
         none: Callable[[list[Due], NoRoute], None],
@@ -49,6 +51,7 @@ class Routes:
         self._router = router
         self._clock = clock
         self._start = start
+        self._wishes = wishes
         self._found = found
         self._none = none
         self._placed = placed
@@ -59,7 +62,9 @@ class Routes:
         """Find the route; at once if it is known."""
         message = due.message
         domain = due.recipient.domain
-        key = (domain, message.envelope.reverse_path.rpartition("@")[2], message.sandbox)
+        wish = self._wishes.of(message)
+        asked = None if wish is NO_WISH else wish
+        key = (domain, message.envelope.reverse_path.rpartition("@")[2], message.sandbox, asked)
         kept = self._kept.get(key)
         if kept is not None and self._clock() < kept[0]:
             self._found(due, kept[1])

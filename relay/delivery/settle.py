@@ -3,22 +3,32 @@
 In:  a `Verdict` (recipient, outcome, facts of the attempt), the retry settings, time and randomness.
 Out: a `Settlement`, and for the reports what a sender would want to know.
 
-A deferred recipient whose next attempt would come after its deadline has `expired`. So has one whose deadline passed
-before the attempt began; that one counts no attempt.
+A deferred recipient whose next attempt would come after its deadline has `expired`. So has one that used up its
+`max_attempts`, or whose send window does not open again in time; `reason` in the event says which. One that was
+decided without an attempt counts none.
+
+Why so: mail whose sender demands TLS, and that waited in vain for it, has failed with 5.7.30 (RFC 8689 section 5)
+rather than expired: the sender should read what was missing, not that time ran out.
+The attempt that would come after the sender is to be told of the delay is moved to shortly after that moment, once:
+the report says how the last attempt fared, so it goes with one, and in time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
 from relay.config import Delivery
+from relay.model.envelope import Notify
 from relay.model.event import Event, EventName
 from relay.model.message import Due, Settlement, State
+from relay.model.options import NOTHING, Options, RequireTls, VerifyTls
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
+from relay.model.suppression import Suppression
 from relay.queue.retry import next_attempt
+from relay.queue.windows import next_open
 
 KEPT_IN_SANDBOX = Outcome(Fate.DELIVERED, Reply(250, "2.0.0", "kept in sandbox"), Fault.NONE, "accepted")
 TOO_LATE = Outcome(Fate.FAILED, Reply(554, "5.4.7", "delivery time expired"), Fault.NONE, "expired")
@@ -27,6 +37,7 @@ _NAMES = {
     State.QUEUED: EventName.DEFERRED,
     State.FAILED: EventName.FAILED,
     State.EXPIRED: EventName.EXPIRED,
+    State.SUPPRESSED: EventName.SUPPRESSED,
 }
 
 
@@ -40,6 +51,7 @@ class Facts:
     address: str = ""
     port: int = 0
     tls: str = ""
+    demand: str = ""  # how much TLS the message demanded, if it did
     seconds: float | None = None  # how long the attempt took
     warnings: tuple[str, ...] = ()
     dsn: bool = False  # the next hop reports what becomes of it (it offers DSN)
@@ -56,6 +68,8 @@ class Facts:
             given["address"] = self.address
             given["port"] = self.port
             given["tls"] = self.tls
+        if self.demand:
+            given["demand"] = self.demand
         if self.seconds is not None:
             given["seconds"] = round(self.seconds, 3)
         if self.warnings:
@@ -87,6 +101,9 @@ class Verdict:
     facts: Facts = NO_FACTS
     conversation: list[str] = field(default_factory=list)
     interludes: tuple[Interlude, ...] = ()
+    attempted: bool = True  # False: it was decided without one
+    suppression: Suppression | None = None  # it gets no mail, and this is why
+    after: tuple[EventName, ...] = ()  # what follows at once, in the sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,44 +115,100 @@ class Settled:
 def settled(verdict: Verdict, delivery: Delivery, now: float, random: Random) -> Settled:
     """The recipient's new state, with its events."""
     due, outcome = verdict.due, verdict.outcome
-    attempts = due.attempts + 1
-    again = None
+    attempts = due.attempts + 1 if verdict.attempted else due.attempts
+    again, reason = None, ""
     match outcome.fate:
         case Fate.DELIVERED:
             state = State.DELIVERED
         case Fate.FAILED if outcome is TOO_LATE:
-            state, attempts = State.EXPIRED, due.attempts
+            state = State.EXPIRED
         case Fate.FAILED:
-            state = State.FAILED
+            state = State.FAILED if verdict.suppression is None else State.SUPPRESSED
         case Fate.DEFERRED:
-            again = next_attempt(
-                delivery.retry,
-                jitter=delivery.jitter,
-                attempts=attempts,
-                now=now,
-                deadline=due.message.deadline,
-                random=random,
-            )
-            state = State.EXPIRED if again is None else State.QUEUED
-    reply = str(outcome.reply)
-    data: dict[str, Any] = {
-        "to": due.recipient.address,
-        "attempt": attempts,
-        "reply": reply,
-        "class": outcome.reason,
-        "fault": outcome.fault.value,
-        **verdict.facts.data(),
-    }
+            again, reason = _again(due, delivery, attempts, now, random)
+            state = State.QUEUED if again is not None else State.EXPIRED
+            if again is None and outcome.reason == "tls" and _demands_tls(due.message.resolved.options):
+                state, outcome = State.FAILED, _without_tls(outcome)
+                verdict = replace(verdict, outcome=outcome)
+    delay_at = due.message.delay_at
+    told = due.told or (state is State.QUEUED and delay_at is not None and now >= delay_at)
+    data = _data(verdict, attempts)
     if again is not None:
         data["next"] = again
+    if reason:
+        data["reason"] = reason
     if verdict.conversation:
         data["conversation"] = verdict.conversation
     events = [_interlude(due, attempts, each) for each in verdict.interludes]
     events.append(_event(_NAMES[state], now, due, data))
+    events += [_event(name, now, due, {"to": due.recipient.address, "test": True}) for name in verdict.after]
     return Settled(
-        Settlement(due=due, state=state, attempts=attempts, next_attempt=again, reply=reply, events=tuple(events)),
+        Settlement(
+            due=due,
+            state=state,
+            attempts=attempts,
+            next_attempt=again,
+            reply=str(outcome.reply),
+            site=verdict.facts.site,
+            told=told,
+            events=tuple(events),
+        ),
         verdict,
     )
+
+
+def _again(due: Due, delivery: Delivery, attempts: int, now: float, random: Random) -> tuple[float | None, str]:
+    """The time of the next attempt; or None, with what forbids one."""
+    message = due.message
+    options = message.resolved.options
+    if options.max_attempts is not None and attempts >= options.max_attempts:
+        return None, "attempts"
+    waits = options.retry_schedule or delivery.retry
+    again = next_attempt(
+        waits, jitter=delivery.jitter, attempts=attempts, now=now, deadline=message.deadline, random=random
+    )
+    if again is None:
+        return None, "deadline"
+    if message.delay_at is not None and now < message.delay_at < again and not due.told:
+        # As in `next_attempt`: spread, since mail that came together would be tried together; and not so soon
+        # that it would tell nothing new.
+        then = message.delay_at + random.uniform(0, delivery.jitter * waits[0])
+        again = min(again, max(then, now + waits[0] / 2))
+    if options.send_window:
+        again = next_open(options.send_window, again)
+        if again is None or again >= message.deadline:
+            return None, "window"
+    return again, ""
+
+
+def _demands_tls(options: Options) -> bool:
+    return options is not NOTHING and (
+        options.require_tls is RequireTls.MUST or options.verify_tls is VerifyTls.REQUIRED
+    )
+
+
+def _without_tls(outcome: Outcome) -> Outcome:
+    text = f"the message demands TLS, which did not come about: {outcome.reply.text}"
+    return Outcome(Fate.FAILED, Reply(550, "5.7.30", text), outcome.fault, outcome.reason)
+
+
+def _data(verdict: Verdict, attempts: int) -> dict[str, Any]:
+    due, outcome, facts = verdict.due, verdict.outcome, verdict.facts
+    data: dict[str, Any] = {
+        "to": due.recipient.address,
+        "attempt": attempts,
+        "reply": str(outcome.reply),
+        "class": outcome.reason,
+        "fault": outcome.fault.value,
+        **facts.data(),
+    }
+    if outcome.fate is Fate.DELIVERED and Notify.SUCCESS in due.recipient.notify:
+        data["dsn"] = facts.dsn
+    if verdict.suppression is not None:
+        data["cause"] = verdict.suppression.cause.value
+        if verdict.suppression.note:
+            data["note"] = verdict.suppression.note
+    return data
 
 
 def _interlude(due: Due, attempts: int, interlude: Interlude) -> Event:

@@ -34,10 +34,11 @@ LOW = 25  # recipients ready, under which a site that was full takes more
 
 
 class Site:
-    """Mail of one route key (egress, site, TLS demand) and the connections that carry it."""
+    """Mail of one route key (egress, site, TLS demand, version of IP) and the connections that carry it."""
 
     def __init__(self, route: Route, window: Window, tools: Tools, ended: Callable[[Site], None]) -> None:
         self.route = route
+        self.gate = tools.pool.gate(route)  # what the scheduler calls it
         self.ready = Ready(tools.delivery.recipients_per_message)
         self.full = False  # the scheduler was told to hand out no more
         self._window = window
@@ -60,7 +61,7 @@ class Site:
         now = self._tools.clock()
         if now < self._awake_until:
             return None
-        paused = self._tools.limits.marked(Kind.PAUSED_SITE, self.route.site)
+        paused = self._tools.limits.marked(Kind.PAUSED_SITE, self.gate)
         dead = self._tools.pool.dead_until(self.route)
         until = max(self._window.dead_until, paused.until if paused else 0.0, dead or 0.0)
         if until > now:
@@ -108,7 +109,7 @@ class Site:
 
     def rest(self, until: float) -> None:
         """Give everything back, and take nothing before then."""
-        self._tools.desk.rests(self.route.site, until)
+        self._tools.desk.rests(self.gate, until)
         self._tools.desk.put_back(self.ready.empty())
 
     # One connection's work.
@@ -154,7 +155,7 @@ class Site:
             job = self.ready.take() if not self._closing else None
         if self.full and len(self.ready) < LOW:
             self.full = False
-            self._tools.desk.has_room(self.route.site)
+            self._tools.desk.has_room(self.gate)
         return job
 
     def _may_idle(self, connection: Connection) -> bool:
@@ -189,10 +190,10 @@ class Site:
         rate = next((each.outcome for each in attempt.verdicts if each.outcome.reason == "rate"), None)
         if rate is not None and rate.fault is Fault.SITE:
             pause = now + self._tools.delivery.retry[0]
-            self._tools.limits.mark(Mark(Kind.PAUSED_SITE, self.route.site, pause, str(rate.reply)))
+            self._tools.limits.mark(Mark(Kind.PAUSED_SITE, self.gate, pause, str(rate.reply)))
         if attempt.reached:
             self._window.delivered()
-        else:
+        elif not attempt.in_vain:
             self._window.unreachable(now, began)
         self._awake_until = 0.0
         until = None if attempt.reached and rate is None else self.resting_until()

@@ -1,7 +1,8 @@
 """The sites of one process: found by route, forgotten when nothing is known of them any more.
 
 Connections of one (egress, site) share a window; routes that differ in their TLS demand do not share connections,
-since a connection taken with any certificate must not carry mail that demands a verified one.
+since a connection taken with any certificate must not carry mail that demands a verified one, nor one in clear text
+mail that must not be sent so. Nor do those that may use one version of IP and those that may use both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from relay.queue.window import Window
 WINDOWS = 10_000  # sites whose window is remembered
 LEAST = 50  # recipients a site may hold ready, however many others there are
 
-_Key = tuple[str, str, TlsDemand, bool, str]
+_Key = tuple[str, str, TlsDemand, int, bool, str]
 
 
 class Sites:
@@ -74,4 +75,4 @@ class Sites:
 
 
 def _key(route: Route) -> _Key:
-    return route.egress, route.site, route.tls, route.implicit_tls, route.rule
+    return route.egress, route.site, route.tls, route.family, route.implicit_tls, route.rule

@@ -22,7 +22,20 @@ class Way(StrEnum):
 class TlsDemand(StrEnum):
     NONE = "none"  # never asked for
     MAY = "may"  # opportunistic (RFC 7435): taken as offered, any certificate, clear text where it fails
+    MUST = "must"  # TLS with any certificate, or no delivery
     VERIFIED = "verified"  # TLS with a certificate that names the host, or no delivery
+
+    @property
+    def strict(self) -> bool:
+        """Nothing is ever sent in clear text."""
+        return self in (TlsDemand.MUST, TlsDemand.VERIFIED)
+
+    def at_least(self, other: TlsDemand) -> TlsDemand:
+        """The stricter of the two."""
+        return max(self, other, key=_STRICTNESS.index)
+
+
+_STRICTNESS = list(TlsDemand)  # they are listed so
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +59,8 @@ class Route:
     site: str
     hosts: tuple[Host, ...] = ()
     tls: TlsDemand = TlsDemand.MAY
+    tls_asked: bool = False  # the message itself demands this; that a host does not meet it says nothing of the site
+    family: int = 0  # 4 or 6: only that version of IP, since its egress has no address of the other; 0: both
     implicit_tls: bool = False
     login: tuple[str, str] | None = None  # user name and password of a smarthost; never logged
     rule: str = ""  # the smarthost rule that applied

@@ -1,22 +1,28 @@
 """Which lanes to claim now, and when to look again. Pure: time comes in as an argument.
 
-In:  lanes (one domain's mail of one account, in one shard) with the time their earliest recipient is due;
-     which domain belongs to which site; which domains and sites are blocked, and until when.
+In:  lanes (one domain's mail of one account and priority, in one shard) with the time their earliest recipient is
+     due; which domain belongs to which site; which sites are blocked, and until when.
 Out: the lanes to claim next, fair among accounts; the time at which there is something to do.
 
 The life of a lane: *waiting* for its time in a heap, *ready*, *out* (given to the caller, who answers with
-`claimed`), and back. A ready lane of a blocked domain or site stays where it is and costs nothing until the
-block ends; nobody else waits for it.
+`claimed`), and back. A ready lane of a blocked site stays where it is and costs nothing until the block ends; nobody
+else waits for it.
+
+Accounts take turns, whatever their priorities; a tenant counts as an account of its own (`Message.share`), since
+only who was granted a tenant can name it. Within an account the ready lanes of the highest priority go first, and
+the order is strict: the lower ones wait while there is something higher that is not blocked. Nobody's mail but the
+account's own can hold it up so, and every lane's mail has its deadline.
 
 The caller asks for as many lanes as it has room for, best one by one: it claims, starts the delivery, blocks
 a site that has no connection left (`until` may be infinite), and asks again. `unblock_site` when there is
 room again costs a step an account with mail for it, not one a domain.
 
 Why so: memory grows with lanes, never with recipients, and half a million recipients of a paused provider
-are a few thousand lanes on one closed gate. Ready lanes stand account -> gate -> lanes, and every pick turns
-the ring of accounts and that account's ring of gates by one: an account with ten thousand domains and one
+are a few thousand lanes on one closed gate. Ready lanes stand account -> priority -> gate -> lanes, and every pick
+turns the ring of accounts and that account's ring of gates by one: an account with ten thousand domains and one
 with a single domain get every other turn each, and one provider's thousand domains hold up nobody behind
-them. A *gate* is a site; or a domain, as long as its site is not known or it is blocked by itself.
+them. A *gate* is a site; or a domain, as long as its site is not known. Where an account's mail leaves from an
+egress of its own choice, its way to a site is another site here, with a gate of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +41,7 @@ _SLACK = 1024  # stale heap entries that are not worth a sweep
 
 _Key = tuple[int, Lane]
 _Name = tuple[str, str]  # ("site", its name) or ("domain", its name)
+_Share = tuple[str, int]  # account and priority
 
 
 class _Place(Enum):
@@ -55,7 +62,10 @@ class _Known:
 @dataclass(slots=True, eq=False)
 class _Gate:
     name: _Name
-    ready: dict[str, deque[_Known]] = field(default_factory=dict)  # by account
+    ready: dict[_Share, deque[_Known]] = field(default_factory=dict)
+
+
+_Gates = OrderedDict[_Gate, None]
 
 
 class Scheduler:
@@ -66,8 +76,9 @@ class Scheduler:
         self._heap: list[tuple[float, int, _Known]] = []
         self._numbers = count()
         self._gates: dict[_Name, _Gate] = {}
-        self._ring: OrderedDict[str, OrderedDict[_Gate, None]] = OrderedDict()  # open gates, by account
-        self._sites: OrderedDict[str, str] = OrderedDict()
+        self._ring: OrderedDict[str, dict[int, _Gates]] = OrderedDict()  # open gates, by account and priority
+        self._sites: OrderedDict[str, str] = OrderedDict()  # by domain
+        self._own: OrderedDict[tuple[str, str], str] = OrderedDict()  # by domain and account
         self._blocks: dict[_Name, float] = {}
         self._ends: list[tuple[float, _Name]] = []  # heap of block ends, stale ones among them
 
@@ -95,8 +106,8 @@ class Scheduler:
         given: list[tuple[int, Lane]] = []
         while len(given) < limit and self._ring:
             known = self._pick()
-            if self._gate_name(known.lane.domain) in self._blocks:
-                # Its site was learnt, or its domain blocked, after it became ready.
+            if self._gate_name(known.lane) in self._blocks:
+                # Its site was learnt after it became ready.
                 self._file(known)
                 continue
             known.place = _Place.OUT
@@ -120,19 +131,28 @@ class Scheduler:
         else:
             del self._lanes[shard, lane]
 
-    def belongs(self, domain: str, site: str) -> None:
-        """Mail for this domain goes to this site; its lanes are held up with the site's from now on."""
-        self._sites[domain] = site
-        self._sites.move_to_end(domain)
-        if len(self._sites) > SITES:
-            self._sites.popitem(last=False)
+    def belongs(self, domain: str, site: str, account: str = "", *, own: bool = False) -> None:
+        """Mail for this domain goes to this site; its lanes are held up with the site's from now on.
 
-    def block(self, domain: str, until: float) -> None:
-        """Give out no lane of this domain before `until` (may be infinite). Replaces an earlier block."""
-        self._block(("domain", domain), until)
+        `own`: that is so for this account's mail, whatever others' does. Where it goes several ways, its lanes wait
+        for the one that is blocked: a lane is claimed whole, and what cannot go would be claimed again and again.
+        """
+        if not own and (domain, account) not in self._own:
+            self._sites[domain] = site
+            self._sites.move_to_end(domain)
+            if len(self._sites) > SITES:
+                self._sites.popitem(last=False)
+            return
+        key = (domain, account)
+        before = self._own.get(key)
+        if before is None or ("site", before) not in self._blocks:
+            self._own[key] = site
+        self._own.move_to_end(key)
+        if len(self._own) > SITES:
+            self._own.popitem(last=False)
 
     def block_site(self, site: str, until: float) -> None:
-        """The same for all domains that belong to a site."""
+        """Give out no lane of this site before `until` (may be infinite). Replaces an earlier block."""
         self._block(("site", site), until)
 
     def unblock_site(self, site: str) -> None:
@@ -167,44 +187,62 @@ class Scheduler:
                 entry[2].place = _Place.READY
                 self._file(entry[2])
 
-    def _gate_name(self, domain: str) -> _Name:
-        alone = ("domain", domain)
-        if alone in self._blocks or domain not in self._sites:
-            return alone
-        return "site", self._sites[domain]
+    def _gate_name(self, lane: Lane) -> _Name:
+        site = self._own.get((lane.domain, lane.account)) if self._own else None
+        if site is None:
+            site = self._sites.get(lane.domain)
+        return ("domain", lane.domain) if site is None else ("site", site)
 
     def _file(self, known: _Known) -> None:
         """Put a ready lane behind its gate."""
-        name = self._gate_name(known.lane.domain)
+        name = self._gate_name(known.lane)
         gate = self._gates.get(name)
         if gate is None:
             gate = self._gates[name] = _Gate(name)
-        account = known.lane.account
-        gate.ready.setdefault(account, deque()).append(known)
+        share = (known.lane.account, known.lane.priority)
+        gate.ready.setdefault(share, deque()).append(known)
         if name not in self._blocks:
-            self._ring.setdefault(account, OrderedDict())[gate] = None
+            self._open(gate, share)
 
     def _pick(self) -> _Known:
         """Take the next lane off the ring, and turn the ring."""
-        account, gates = next(iter(self._ring.items()))
+        account, levels = next(iter(self._ring.items()))
+        priority = max(levels)
+        gates = levels[priority]
         gate = next(iter(gates))
-        lanes = gate.ready[account]
+        lanes = gate.ready[account, priority]
         known = lanes.popleft()
         if lanes:
             gates.move_to_end(gate)
         else:
-            del gate.ready[account], gates[gate]
+            self._shut(gate, (account, priority))
+            del gate.ready[account, priority]
             if not gate.ready:
                 del self._gates[gate.name]
-        if gates:
+        if account in self._ring:
             self._ring.move_to_end(account)
-        else:
-            del self._ring[account]
         return known
+
+    def _open(self, gate: _Gate, share: _Share) -> None:
+        account, priority = share
+        levels = self._ring.get(account)
+        if levels is None:
+            levels = self._ring[account] = {}
+        levels.setdefault(priority, OrderedDict())[gate] = None
+
+    def _shut(self, gate: _Gate, share: _Share) -> None:
+        account, priority = share
+        levels = self._ring[account]
+        del levels[priority][gate]
+        if not levels[priority]:
+            del levels[priority]
+            if not levels:
+                del self._ring[account]
 
     def _block(self, name: _Name, until: float) -> None:
         if name not in self._blocks and name in self._gates:
-            self._close(self._gates[name])
+            for share in self._gates[name].ready:
+                self._shut(self._gates[name], share)
         self._blocks[name] = until
         if until == inf:
             return
@@ -213,20 +251,13 @@ class Scheduler:
             self._ends = [(end, each) for each, end in self._blocks.items() if end != inf]
             heapq.heapify(self._ends)
 
-    def _close(self, gate: _Gate) -> None:
-        for account in gate.ready:
-            gates = self._ring[account]
-            del gates[gate]
-            if not gates:
-                del self._ring[account]
-
     def _unblock(self, name: _Name) -> None:
         if self._blocks.pop(name, None) is None:
             return
         if (gate := self._gates.get(name)) is None:
             return
-        for account in gate.ready:
-            self._ring.setdefault(account, OrderedDict())[gate] = None
+        for share in gate.ready:
+            self._open(gate, share)
 
     def _end_blocks(self, now: float) -> None:
         while self._ends and self._ends[0][0] <= now:

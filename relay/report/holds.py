@@ -43,10 +43,15 @@ def holds(recipient: RecipientState, route: Mapping[str, str], situation: Situat
 
 def _marked(route: Mapping[str, str], situation: Situation) -> Iterator[str]:
     for mark in situation.marks:
-        if mark.kind is Kind.PAUSED_SITE and mark.key == route.get("site"):
+        if mark.kind is Kind.PAUSED_SITE and mark.key in _seen(route, route.get("site", "")):
             yield f"its site {mark.key} is paused until {iso(mark.until)}: {mark.why}"
-        elif mark.kind is Kind.DEAD_HOST and mark.key == _host(route):
+        elif mark.kind is Kind.DEAD_HOST and mark.key in _seen(route, _host(route)):
             yield f"host {mark.key} is left alone until {iso(mark.until)}: {mark.why}"
+
+
+def _seen(route: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """What marks call a site or a host: by its name, or as an egress that is not the default reaches it."""
+    return (name, f"{route.get('egress', '')}/{name}") if name else ()
 
 
 def _host(route: Mapping[str, str]) -> str:

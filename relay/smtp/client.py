@@ -8,8 +8,9 @@ aiosmtplib greets, says EHLO (HELO if that is refused), STARTTLS and AUTH; then 
 transport over, since aiosmtplib speaks one command at a time and rewrites what it sends.
 
 Opportunistic TLS (RFC 7435): any certificate is better than none. Where STARTTLS is refused we go on in clear
-text; where the handshake breaks we connect to the same address again without it; both are told. A verified
-demand takes a certificate that names the host, or no delivery (4.7.5).
+text; where the handshake breaks we connect to the same address again without it; both are told. A strict demand is
+never met in clear text, whatever is remembered of the host: no delivery instead (4.7.5). `must` takes any
+certificate, `verified` one that names the host.
 
 Why so: with a login, an opportunistic connection that ended in clear text is given up. Whoever can break
 the handshake would otherwise be handed the password; an operator who means it says `tls: none`. Opportunistic
@@ -32,7 +33,7 @@ from relay.config import Egress
 from relay.model.reply import Reply
 from relay.model.route import Host, TlsDemand
 from relay.smtp.dialogue import RFC5321, Answer, Exchange, Step, Timeouts, Trouble, shown
-from relay.smtp.failures import Failed, Told, no_tls, unreachable
+from relay.smtp.failures import Failed, Told, no_tls, unbound, unreachable
 from relay.smtp.letter import Letter, Offers
 from relay.smtp.replies import reply_of
 from relay.smtp.speaker import Speaker
@@ -102,6 +103,19 @@ class Connection:
 _NO_AUTH = Reply(454, "4.7.0", "the next hop offers no AUTH we know, which its route demands")
 
 
+class Contexts:
+    """TLS as clients of all egresses begin it; made once, since reading the authorities takes its time."""
+
+    def __init__(self, ca_file: Path | None = None) -> None:
+        self.verifying = ssl.create_default_context(cafile=ca_file)
+        self.verifying.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.taking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self.taking.minimum_version = ssl.TLSVersion.TLSv1_2
+        self.taking.check_hostname = False
+        self.taking.verify_mode = ssl.CERT_NONE
+        self.taking.set_ciphers("DEFAULT:@SECLEVEL=1")
+
+
 class Client:
     """Makes connections of one egress."""
 
@@ -111,20 +125,14 @@ class Client:
         egress: Egress,
         *,
         connect_timeout: float,
-        ca_file: Path | None = None,
+        contexts: Contexts,
         timeouts: Timeouts = RFC5321,
     ) -> None:
         self._ehlo = egress.ehlo or hostname
         self._bind = {socket.AF_INET: egress.ipv4, socket.AF_INET6: egress.ipv6}
         self._connect_timeout = connect_timeout
         self._timeouts = timeouts
-        self._verifying = ssl.create_default_context(cafile=ca_file)
-        self._verifying.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._taking = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._taking.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._taking.check_hostname = False
-        self._taking.verify_mode = ssl.CERT_NONE
-        self._taking.set_ciphers("DEFAULT:@SECLEVEL=1")
+        self._contexts = contexts
 
     async def connect(self, hop: Hop) -> Connection:
         """Raises Unconnected."""
@@ -158,6 +166,8 @@ class Client:
         try:
             offers, refused = await self._introduce(smtp, hop, said, plain)
             tls = _tls(smtp, verified=hop.tls is TlsDemand.VERIFIED)
+            if hop.tls.strict and not tls:
+                raise no_tls("no TLS came about, which this mail demands")
             if hop.login is not None:
                 await self._login(smtp, hop, said, offers, tls)
             if smtp.transport is None or smtp.transport.is_closing():
@@ -177,7 +187,10 @@ class Client:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._bind[family]:
-                sock.bind((self._bind[family], 0))
+                try:
+                    sock.bind((self._bind[family], 0))
+                except OSError as error:
+                    raise unbound(self._bind[family], error.strerror or str(error)) from error
             async with asyncio.timeout(self._connect_timeout):
                 await asyncio.get_running_loop().sock_connect(sock, (host.address, host.port))
         except BaseException as error:
@@ -200,7 +213,7 @@ class Client:
         if plain or hop.implicit_tls:
             return offers, ""
         if not offers.starttls:
-            if hop.tls is TlsDemand.VERIFIED:
+            if hop.tls.strict:
                 raise no_tls("the next hop does not offer STARTTLS, which this mail demands")
             return offers, ""
         said.append("C: STARTTLS")
@@ -209,7 +222,7 @@ class Client:
                 reply = await smtp.starttls(timeout=self._timeouts.starttls)
             except aiosmtplib.SMTPResponseException as refused:
                 answer = Answer(Step.STARTTLS, reply_of(refused.code, refused.message))
-                if hop.tls is TlsDemand.VERIFIED or answer.reply.code == 421:
+                if hop.tls.strict or answer.reply.code == 421:
                     raise Failed(answer) from refused
                 said += [*shown(answer), "-- going on in clear text"]
                 return offers, f"STARTTLS was refused: {answer.reply}"
@@ -250,7 +263,7 @@ class Client:
             said += shown(Answer(Step.AUTH, reply_of(heard.code, heard.message)))
 
     def _context(self, hop: Hop) -> ssl.SSLContext:
-        return self._verifying if hop.tls is TlsDemand.VERIFIED else self._taking
+        return self._contexts.verifying if hop.tls is TlsDemand.VERIFIED else self._contexts.taking
 
 
 def _tls(smtp: aiosmtplib.SMTP, *, verified: bool) -> str:

@@ -71,6 +71,12 @@ def unreachable(host: Host, why: str) -> Failed:
     return Failed(Answer(Step.CONNECT, reply, Trouble.CONNECT))
 
 
+def unbound(address: str, why: str) -> Failed:
+    """The address we should leave from is not ours now: a fault of this machine's, which says nothing of the host."""
+    reply = Reply(451, "4.3.5", f"cannot send from {address}: {why}")
+    return Failed(Answer(Step.CONNECT, reply, Trouble.OURS))
+
+
 def no_tls(why: str) -> Failed:
     """TLS that is demanded did not come about."""
     return Failed(Answer(Step.STARTTLS, Reply(451, "4.7.5", why), Trouble.OURS))

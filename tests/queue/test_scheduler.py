@@ -116,11 +116,12 @@ def test_a_lane_that_is_due_again_waits_for_its_turn() -> None:
     assert Counter(given) == {"a.test": 3, "b.test": 3}
 
 
-def test_a_blocked_domain_is_skipped_until_its_time_and_holds_up_nobody() -> None:
+def test_a_blocked_site_is_skipped_until_its_time_and_holds_up_nobody() -> None:
     scheduler = Scheduler()
+    scheduler.belongs("blocked.test", "site")
     scheduler.know(0, lane("blocked.test"), NOW - 5)
     scheduler.know(0, lane("free.test"), NOW)
-    scheduler.block("blocked.test", NOW + 60)
+    scheduler.block_site("site", NOW + 60)
     assert domains(scheduler.due(NOW, 10)) == ["free.test"]
     assert scheduler.next_time() == NOW + 60
     assert domains(scheduler.due(NOW + 60, 10)) == ["blocked.test"]
@@ -129,21 +130,23 @@ def test_a_blocked_domain_is_skipped_until_its_time_and_holds_up_nobody() -> Non
 def test_a_block_covers_lanes_that_were_ready_before_it() -> None:
     scheduler = Scheduler()
     for domain in ("a.test", "b.test", "c.test"):
+        scheduler.belongs(domain, f"mx.{domain}")
         scheduler.know(0, lane(domain), NOW)
     scheduler.due(NOW, 1)
-    scheduler.block("b.test", inf)
+    scheduler.block_site("mx.b.test", inf)
     assert domains(scheduler.due(NOW, 10)) == ["c.test"]
-    scheduler.block("b.test", NOW)
+    scheduler.block_site("mx.b.test", NOW)
     assert domains(scheduler.due(NOW, 10)) == ["b.test"]
 
 
 def test_a_later_block_replaces_an_earlier_one_either_way() -> None:
     scheduler = Scheduler()
     scheduler.know(0, lane("a.test"), NOW)
-    scheduler.block("a.test", NOW + 10)
-    scheduler.block("a.test", NOW + 20)
+    scheduler.belongs("a.test", "site")
+    scheduler.block_site("site", NOW + 10)
+    scheduler.block_site("site", NOW + 20)
     assert scheduler.due(NOW + 10, 1) == []
-    scheduler.block("a.test", NOW + 12)
+    scheduler.block_site("site", NOW + 12)
     assert scheduler.next_time() == NOW + 12
     assert len(scheduler.due(NOW + 12, 1)) == 1
 
@@ -175,18 +178,64 @@ def test_a_site_learnt_while_its_domains_were_ready_holds_them_up_too() -> None:
     assert sorted(domains(scheduler.due(NOW + 5, 10))) == ["a.test", "b.test"]
 
 
-def test_a_domain_blocked_inside_an_open_site_waits_for_its_own_block() -> None:
+def test_an_account_with_a_way_of_its_own_to_a_domain_is_held_up_by_that_way_alone() -> None:
     scheduler = Scheduler()
-    for domain in ("a.test", "b.test"):
-        scheduler.belongs(domain, "site")
-        scheduler.know(0, lane(domain), NOW)
-    scheduler.block("a.test", NOW + 60)
-    scheduler.block_site("site", NOW + 10)
+    scheduler.belongs("a.test", "site")
+    scheduler.belongs("a.test", "bulk/site", "crm", own=True)
+    for account in ("shop", "crm"):
+        scheduler.know(0, lane("a.test", account), NOW)
+    scheduler.block_site("bulk/site", NOW + 10)
+    assert scheduler.due(NOW, 10) == [(0, lane("a.test", "shop"))]
+    scheduler.block_site("site", NOW + 20)
+    assert scheduler.due(NOW + 10, 10) == [(0, lane("a.test", "crm"))]
+
+
+def test_an_account_whose_mail_for_a_domain_goes_two_ways_waits_for_the_blocked_one() -> None:
+    scheduler = Scheduler()
+    scheduler.belongs("a.test", "one/site", "crm", own=True)
+    scheduler.block_site("one/site", NOW + 10)
+    scheduler.belongs("a.test", "two/site", "crm", own=True)
+    scheduler.know(0, lane("a.test", "crm"), NOW)
     assert scheduler.due(NOW, 10) == []
-    assert domains(scheduler.due(NOW + 10, 10)) == ["b.test"]
-    scheduler.block_site("site", NOW + 90)
-    assert scheduler.due(NOW + 60, 10) == []
-    assert domains(scheduler.due(NOW + 90, 10)) == ["a.test"]
+    assert len(scheduler.due(NOW + 10, 10)) == 1
+    scheduler.belongs("a.test", "site", "crm")  # the account has left its own ways
+    scheduler.block_site("site", NOW + 30)
+    scheduler.claimed(0, lane("a.test", "crm"), NOW)
+    assert scheduler.due(NOW + 11, 10) == []
+
+
+def test_the_highest_priority_goes_first_within_an_account() -> None:
+    scheduler = Scheduler()
+    for priority in (2, 9, 5):
+        for number in (1, 2):
+            scheduler.know(0, Lane(f"d{number}.test", "shop", priority), NOW - 9 + priority)
+    assert [each.priority for _, each in scheduler.due(NOW, 10)] == [9, 9, 5, 5, 2, 2]
+
+
+def test_a_high_priority_takes_no_turn_from_another_account() -> None:
+    scheduler = Scheduler()
+    for number in range(4):
+        scheduler.know(0, Lane(f"d{number}.test", "pushy", 9), NOW)
+        scheduler.know(0, Lane(f"d{number}.test", "shop", 1), NOW)
+    assert [each.account for _, each in scheduler.due(NOW, 8)] == ["pushy", "shop"] * 4
+
+
+def test_a_high_priority_behind_a_blocked_site_lets_the_low_ones_go() -> None:
+    scheduler = Scheduler()
+    scheduler.belongs("a.test", "site")
+    scheduler.know(0, Lane("a.test", "shop", 9), NOW)
+    scheduler.know(0, Lane("b.test", "shop", 1), NOW)
+    scheduler.block_site("site", NOW + 10)
+    assert domains(scheduler.due(NOW, 10)) == ["b.test"]
+    assert domains(scheduler.due(NOW + 10, 10)) == ["a.test"]
+
+
+def test_lanes_of_a_priority_that_is_due_later_come_when_they_are_due() -> None:
+    scheduler = Scheduler()
+    scheduler.know(0, Lane("a.test", "shop", 1), NOW)
+    scheduler.know(0, Lane("a.test", "shop", 9), NOW + 5)
+    assert [each.priority for _, each in scheduler.due(NOW, 10)] == [1]
+    assert [each.priority for _, each in scheduler.due(NOW + 5, 10)] == [9]
 
 
 def test_every_lane_comes_through_whatever_is_blocked_meanwhile() -> None:
@@ -202,8 +251,8 @@ def test_every_lane_comes_through_whatever_is_blocked_meanwhile() -> None:
         now = 0.0
         for _ in range(300):
             now += random.random()
-            each = (random.randrange(2), Lane(random.choice(names), random.choice("xyz")))
-            match random.randrange(6):
+            each = (random.randrange(2), Lane(random.choice(names), random.choice("xyz"), random.choice((1, 5))))
+            match random.randrange(5):
                 case 0 | 1:
                     at = now + random.choice([-1, 0, 3, 10])
                     scheduler.know(*each, at)
@@ -219,11 +268,7 @@ def test_every_lane_comes_through_whatever_is_blocked_meanwhile() -> None:
                     else:
                         scheduler.unblock_site(site)
                         blocks.pop(site, None)
-                case 4:
-                    domain, until = each[1].domain, random.choice([now + 2, now + 8])
-                    scheduler.block(domain, until)
-                    blocks[domain] = until
-                case 5 if out:
+                case 4 if out:
                     done = out.pop(random.randrange(len(out)))
                     again = random.choice([None, now, now + 4])
                     scheduler.claimed(*done, again)
@@ -233,7 +278,7 @@ def test_every_lane_comes_through_whatever_is_blocked_meanwhile() -> None:
             for given in scheduler.due(now, random.randrange(3)):
                 domain = given[1].domain
                 assert given not in out and due[given] <= now, round_number
-                assert blocks.get(domain, 0) <= now and blocks.get(sites.get(domain, ""), 0) <= now
+                assert blocks.get(sites.get(domain, ""), 0) <= now
                 out.append(given)
                 del due[given]
         for site in "st":
@@ -271,6 +316,6 @@ def test_stale_entries_of_the_heap_are_swept() -> None:
     scheduler.know(0, lane("a.test"), 1e9)
     for number in range(50_000):
         scheduler.know(0, lane("a.test"), 1e9 - number)
-        scheduler.block("b.test", 1e9 + number)
+        scheduler.block_site("site", 1e9 + number)
     assert len(scheduler._heap) < 5000 and len(scheduler._ends) < 5000
     assert scheduler.next_time() == 1e9 - 49_999

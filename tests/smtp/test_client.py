@@ -12,7 +12,7 @@ import pytest
 from relay.config import Egress
 from relay.model.envelope import Envelope, Recipient
 from relay.model.route import Host, TlsDemand
-from relay.smtp.client import Client, Connection, Hop, Unconnected
+from relay.smtp.client import Client, Connection, Contexts, Hop, Unconnected
 from relay.smtp.dialogue import Answer, Exchange, Step, Timeouts, Trouble, conversation
 from relay.smtp.letter import Letter
 from relay.smtp.transaction import Result
@@ -37,7 +37,8 @@ def ca_file(tmp_path: Path) -> Path:
 
 
 def client(timeouts: Timeouts = SHORT, ca_file: Path | None = None, egress: Egress | None = None) -> Client:
-    return Client("relay.example", egress or Egress(name="e"), connect_timeout=2, ca_file=ca_file, timeouts=timeouts)
+    bound = egress or Egress(name="e")
+    return Client("relay.example", bound, connect_timeout=2, contexts=Contexts(ca_file), timeouts=timeouts)
 
 
 def hop(
@@ -304,6 +305,35 @@ async def test_verified_tls_takes_nothing_else(ca_file: Path, behaviour: Behavio
         assert str(answer.reply).startswith(f"451 4.7.5 {why}")
         assert answer.step is Step.STARTTLS
         assert len(receiver.sessions) == 1
+
+
+@pytest.mark.parametrize("certificate", ["good", "wrong", "expired"])
+async def test_tls_that_must_be_takes_any_certificate_also_where_it_broke_before(
+    receiver: Receiver, certificate: str
+) -> None:
+    receiver.behaviour.certificate = certificate
+    connection = await client().connect(hop(receiver, tls=TlsDemand.MUST, broken_tls=True))
+    await send(connection)
+    connection.close()
+    assert [each.tls for each in await receiver.arrived(1)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reply"),
+    [
+        (Behaviour(starttls=False), "451 4.7.5 the next hop does not offer STARTTLS"),
+        (Behaviour(on={"starttls": "454 4.7.0 no TLS today"}), "454 4.7.0 no TLS today"),
+        (Behaviour(on={"handshake": "garbage"}), "451 4.7.5 TLS handshake failed: "),
+        (Behaviour(on={"handshake": "drop"}), "451 4.7.5 TLS handshake failed: "),
+    ],
+)
+async def test_tls_that_must_be_never_ends_in_clear_text(behaviour: Behaviour, reply: str) -> None:
+    with Receiver(behaviour) as receiver:
+        with pytest.raises(Unconnected) as caught:
+            await client().connect(hop(receiver, tls=TlsDemand.MUST))
+        assert str(caught.value.answer.reply).startswith(reply)
+        assert len(receiver.sessions) == 1
+        assert receiver.heard("MAIL") == []
 
 
 async def test_tls_from_the_first_octet(ca_file: Path) -> None:
