@@ -58,6 +58,10 @@ class Door(Protocol):
     def mail(self, session: SessionInfo, reverse_path: str) -> None:
         """May this session send as `reverse_path` ("" is the null one)?"""
 
+    def priority(self, session: SessionInfo, asked: int) -> int:
+        """What becomes of MT-PRIORITY (RFC 6710), -9 to 9: that or a lower one, which the client is told."""
+        return asked
+
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
         """May this message go to `address`?"""
 

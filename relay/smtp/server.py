@@ -196,7 +196,17 @@ class Session(Authenticating):
             )
         self.service.door.mail(self.info, mail.reverse_path)
         self._mail, self._spoilt = mail, False
+        if mail.wishes.parameters.priority is not None:
+            return self._prioritize(mail, mail.wishes.parameters, mail.wishes.parameters.priority)
         return self.say(b"250 2.1.0 Ok\r\n")
+
+    def _prioritize(self, mail: Mail, parameters: Parameters, asked: int) -> None:
+        given = self.service.door.priority(self.info, asked)
+        if given == asked:
+            return self.say(b"250 2.1.0 Ok\r\n")
+        wishes = replace(mail.wishes, parameters=replace(parameters, priority=given))
+        self._mail = replace(mail, wishes=wishes)
+        return self.say(f"250 2.3.6 {given} is the priority of this message\r\n".encode())  # RFC 6710 section 4.1
 
     async def smtp_RCPT(self, arg: str | None) -> None:
         self._ready_for_mail()

@@ -22,8 +22,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.config import Auth, Limits, Listener, ListenerKind
+from relay.config import Auth, Limits, Listener, ListenerKind, Purpose
 from relay.model.account import Login
+from relay.model.clock import Clock, system_clock
 from relay.model.envelope import Envelope, Parameters
 from relay.model.reply import Refused, Reply
 from relay.smtp.budget import Budget
@@ -42,6 +43,7 @@ class FakeDoor:
     refuse_opened: Exception | None = None
     refuse_sender: Exception | None = None
     refuse_address: str = ""
+    highest: int = 9  # priority
     fault: Exception | None = None  # raised by `message`
     gate: asyncio.Event | None = None  # `message` waits for it
     reached: asyncio.Event = field(default_factory=asyncio.Event)  # set when `message` is called
@@ -69,6 +71,9 @@ class FakeDoor:
     def mail(self, session: SessionInfo, reverse_path: str) -> None:
         if self.refuse_sender is not None:
             raise self.refuse_sender
+
+    def priority(self, session: SessionInfo, asked: int) -> int:
+        return min(asked, self.highest)
 
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
         if self.refuse_address and address == self.refuse_address:
@@ -135,6 +140,7 @@ OPEN = Listener(
 CLEAR = Listener(name="test", port=0, kind=ListenerKind.PLAIN, auth_without_tls=True, networks=("127.0.0.0/8",))
 STARTTLS = Listener(name="test", port=0, kind=ListenerKind.STARTTLS)
 TLS = Listener(name="test", port=0, kind=ListenerKind.TLS)
+RETURNS = Listener(name="test", port=0, purpose=Purpose.RETURNS)
 
 
 @asynccontextmanager
@@ -144,15 +150,16 @@ async def stage(
     door: FakeDoor | None = None,
     limits: Limits | None = None,
     tls: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
+    clock: Clock = system_clock,
 ) -> AsyncIterator[Stage]:
     """A server on the loopback; `tls` is its context and the client's."""
     limits = limits or Limits()
     door = door or FakeDoor()
-    if listener.auth is Auth.NONE and door.bound is None:
+    if listener.auth is Auth.NONE and listener.purpose is Purpose.SUBMISSION and door.bound is None:
         door.bound = Login(account="demo", credential="demo")
     budget = Budget(limits.memory, limits.sessions)
     sock = socket.create_server((listener.address, 0))
-    server = await listen(sock, listener, limits, "mx.example", door, tls[0] if tls else None, budget)
+    server = await listen(sock, listener, limits, "mx.example", door, tls[0] if tls else None, budget, clock)
     try:
         yield Stage(server, door, budget, tls[1] if tls else None)
     finally:
