@@ -24,6 +24,8 @@ from relay.dns.resolver import Resolver
 from relay.limits.client import BrokerLimits
 from relay.model.clock import system_clock
 from relay.model.ids import IdSource
+from relay.model.message import Due
+from relay.model.suppression import Suppression
 from relay.smtp.budget import Budget
 from relay.smtp.listen import Server, listen
 from relay.smtp.sni import LOOK_EVERY, Certificates
@@ -205,6 +207,11 @@ def _assemble(
     def signed(content: bytes, domain: str) -> bytes:
         return sign(content, directory.signers(domain), system_clock())
 
+    def suppressed(due: Due) -> Suppression | None:
+        message = due.message
+        stream = message.resolved.options.stream
+        return suppressions.find(message.account, due.recipient.address, stream, system_clock())
+
     def delivery(config: Config) -> tuple[Agent, Resolver]:
         resolver = Resolver(config.dns, system_clock)
         router = Router(config.delivery, config.sandbox.enabled, config.hostname, own_ports, resolver, system_clock)
@@ -218,6 +225,7 @@ def _assemble(
             ids=ids,
             home=context.shard,
             sign=signed,
+            suppressed=suppressed,
         )
         return agent, resolver
 
