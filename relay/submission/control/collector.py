@@ -81,7 +81,7 @@ class Collector:
         elif name.lower().replace("_", "-").startswith(_FAMILY) and self._door is Door.HEADER and not inside:
             self._pair(written, name[len(_FAMILY) :].lower(), value)
         else:
-            self._one(written, name, value)
+            self._one(written, name, value, json=inside or self._door is not Door.HEADER)
 
     def finish(self, rule: OnInvalid) -> Given:
         """All of it together.
@@ -105,13 +105,13 @@ class Collector:
         self._judge(rule if asked is None else min(rule, asked, key=_STRICTEST.index))
         return Given(values, sources, tuple(self._warnings), asked is OnInvalid.REJECT)
 
-    def _one(self, written: str, name: str, value: Any) -> None:
+    def _one(self, written: str, name: str, value: Any, *, json: bool = True) -> None:
         found = named(name)
         if found is None:
             self.fault(f"{written}: {unknown(name, header=self._door is Door.HEADER)}")
             return
         option = found.option
-        if _empty(value) and not (option.empty and value == ""):
+        if _empty(value) and not (json and option.empty and value == ""):
             return
         if self._door not in option.doors:
             self.fault(f"{written}: {option.name} is set on the credential, not by a message", safety=True)

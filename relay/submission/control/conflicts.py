@@ -30,6 +30,17 @@ class Settled:
     warnings: tuple[str, ...]
 
 
+def definite(answers: Mapping[str, Answer], now: float) -> dict[str, Answer]:
+    """The same with times counted from now as times."""
+    found = dict(answers)
+    for name in ("send_at", "deliver_by"):
+        if (answer := found.get(name)) is not None:
+            found[name] = replace(answer, value=settled(answer.value, now))
+    if (answer := found.get("send_at_each")) is not None:
+        found["send_at_each"] = replace(answer, value={key: settled(at, now) for key, at in answer.value.items()})
+    return found
+
+
 def settle(
     answers: Mapping[str, Answer],
     envelope: Envelope,
@@ -46,7 +57,6 @@ def settle(
     """
     work = _Work(dict(answers), envelope, now)
     work.clash("send_at", "send_at_each")
-    work.definite()
     work.people(limits)
     work.fit_times(strict)
     work.fit_originals()
@@ -81,14 +91,6 @@ class _Work:
     def clash(self, one: str, other: str) -> None:
         if one in self.answers and other in self.answers:
             raise self.refuse(other, f"{one} and {other} exclude one another")
-
-    def definite(self) -> None:
-        """Times counted from now become times."""
-        for name in ("send_at", "deliver_by"):
-            if name in self.answers:
-                self.put(name, settled(self.value(name), self.now))
-        if "send_at_each" in self.answers:
-            self.put("send_at_each", {key: settled(at, self.now) for key, at in self.value("send_at_each").items()})
 
     def people(self, limits: Limits) -> None:
         """Recipients that options add."""

@@ -164,7 +164,7 @@ def pairs(value: Any) -> dict[str, Any]:
 
 def _split_pairs(value: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for item in items(value):
+    for item in filter(str.strip, value.split(",")):
         key, equals, rest = item.partition("=")
         if not equals or not key.strip():
             raise ValueError(f"expected an object in JSON or k=v, k2=v2, not {shown(item)}")

@@ -16,6 +16,7 @@ from typing import Any
 
 from relay.model.address import printable
 from relay.model.options import plain
+from relay.submission.control.carrier import check_json
 from relay.submission.control.grammar import Read, squeezed
 from relay.submission.control.option import Door, Option
 from relay.submission.control.options_data import DATA_OPTIONS
@@ -23,7 +24,6 @@ from relay.submission.control.options_envelope import ENVELOPE_OPTIONS
 from relay.submission.control.options_keeping import KEEPING_OPTIONS
 from relay.submission.control.options_timing import TIMING_OPTIONS
 from relay.submission.control.options_transport import TRANSPORT_OPTIONS
-from relay.submission.control.times import After
 
 PREFIX = "X-SMTPeter-"
 CARRIER = "Options"  # a JSON object of options
@@ -129,7 +129,8 @@ def unknown(name: str, *, header: bool) -> str:
 def parse_setting(name: str, value: Any, door: Door = Door.CREDENTIAL) -> tuple[str, Any]:
     """An option as it is kept among defaults: its name, and its value in JSON's types.
 
-    `value` is text, as on a command line, or a value of JSON or YAML.
+    `value` is text, as on a command line, or a value of JSON or YAML. `control_headers` and `on_invalid` are read,
+    too, but stand on the credential itself, not among its options.
 
     Raises:
         ValueError: no such option, not one for this door, or a bad value; the text names the option.
@@ -139,17 +140,16 @@ def parse_setting(name: str, value: Any, door: Door = Door.CREDENTIAL) -> tuple[
         raise ValueError(f"{printable(name, 60)}: {unknown(name, header=False)}")
     option = found.option
     if door not in option.doors:
-        raise ValueError(f"{option.name}: is not for a {door.value}; only for a {_places(option)}")
+        raise ValueError(f"{option.name}: cannot be set on the {door.value}, only by {_places(option)}")
     if value is None or (isinstance(value, str) and not value.strip() and not option.empty):
         raise ValueError(f"{option.name}: expected {option.type}, not nothing")
     try:
+        check_json(value)
         read = option.together([found.read(value)])
     except ValueError as error:
         raise ValueError(f"{option.name}: {error}") from error
-    if isinstance(read, After):
-        raise ValueError(f"{option.name}: a time counted from now cannot be kept")
     return option.name, plain(read)
 
 
 def _places(option: Option) -> str:
-    return " or a ".join(each.value for each in Door if each in option.doors)
+    return " or ".join(each.value for each in Door if each in option.doors)

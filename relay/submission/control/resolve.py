@@ -26,7 +26,7 @@ from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
 from relay.model.options import NOTHING, NOTHING_ASKED, Options, Resolved, Sandbox
 from relay.model.reply import Refused
 from relay.submission.control.collector import NOTHING_GIVEN, Given, read_properties
-from relay.submission.control.conflicts import settle
+from relay.submission.control.conflicts import definite, settle
 from relay.submission.control.layers import Answer, Layer, defaults, esmtp, first, stream
 from relay.submission.control.option import Door, Scope
 from relay.submission.control.permission import check
@@ -35,6 +35,8 @@ from relay.submission.control.registry import BY_NAME
 
 KEPT = float(Retention().contents)
 
+_POLICY = "operator policy"
+_DEADLINES = {"deliver_by": "deliver_within", "deliver_within": "deliver_by"}
 _FREE_TO_LEAVE = (Sandbox.OFF, Sandbox.HOLD)  # the laxest first; all others never leave
 
 
@@ -74,13 +76,13 @@ def resolve(
         return NOTHING_ASKED
     given = read_properties(properties, holder.credential.on_invalid) if properties else NOTHING_GIVEN
     layers = _layers(controls, parameters, envelope, holder, policy, given)
-    answers = _answers(layers)
+    answers = definite(_answers(layers), now)
     warnings = [*controls.warnings, *given.warnings, *_overruled(layers, answers)]
     scope = Scope(now, retention, holder.domain.name if holder.domain is not None else "")
-    settled = settle(answers, envelope, holder.credential, limits, now, strict=controls.strict or given.strict)
-    for name, answer in settled.answers.items():
+    for name, answer in answers.items():
         if answer.layer.asked:
             check(BY_NAME[name], answer, _base(layers, name), holder.credential, policy.forbid, scope)
+    settled = settle(answers, envelope, holder.credential, limits, now, strict=controls.strict or given.strict)
     if not settled.answers and not warnings and not settled.warnings:
         return NOTHING_ASKED
     return Resolved(
@@ -123,7 +125,7 @@ def _layers(
     """All voices, the strongest first."""
     asked: list[Layer] = []
     if policy.force:
-        asked.append(defaults(policy.force, Door.ACCOUNT, "operator policy"))
+        asked.append(defaults(policy.force, Door.ACCOUNT, _POLICY))
     if (said := esmtp(parameters, envelope)) is not None:
         asked.append(said)
     if controls.values:
@@ -200,7 +202,7 @@ def _overruled(layers: Sequence[Layer], answers: Mapping[str, Answer]) -> list[s
     warnings = []
     for layer in layers:
         for name in layer.values if layer.asked else ():
-            answer = answers.get(name)
+            answer = answers.get(name) or answers.get(_DEADLINES.get(name, ""))
             if answer is not None and answer.layer is not layer and answer.value != layer.values[name]:
                 warnings.append(f"{layer.source(name)}: {name} is decided by {answer.source}")
     return warnings
@@ -208,5 +210,5 @@ def _overruled(layers: Sequence[Layer], answers: Mapping[str, Answer]) -> list[s
 
 def _base(layers: Sequence[Layer], name: str) -> Any:
     """What an option would be if the message said nothing."""
-    answer = first([each for each in layers if not each.asked and each.name != "operator policy"], name)
+    answer = first([each for each in layers if not each.asked and each.name != _POLICY], name)
     return getattr(NOTHING, name) if answer is None else answer.value
