@@ -61,7 +61,7 @@ class SubmissionDoor(Door):
         clock: Clock,
     ) -> None:
         self._listener = listener
-        self._settings = settings
+        self._settings = listener.held_to(settings)
         self._sandbox = sandbox
         self._directory = directory
         self._logins = logins
@@ -75,7 +75,7 @@ class SubmissionDoor(Door):
 
     def reconfigure(self, settings: config.Limits, sandbox: bool) -> None:
         """Follow a new configuration; sessions that are open do so, too."""
-        self._settings = settings
+        self._settings = self._listener.held_to(settings)
         self._sandbox = sandbox
 
     async def opened(self, session: SessionInfo) -> None:
