@@ -140,7 +140,9 @@ class ListenerLimits(_Part):
     """What one client may take at this listener, where that is not as `limits` has it."""
 
     size: Size | None = Field(None, description="octets of a message; default: as in `limits`")
-    recipients: int | None = Field(None, ge=1, description="recipients of a message; default: as in `limits`")
+    recipients: int | None = Field(
+        None, ge=1, description="recipients of a message; default: as in `limits`, and 10 with `purpose: returns`"
+    )
     sessions_per_address: int | None = Field(
         None, ge=1, description="sessions at once from one address, in the machine; default: as in `limits`"
     )
@@ -200,7 +202,10 @@ class Listener(_Part):
     @classmethod
     def _returns_need_no_auth(cls, tree: Any) -> Any:
         if isinstance(tree, dict) and tree.get("purpose") == Purpose.RETURNS:
-            return {"auth": Auth.NONE, **tree}
+            limits = tree.get("limits", {})
+            if isinstance(limits, dict):  # a report goes to one return path; more are rare
+                limits = {"recipients": 10, **limits}
+            return {"auth": Auth.NONE, **tree, "limits": limits}
         return tree
 
     def held_to(self, limits: Limits) -> Limits:

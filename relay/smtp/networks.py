@@ -30,3 +30,11 @@ def client_address(text: str) -> str:
     if text.startswith("::ffff:") and "." in text:
         return text[7:]
     return text
+
+
+def client_key(address: str) -> str:
+    """By what a client is counted: its IPv4 address, or its IPv6 /64, which is one customer's."""
+    if ":" not in address:
+        return address
+    network = ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False)
+    return str(network)

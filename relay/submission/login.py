@@ -25,7 +25,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import ipaddress
 import logging
 import math
 import os
@@ -42,6 +41,7 @@ from relay.model.account import Credential, Login
 from relay.model.address import printable
 from relay.model.clock import Clock
 from relay.model.reply import Refused
+from relay.smtp.networks import client_key
 from relay.submission.directory import Directory
 
 log = logging.getLogger("relay.submission")
@@ -237,14 +237,6 @@ def login_of(credential: Credential) -> Login:
         control_headers=credential.control_headers,
         grants=credential.grants,
     )
-
-
-def client_key(address: str) -> str:
-    """By what a client is counted: its IPv4 address, or its IPv6 /64, which is one customer's."""
-    if ":" not in address:
-        return address
-    network = ipaddress.IPv6Network((address.partition("%")[0], 64), strict=False)
-    return str(network)
 
 
 def _matches(stored: str, password: str) -> bool:

@@ -28,7 +28,8 @@ from relay.store.sqlite import open_registry
 from relay.submission import login as module
 from relay.submission.directory import Directory
 from relay.submission.listener import SubmissionDoor
-from relay.submission.login import Logins, client_key, hash_password
+from relay.smtp.networks import client_key
+from relay.submission.login import Logins, hash_password
 from relay.submission.submission import Submission, Taken
 from tests.smtp.conversation import Client
 

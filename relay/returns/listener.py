@@ -1,0 +1,135 @@
+"""The door for returned mail: it takes what comes to our own return paths, from anybody, and nothing else.
+
+In:  a session's questions (`relay.smtp.door.Door`).
+Out: answers; events and copies for the clients, through `Keeper`.
+
+Why so: a recipient is known by the MAC of its return path and by the message it stands for, and both are looked at
+when RCPT is given: what we take is what we can tell somebody of, so nothing is ever sent back from here
+(RFC 5321 section 6.1 is met by refusing early). The wrong domain is refused, too: a path is good at the host it was
+given out for. A message that went through too many servers is refused, as at every door; its header is not judged
+otherwise, since bounces are written by every kind of program, and one that is refused for its form is one nobody
+ever sees.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+
+from relay import config
+from relay.bounce.returned import examine
+from relay.limits.interface import Limits, Place
+from relay.model.account import Login
+from relay.model.address import printable
+from relay.model.clock import Clock
+from relay.model.envelope import Envelope, Parameters
+from relay.model.reply import Refused, Reply
+from relay.returns.forward import Back
+from relay.returns.keep import Keeper
+from relay.returns.originals import Original, Originals
+from relay.smtp.door import Arrived, Door, SessionInfo
+from relay.smtp.networks import client_key
+from relay.store.interface import NotFound, StoreDown, StoreFull
+
+log = logging.getLogger("relay.returns")
+_RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class ReturnsDoor(Door):
+    def __init__(
+        self,
+        *,
+        listener: config.Listener,
+        settings: config.Limits,
+        read: Callable[[str], str],  # local part of a return path -> recipient's id; raises ValueError
+        originals: Originals,
+        limits: Limits,
+        keeper: Keeper,
+        clock: Clock,
+    ) -> None:
+        self._listener = listener
+        self._settings = listener.held_to(settings)
+        self._read = read
+        self._originals = originals
+        self._limits = limits
+        self._keeper = keeper
+        self._clock = clock
+        self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
+        # By session, what its transaction has named so far; bounded by the recipients it may name.
+        self._named: dict[int, dict[str, Original]] = {}
+
+    def reconfigure(self, settings: config.Limits) -> None:
+        """Follow a new configuration; sessions that are open do so, too."""
+        self._settings = self._listener.held_to(settings)
+
+    async def opened(self, session: SessionInfo) -> None:
+        key, limit = client_key(session.address), self._settings.sessions_per_address
+        if not await self._limits.lease(Place.SESSION, key, limit):
+            raise Refused(421, "4.7.0", f"At most {limit} sessions at once from {key}")
+        self._leased[id(session)] = key
+
+    def closed(self, session: SessionInfo) -> None:
+        self._named.pop(id(session), None)
+        key = self._leased.pop(id(session), None)
+        if key is not None:
+            self._limits.give_back(Place.SESSION, key)
+
+    async def login(self, session: SessionInfo, username: str, password: str) -> Login:
+        raise Refused(503, "5.5.1", "AUTH is not offered here: this is where returned mail comes in")
+
+    def mail(self, session: SessionInfo, reverse_path: str) -> None:
+        """Anybody may; the null reverse-path is the rule here."""
+        self._named[id(session)] = {}
+
+    def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
+        local, _, host = address.rpartition("@")
+        try:
+            original = self._originals.find(self._read(local))
+        except ValueError as why:
+            raise Refused(550, "5.1.1", f"{printable(address)}: {why}") from None
+        except NotFound:
+            raise Refused(550, "5.1.1", f"{printable(address)}: its message is no longer known here") from None
+        except StoreDown as down:
+            log.error("the original of a returned message cannot be looked up: %s", down)
+            raise Refused(451, "4.3.0", "Cannot look that address up at the moment; please try again") from down
+        if host != original.message.return_host:
+            raise Refused(550, "5.1.1", f"{printable(address)}: not a return path of this relay")
+        self._named[id(session)][address] = original
+
+    async def message(
+        self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived
+    ) -> Reply:
+        named = self._named.pop(id(session))
+        # Two spellings of one path are one recipient.
+        originals = list({each.id: each for each in named.values()}.values())
+        self._check_loop(arrived.octets)
+        back = Back(
+            envelope=envelope,
+            octets=arrived.octets,
+            returned=examine(arrived.octets),
+            at=self._clock(),
+            helo=session.helo,
+            address=session.address,
+            peer=session.peer,
+            tls=session.tls,
+            esmtp=session.esmtp,
+            listener=session.listener,
+        )
+        try:
+            copies = await self._keeper.keep(back, originals)
+        except StoreFull as full:
+            log.error("no room for returned mail: %s", full)
+            raise Refused(452, "4.3.1", "No room for mail at the moment; please try again later") from full
+        except StoreDown as down:
+            log.error("the store failed: %s", down)
+            raise Refused(451, "4.3.0", "Cannot store mail at the moment; please try again later") from down
+        return Reply(250, "2.0.0", f"Ok: queued as {copies[0]}" if copies else "Ok: noted")
+
+    def _check_loop(self, octets: bytes) -> None:
+        end = octets.find(b"\r\n\r\n")
+        count = len(_RECEIVED.findall(octets, 0, end if end >= 0 else len(octets)))
+        if count > self._settings.received:
+            limit = self._settings.received
+            text = f"the message seems to loop: it has {count} Received fields, over the limit of {limit}"
+            raise Refused(554, "5.4.6", text)

@@ -1,0 +1,1 @@
+"""Returned mail: real sessions, a real store."""
