@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := $(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt
 
-.PHONY: help run venv test check
+.PHONY: help run venv test check install uninstall
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -33,6 +33,62 @@ check: .venv/installed-test .venv/installed-lint ## format, lint, types, layers,
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 	$(BIN)/python -m relay.handbook.generate --check
+
+# Where `make install` puts things; DESTDIR stands before all of them, for those who make packages.
+DESTDIR ?=
+PREFIX ?= /opt/relay
+BINDIR ?= /usr/local/bin
+SYSCONFDIR ?= /etc
+LIBDIR ?= /usr/local/lib
+COMPLETIONDIR ?= /usr/local/share/bash-completion/completions
+UNITS := relay.service relay.socket
+VENV = $(DESTDIR)$(PREFIX)/venv
+DOC = $(DESTDIR)$(PREFIX)/share/doc/relay
+
+install: .venv/installed ## install program, systemd units and configuration; as root, then: systemctl enable --now relay
+	rm -rf $(VENV)
+	$(PYTHON) -m venv --without-pip $(VENV)
+	$(BIN)/python -m pip --python $(VENV)/bin/python install --quiet --no-compile -c constraints.txt .
+	@# Paths in scripts and compiled files are those of the place it will have, without DESTDIR.
+	sed -i 's|$(DESTDIR)$(PREFIX)|$(PREFIX)|g' $(VENV)/pyvenv.cfg $$(grep -lI '$(VENV)' $(VENV)/bin/*)
+	$(VENV)/bin/python -m compileall -q -j 0 -s '$(DESTDIR)' -p / $(VENV)/lib
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SYSCONFDIR)/relay $(DESTDIR)$(LIBDIR)/systemd/system
+	ln -sfn $(PREFIX)/venv/bin/relay $(DESTDIR)$(BINDIR)/relay
+	for unit in $(UNITS); do \
+		sed 's|/opt/relay|$(PREFIX)|g; s|/etc/relay|$(SYSCONFDIR)/relay|g' systemd/$$unit \
+			> $(DESTDIR)$(LIBDIR)/systemd/system/$$unit || exit 1; \
+		chmod 644 $(DESTDIR)$(LIBDIR)/systemd/system/$$unit; \
+	done
+	install -D -m 644 systemd/relay.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/relay.conf
+	install -D -m 644 systemd/relay.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/relay.conf
+	install -d $(DOC) $(DESTDIR)$(COMPLETIONDIR)
+	install -m 644 README.md relay/handbook/*.md config/relay.yaml $(DOC)
+	$(VENV)/bin/python -m relay completion bash > $(DESTDIR)$(COMPLETIONDIR)/relay || rm $(DESTDIR)$(COMPLETIONDIR)/relay
+	@# A configuration that is there is somebody's work; the new one lies beside the handbook.
+	test -e $(DESTDIR)$(SYSCONFDIR)/relay/relay.yaml || \
+		install -m 644 config/relay.yaml $(DESTDIR)$(SYSCONFDIR)/relay/relay.yaml
+	@case "$$(readlink -f $(VENV)/bin/python)" in /root/*|/home/*) \
+		echo "the unit hides /root and /home (ProtectHome=), and this Python lies there; try: make install PYTHON=/usr/bin/python3" >&2;; \
+	esac
+	@test -n '$(DESTDIR)' || $(MAKE) --no-print-directory settle
+	@echo "relay is in $(PREFIX), its configuration in $(SYSCONFDIR)/relay/relay.yaml; how to go on: $(PREFIX)/share/doc/relay/going-live.md"
+
+# User, data directory and units become known to a system that is running; a relay that runs is left alone.
+.PHONY: settle
+settle:
+	@command -v systemd-sysusers >/dev/null || { echo "no systemd here: make the user relay and /var/lib/relay by hand"; exit 0; }; \
+	systemd-sysusers relay.conf && systemd-tmpfiles --create relay.conf && \
+	if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+uninstall: ## take away what `make install` put there; configuration, data and user stay
+	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl disable --now $(UNITS) 2>/dev/null || true; fi
+	rm -rf $(VENV) $(DOC)
+	rm -f $(DESTDIR)$(BINDIR)/relay $(DESTDIR)$(COMPLETIONDIR)/relay
+	rm -f $(UNITS:%=$(DESTDIR)$(LIBDIR)/systemd/system/%)
+	rm -f $(DESTDIR)$(LIBDIR)/sysusers.d/relay.conf $(DESTDIR)$(LIBDIR)/tmpfiles.d/relay.conf
+	@-rmdir -p --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/doc 2>/dev/null
+	@if [ -z '$(DESTDIR)' ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+	@echo "$(SYSCONFDIR)/relay, /var/lib/relay and the user relay are still there"
 
 # The stamps are older than what they were made from as soon as that changes; so the second call is fast.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip

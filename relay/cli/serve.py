@@ -23,14 +23,17 @@ def serve(config: ConfigOption = None) -> None:
     from relay.cli.banner import banner
     from relay.cli.demo import read_secrets
     from relay.cli.files import private_files
+    from relay.config.outside import unresolved
     from relay.store.running import running
     from relay.supervisor import run
 
     path = config_path(config)
     checked = settings(config)
     _must_be_ours(checked.data)
-    for needed in (checked.data / "registry.db", checked.certificate, checked.key):
-        if not needed.exists():
+    hidden = set(unresolved(checked))  # the start tells of those
+    files = {"data": checked.data / "registry.db", "tls.certificate": checked.certificate, "tls.key": checked.key}
+    for key, needed in files.items():
+        if key not in hidden and not needed.exists():
             raise CommandError(f"{needed} is not there: run `{program()} init --config {path}` first")
 
     answers = False

@@ -111,6 +111,8 @@ class Keeper:
         now = time.monotonic()
         times = [each.start_at for each in self._children if not each.pid and self._stop_at is None]
         times += self._dying.values()
+        if self._notifier.watchdog_seconds:
+            times.append(self._watchdog_at)
         if self._stop_at is not None:
             times.append(now + 0.05)
         hang = self._config.processes.hang
