@@ -6,8 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from relay.cli.changes import AccountChanges
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
+from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
+from relay.cli.rules import describe_quota, shown_options, shown_quota
 from relay.model.account import Account
 from relay.model.clock import system_clock
 
@@ -19,12 +22,17 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The account.")]
 @app.command("add", epilog=examples("relay account add shop"))
 def add(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make an account."""
-    if not name or len(name) > 64 or not all(each.isalnum() or each in "-_." for each in name):
-        raise typer.BadParameter("a name has 1 to 64 letters, digits, '-', '_' and '.'", param_hint="NAME")
+    check_name(name)
     account = Account(name=name, created=system_clock())
     with registry(settings(config)) as opened:
         opened.add_account(account)
     _print(account, as_json)
+
+
+def check_name(name: str) -> None:
+    """Raises BadParameter."""
+    if not name or len(name) > 64 or not all(each.isalnum() or each in "-_." for each in name):
+        raise typer.BadParameter("a name has 1 to 64 letters, digits, '-', '_' and '.'", param_hint="NAME")
 
 
 @app.command("list", epilog=examples("relay account list"))
@@ -51,6 +59,34 @@ def enable(name: Name, config: ConfigOption = None, as_json: JsonOption = False)
     _set(name, False, config, as_json)
 
 
+@app.command(
+    "set",
+    epilog=examples(
+        "relay account set shop --option stream=bulk",
+        "relay account set shop --quota recipients-day=100000 --over delay",
+    ),
+)
+@gather
+def change(name: Name, changes: AccountChanges, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Change the defaults for an account's mail, and what all its credentials may send together."""
+    with registry(settings(config)) as opened:
+        before = opened.account(name)
+        account = changes.apply(before)
+        if account != before:
+            opened.update_account(account)
+            detail = {"account": name, "options": dict(account.options), "quota": describe_quota(account.quota)}
+            opened.audit(system_clock(), operator(), "account set", detail)
+    _print(account, as_json)
+
+
+@app.command("show", epilog=examples("relay account show shop"))
+def show(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show all that is set for an account."""
+    with registry(settings(config)) as opened:
+        account = opened.account(name)
+    _print(account, as_json)
+
+
 def _set(name: str, disabled: bool, config: ConfigOption, as_json: bool) -> None:
     with registry(settings(config)) as opened:
         opened.set_account_disabled(name, disabled)
@@ -62,8 +98,19 @@ def _set(name: str, disabled: bool, config: ConfigOption, as_json: bool) -> None
 
 def _print(account: Account, as_json: bool) -> None:
     described = _describe(account)
-    print_json(described) if as_json else print_fields(described)
+    if as_json:
+        print_json(described)
+        return
+    for shown in ("options", "quota"):
+        del described[shown]
+    print_fields({**described, **shown_options(account.options), **shown_quota(account.quota)})
 
 
 def _describe(account: Account) -> dict[str, Any]:
-    return {"account": account.name, "disabled": account.disabled, "created": when(account.created)}
+    return {
+        "account": account.name,
+        "disabled": account.disabled,
+        "created": when(account.created),
+        "options": dict(account.options),
+        "quota": describe_quota(account.quota),
+    }

@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import account, credential, dkim, domain, queue, suppress
+from relay.cli import account, credential, dkim, domain, preset, queue, suppress
 from relay.cli.check import check
 from relay.cli.events import events
 from relay.cli.explain import explain
@@ -83,6 +83,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(suppress.app, name="suppress")
 app.add_typer(account.app, name="account")
 app.add_typer(credential.app, name="credential")
+app.add_typer(preset.app, name="preset")
 app.add_typer(domain.app, name="domain")
 app.add_typer(dkim.app, name="dkim")
 

@@ -4,30 +4,40 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relay.cli.changes import CredentialChanges
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
+from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.model.account import ControlHeaders, Credential
+from relay.cli.rules import describe_quota, shown_options, shown_quota
+from relay.model.account import Credential
 from relay.model.clock import system_clock
+
+if TYPE_CHECKING:
+    from relay.store.interface import Registry
 
 app = group("Credentials: what SMTP clients log in with.", "relay credential add --account shop --note webshop")
 
 Username = Annotated[str, typer.Argument(metavar="USERNAME", help="The credential's user name.")]
 
 
-@app.command("add", epilog=examples("relay credential add --account shop --note 'the webshop on host a'"))
+@app.command(
+    "add",
+    epilog=examples(
+        "relay credential add --account shop --note 'the webshop on host a'",
+        "relay credential add --option tags=invoice --quota messages-hour=1000 --over delay",
+        "relay credential add --grant schedule-long --preset receipts",
+    ),
+)
+@gather
 def add(
+    changes: CredentialChanges,
     account: AccountOption = None,
     username: Annotated[str, typer.Option(metavar="NAME", help="User name. Default: one is made.")] = "",
-    note: Annotated[str, typer.Option(help="What it is for.")] = "",
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Keep its mail, send nothing.")] = False,
-    control_headers: Annotated[
-        ControlHeaders, typer.Option(help="Read X-SMTPeter-* fields, remove them unread, or leave them in place.")
-    ] = ControlHeaders.ON,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,24 +45,65 @@ def add(
     from relay.cli import secret
 
     checked = settings(config)
-    if any(each.isspace() or not each.isprintable() for each in username) or len(username) > 128:
-        raise typer.BadParameter("a user name has up to 128 characters and no spaces", param_hint="--username")
+    check_username(username)
     from relay.submission.login import hash_password
 
     password = secret.password()
     with registry(checked) as opened:
         name = owner(opened, account)
-        credential = Credential(
+        bare = Credential(
             username=username or secret.username(name),
             account=name,
             password_hash=hash_password(password),
             created=system_clock(),
-            note=note,
-            sandbox=sandbox,
-            control_headers=control_headers,
         )
+        credential = changes.apply(bare, [each.name for each in opened.presets(name)])
         opened.add_credential(credential)
+        _audit(opened, "credential add", credential, bare)
     _print_once(credential, password, as_json)
+
+
+def check_username(username: str) -> None:
+    """Raises BadParameter."""
+    if any(each.isspace() or not each.isprintable() for each in username) or len(username) > 128:
+        raise typer.BadParameter("a user name has up to 128 characters and no spaces", param_hint="--username")
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "relay credential set shop-4kd92m --option stream=bulk --quota recipients-day=50000",
+        "relay credential set shop-4kd92m --grant source-ip --allow source_ip=192.0.2.7",
+        "relay credential set shop-4kd92m --forbid sandbox --lifetime 1d --unset tags",
+    ),
+)
+@gather
+def change(
+    username: Username, changes: CredentialChanges, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
+    """Change what a credential may do, and what holds for its mail; what is not named stays as it is."""
+    with registry(settings(config)) as opened:
+        before = opened.credential(username)
+        credential = changes.apply(before, [each.name for each in opened.presets(before.account)])
+        if credential != before:
+            opened.update_credential(credential)
+            _audit(opened, "credential set", credential, before)
+    print_credential(credential, as_json)
+
+
+@app.command("show", epilog=examples("relay credential show shop-4kd92m"))
+def show(username: Username, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show all that is set for a credential."""
+    with registry(settings(config)) as opened:
+        credential = opened.credential(username)
+    print_credential(credential, as_json)
+
+
+def _audit(opened: Registry, act: str, after: Credential, before: Credential) -> None:
+    """Keep who changed it, and what."""
+    old, new = describe(before), describe(after)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    opened.audit(system_clock(), operator(), act, {"username": after.username, **changed})
 
 
 @app.command("list", epilog=examples("relay credential list --account shop"))
@@ -62,7 +113,7 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
         if account is not None:
             opened.account(account)
         credentials = opened.credentials(account)
-    described = [_describe(each) for each in credentials]
+    described = [describe(each) for each in credentials]
     if as_json:
         print_json(described)
     else:
@@ -83,8 +134,7 @@ def disable(
         opened.update_credential(credential)
         act = "credential enable" if undo else "credential disable"
         opened.audit(system_clock(), operator(), act, {"username": credential.username})
-    described = _describe(credential)
-    print_json(described) if as_json else print_fields(described)
+    print_credential(credential, as_json)
 
 
 @app.command("rotate", epilog=examples("relay credential rotate shop-4kd92m"))
@@ -108,7 +158,7 @@ def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption 
 
 
 def _print_once(credential: Credential, password: str, as_json: bool) -> None:
-    shown = {**_describe(credential), "password": password}
+    shown = {**describe(credential), "password": password}
     if as_json:
         print_json(shown)
         return
@@ -117,14 +167,35 @@ def _print_once(credential: Credential, password: str, as_json: bool) -> None:
     typer.echo("Note the password now: it is kept as a digest, and cannot be shown again.", err=True)
 
 
-def _describe(credential: Credential) -> dict[str, Any]:
+def print_credential(credential: Credential, as_json: bool) -> None:
+    described = describe(credential)
+    if as_json:
+        print_json(described)
+        return
+    for name in ("options", "quota", "allowed"):
+        del described[name]
+    described["lifetime"] = "-" if credential.lifetime is None else f"{credential.lifetime:g} s"
+    allowed = {f"allowed {name}": list(values) for name, values in sorted(credential.allowed.items())}
+    print_fields({**described, **allowed, **shown_options(credential.options), **shown_quota(credential.quota)})
+
+
+def describe(credential: Credential) -> dict[str, Any]:
+    """In JSON's types, without the password's digest."""
     return {
         "username": credential.username,
         "account": credential.account,
         "disabled": credential.disabled,
         "sandbox": credential.sandbox,
         "control_headers": credential.control_headers.value,
+        "on_invalid": credential.on_invalid.value,
         "grants": sorted(credential.grants),
+        "allowed": {name: list(values) for name, values in credential.allowed.items()},
+        "forbidden": sorted(credential.forbidden),
+        "presets": sorted(credential.presets),
+        "lifetime": credential.lifetime,
+        "refuse_suppressed": credential.refuse_suppressed,
         "note": credential.note,
         "created": when(credential.created),
+        "options": dict(credential.options),
+        "quota": describe_quota(credential.quota),
     }

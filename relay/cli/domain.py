@@ -6,14 +6,28 @@ domain. `--force` marks it without asking DNS, and the audit keeps who did.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, group, operator, program, registry
+from relay.cli.changes import OptionChanges
+from relay.cli.frame import (
+    CommandError,
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    examples,
+    group,
+    operator,
+    program,
+    registry,
+)
 from relay.cli.frame import settings as load_settings
+from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
+from relay.cli.rules import shown_options
 from relay.model.account import Algorithm, Domain, KeyState
 from relay.model.clock import system_clock
 
@@ -82,8 +96,95 @@ def verify(
             _look_up(checked, domain)
         opened.verify_domain(plain, now, by)
         domain = opened.domain(plain)
+    _print(domain, as_json)
+
+
+@app.command(
+    "set",
+    epilog=examples(
+        "relay domain set example.com --option track_bounces=true",
+        "relay domain set example.com --bounce-host bounces.example.com",
+    ),
+)
+@gather
+def change(
+    name: Name,
+    changes: OptionChanges,
+    bounce_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST", help="Domain of our return paths for its mail; then `domain bounces`. '' ends it."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change the defaults for mail of a domain, and where its bounces come back to."""
+    plain = normal(name)
+    with registry(load_settings(config)) as opened:
+        before = opened.domain(plain)
+        domain = replace(before, options=changes.options(before.options, "domain"))
+        if bounce_host is not None and (host := normal(bounce_host) if bounce_host else "") != before.bounce_host:
+            domain = replace(domain, bounce_host=host, bounce_verified=None)
+        if domain != before:
+            opened.update_domain(domain)
+            detail = {"domain": plain, "options": dict(domain.options), "bounce_host": domain.bounce_host}
+            opened.audit(system_clock(), operator(), "domain set", detail)
+    _print(domain, as_json)
+
+
+@app.command("show", epilog=examples("relay domain show example.com"))
+def show(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show all that is set for a domain."""
+    with registry(load_settings(config)) as opened:
+        domain = opened.domain(normal(name))
+    _print(domain, as_json)
+
+
+@app.command(
+    "bounces", epilog=examples("relay domain bounces example.com", "relay domain bounces --force intranet.example")
+)
+def bounces(
+    name: Name,
+    force: Annotated[bool, typer.Option("--force", help="Do not ask DNS; who did is recorded.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look up whether the bounce host of a domain leads to this relay, and use it from then on.
+
+    Its MX record must name the hostname of this relay, which needs a listener with `purpose: returns`.
+    """
+    from relay.cli.lookup import exchangers
+
+    checked = load_settings(config)
+    plain = normal(name)
+    with registry(checked) as opened:
+        domain = opened.domain(plain)
+        if not domain.bounce_host:
+            raise CommandError(
+                f"{plain} has no bounce host: {program()} domain set {plain} --bounce-host bounces.{plain}",
+                ExitCode.NOT_FOUND,
+            )
+        if not force and checked.hostname.lower() not in (found := exchangers(checked, domain.bounce_host)):
+            raise CommandError(
+                f"{domain.bounce_host} has MX {', '.join(found) or 'none'}; it should have: "
+                f"{domain.bounce_host}. IN MX 10 {checked.hostname}."
+            )
+        now = system_clock()
+        domain = replace(domain, bounce_verified=now)
+        opened.update_domain(domain)
+        act = "domain bounces --force" if force else "domain bounces"
+        opened.audit(now, operator(), act, {"domain": plain, "bounce_host": domain.bounce_host})
+    _print(domain, as_json)
+
+
+def _print(domain: Domain, as_json: bool) -> None:
     described = _describe(domain)
-    print_json(described) if as_json else print_fields(described)
+    if as_json:
+        print_json(described)
+        return
+    del described["options"]
+    print_fields({**described, **shown_options(domain.options)})
 
 
 def _must_be_new(opened: Registry, plain: str) -> None:
@@ -162,4 +263,7 @@ def _describe(domain: Domain) -> dict[str, Any]:
         "verified": when(domain.verified),
         "verified_by": domain.verified_by,
         "created": when(domain.created),
+        "bounce_host": domain.bounce_host,
+        "bounce_verified": when(domain.bounce_verified),
+        "options": dict(domain.options),
     }

@@ -37,6 +37,15 @@ def proof(config: Config, domain: Domain) -> Proof:
     return _ask(config, lambda resolver: check_challenge(resolver, domain.name, domain.challenge))
 
 
+def exchangers(config: Config, domain: str) -> tuple[str, ...]:
+    """The hosts its MX records name, lower case; none where there are none. Raises CommandError as `texts` does."""
+
+    async def look(resolver: Resolver) -> tuple[str, ...]:
+        return tuple(each.host.lower().rstrip(".") for each in (await resolver.mx(domain)).records)
+
+    return _ask(config, look)
+
+
 def _ask(config: Config, look: Callable[[Resolver], Awaitable[T]]) -> T:
     from relay.dns.answer import DnsFailure
     from relay.dns.resolver import Resolver

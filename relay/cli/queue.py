@@ -9,23 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, program, settings
+from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
-from relay.cli.selection import (
-    AccountOf,
-    Asked,
-    CampaignOption,
-    CancelOption,
-    CredentialOption,
-    DomainOption,
-    Ids,
-    NewerOption,
-    OlderOption,
-    SiteOption,
-    StateOption,
-    TagOption,
-    check_names,
-    is_everything,
-)
+from relay.cli.selection import Asked, check_names, is_everything
 from relay.model.ids import Id
 from relay.model.message import Message, State
 from relay.model.order import Act, Selection
@@ -62,18 +48,9 @@ app = group(
         "relay queue list --counts",
     ),
 )
+@gather
 def listing(
-    ids: Ids = None,
-    state: StateOption = None,
-    domain: DomainOption = "",
-    site: SiteOption = "",
-    account: AccountOf = "",
-    credential: CredentialOption = "",
-    tag: TagOption = "",
-    campaign: CampaignOption = "",
-    cancel_id: CancelOption = "",
-    older: OlderOption = "",
-    newer: NewerOption = "",
+    asked: Asked,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     counts: Annotated[bool, typer.Option("--counts", help="How many recipients are in each state.")] = False,
     config: ConfigOption = None,
@@ -86,19 +63,7 @@ def listing(
     from relay.cli.shards import every_reader
 
     checked = settings(config)
-    selection = Asked(
-        ids=ids,
-        states=state,
-        domain=domain,
-        site=site,
-        account=account,
-        credential=credential,
-        tag=tag,
-        campaign=campaign,
-        cancel_id=cancel_id,
-        older=older,
-        newer=newer,
-    ).selection()
+    selection = asked.selection()
     if counts:
         shown = _counts(checked, selection)
         print_json(shown) if as_json else print_fields(shown)
@@ -227,18 +192,9 @@ def _command(act: Act) -> Callable[..., None]:
     """All acts ask for the same things."""
     states, _, _ = _ACTS[act]
 
+    @gather
     def run(
-        ids: Ids = None,
-        state: StateOption = None,
-        domain: DomainOption = "",
-        site: SiteOption = "",
-        account: AccountOf = "",
-        credential: CredentialOption = "",
-        tag: TagOption = "",
-        campaign: CampaignOption = "",
-        cancel_id: CancelOption = "",
-        older: OlderOption = "",
-        newer: NewerOption = "",
+        asked: Asked,
         reason: Annotated[
             str,
             typer.Option(metavar="TEXT", help="Why; stands in events, in the audit, and in a report to the sender."),
@@ -251,19 +207,6 @@ def _command(act: Act) -> Callable[..., None]:
         config: ConfigOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        asked = Asked(
-            ids=ids,
-            states=state,
-            domain=domain,
-            site=site,
-            account=account,
-            credential=credential,
-            tag=tag,
-            campaign=campaign,
-            cancel_id=cancel_id,
-            older=older,
-            newer=newer,
-        )
         _act(settings(config), act, asked.selection(), states, reason, wait, dry_run, yes, as_json)
 
     return run

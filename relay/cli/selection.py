@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,51 +14,31 @@ from relay.model.order import Selection
 if TYPE_CHECKING:
     from relay.config import Config
 
-Ids = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="ID", help="Of submissions or of recipients.", show_default=False),
-]
-StateOption = Annotated[
-    list[State] | None,
-    typer.Option("--state", help="Only recipients in this state; may be given again. Default: all not final."),
-]
-DomainOption = Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="Only recipients at this domain.")]
-SiteOption = Annotated[
-    str,
-    typer.Option("--site", metavar="SITE", help="Only those last tried at this site; explain names it."),
-]
-AccountOf = Annotated[str, typer.Option("--account", metavar="NAME", help="Only this account's mail.")]
-CredentialOption = Annotated[
-    str, typer.Option("--credential", metavar="NAME", help="Only what this credential handed in.")
-]
-TagOption = Annotated[str, typer.Option("--tag", metavar="TAG", help="Only messages with this tag.")]
-CampaignOption = Annotated[str, typer.Option("--campaign", metavar="NAME", help="Only messages of this campaign.")]
-CancelOption = Annotated[
-    str, typer.Option("--cancel-id", metavar="ID", help="Only messages with this send_cancel_id.")
-]
-OlderOption = Annotated[
-    str, typer.Option("--older", metavar="AGE", help="Only what came longer ago: 2h, 3d, or before a time.")
-]
-NewerOption = Annotated[
-    str, typer.Option("--newer", metavar="AGE", help="Only what came since then: 30min, or a time.")
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """The options as they were given."""
 
-    ids: Sequence[str] | None = None
-    states: Sequence[State] | None = None
-    domain: str = ""
-    site: str = ""
-    account: str = ""
-    credential: str = ""
-    tag: str = ""
-    campaign: str = ""
-    cancel_id: str = ""
-    older: str = ""
-    newer: str = ""
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Of submissions or of recipients.", show_default=False)
+    ] = None
+    state: Annotated[
+        list[State] | None,
+        typer.Option(help="Only recipients in this state; may be given again. Default: all not final."),
+    ] = None
+    domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only recipients at this domain.")] = ""
+    site: Annotated[
+        str, typer.Option(metavar="SITE", help="Only those last tried at this site; explain names it.")
+    ] = ""
+    account: Annotated[str, typer.Option(metavar="NAME", help="Only this account's mail.")] = ""
+    credential: Annotated[str, typer.Option(metavar="NAME", help="Only what this credential handed in.")] = ""
+    tag: Annotated[str, typer.Option(metavar="TAG", help="Only messages with this tag.")] = ""
+    campaign: Annotated[str, typer.Option(metavar="NAME", help="Only messages of this campaign.")] = ""
+    cancel_id: Annotated[str, typer.Option(metavar="ID", help="Only messages with this send_cancel_id.")] = ""
+    older: Annotated[
+        str, typer.Option(metavar="AGE", help="Only what came longer ago: 2h, 3d, or before a time.")
+    ] = ""
+    newer: Annotated[str, typer.Option(metavar="AGE", help="Only what came since then: 30min, or a time.")] = ""
 
     def selection(self) -> Selection:
         """Raises BadParameter for what is no time, CommandError for what is no id."""
@@ -75,7 +54,7 @@ class Asked:
             tag=self.tag,
             campaign=self.campaign,
             cancel_id=self.cancel_id,
-            states=tuple(self.states or ()),
+            states=tuple(self.state or ()),
             before=ago(self.older, "--older"),
             since=ago(self.newer, "--newer"),
         )

@@ -47,7 +47,7 @@ def test_the_version_is_told_at_once() -> None:
 
 def test_help_without_a_terminal_is_not_wrapped(cli: Cli) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "relay", "queue", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "relay", "queue", "list", "--help"], capture_output=True, text=True, check=True
     )
     line = next(each for each in done.stdout.splitlines() if "--config" in each)
     assert line.endswith("/etc/relay/relay.yaml.")
