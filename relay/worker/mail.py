@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 
-from relay.config import Config, ListenerKind
+from relay.config import Config, Listener, ListenerKind, Purpose
 from relay.delivery.agent import Agent
 from relay.delivery.route import Router
 from relay.dns.resolver import Resolver
@@ -27,6 +27,7 @@ from relay.model.ids import IdSource
 from relay.model.message import Due
 from relay.model.suppression import Suppression
 from relay.smtp.budget import Budget
+from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
 from relay.smtp.sni import LOOK_EVERY, Certificates
 from relay.store.interface import ShardBusy, StoreDown, StoreFull
@@ -50,6 +51,8 @@ from relay.worker.context import Context
 from relay.worker.lifeline import Lifeline
 from relay.worker.outward import Outward
 from relay.worker.process import on_reload, serve, until_stopped
+from relay.worker.returning import Returning
+from relay.worker.returnkeys import ReturnKeys
 from relay.worker.stored import Stored
 
 logger = logging.getLogger("relay.worker")
@@ -84,6 +87,8 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
     }
+    if context.shard == 0:  # it always runs, and one process is enough
+        running["return keys"] = asyncio.create_task(worker.returning.keys.run())
     if context.tls is not None:
         running["certificates"] = asyncio.create_task(_watch(context.tls))
     try:
@@ -146,23 +151,43 @@ class _Worker:
     config: Config
     queues: Mapping[int, SqliteQueue]
     registry: SqliteRegistry
+    directory: Directory
+    limits: BrokerLimits
     suppressions: SqliteSuppressions
     keys: SqliteIdempotency
     budget: Budget
     logins: Logins
     intake: Intake
     outward: Outward
+    returning: Returning
     doors: list[SubmissionDoor]
     servers: list[Server]
 
     async def listen(self) -> None:
-        for (listener, sock), door in zip(self.context.listeners, self.doors, strict=True):
+        for listener, sock in self.context.listeners:
+            door = self._door(listener)
             certificates = self.context.tls if listener.kind is not ListenerKind.PLAIN else None
             tls = certificates.context(listener.minimum_tls) if certificates is not None else None
             server = await listen(
                 sock, listener, self.config.limits, self.config.hostname, door, tls, self.budget, system_clock
             )
             self.servers.append(server)
+
+    def _door(self, listener: Listener) -> Door:
+        if listener.purpose is Purpose.RETURNS:
+            return self.returning.door(listener)
+        door = SubmissionDoor(
+            listener=listener,
+            settings=self.config.limits,
+            sandbox=self.config.sandbox.enabled,
+            directory=self.directory,
+            logins=self.logins,
+            limits=self.limits,
+            intake=self.intake,
+            clock=system_clock,
+        )
+        self.doors.append(door)
+        return door
 
     async def reload(self, config: Config) -> None:
         """Everything that is no matter of sockets, shards and processes follows `config` from now on."""
@@ -178,6 +203,7 @@ class _Worker:
         self.intake.reconfigure(config)
         for door in self.doors:
             door.reconfigure(config.limits, sandbox)
+        self.returning.reconfigure(config)
         for server in self.servers:
             server.reconfigure(config.limits)
         for queue in self.queues.values():
@@ -191,6 +217,7 @@ class _Worker:
         await asyncio.gather(*(server.drain(seconds * SESSIONS) for server in self.servers))
         await self.outward.drain(seconds * SESSIONS)
         await self.intake.close()
+        await self.returning.close()
         self.logins.close()
 
 
@@ -201,6 +228,7 @@ def _assemble(
     registry = open_registry(config.data / REGISTRY)
     suppressions = open_suppressions(config.data / SUPPRESSIONS)
     directory = Directory(registry)
+    paths = ReturnKeys(registry, system_clock)
     ids = IdSource(context.shard, system_clock, after=own.last_id)
     own_ports = frozenset(listener.port for listener, _ in context.listeners)
 
@@ -226,6 +254,7 @@ def _assemble(
             home=context.shard,
             sign=signed,
             suppressed=suppressed,
+            return_path=paths.path,
         )
         return agent, resolver
 
@@ -243,21 +272,27 @@ def _assemble(
         stored=Stored(config.data),
         clock=system_clock,
     )
-    doors = [
-        SubmissionDoor(
-            listener=listener,
-            settings=config.limits,
-            sandbox=config.sandbox.enabled,
-            directory=directory,
-            logins=logins,
-            limits=limits,
-            intake=intake,
-            clock=system_clock,
-        )
-        for listener, _ in context.listeners
-    ]
+    returning = Returning(
+        config=config, keys=paths, queue=own, ids=ids, dispatch=outward, limits=limits, clock=system_clock
+    )
     budget = Budget(config.limits.memory, config.limits.sessions)
-    return _Worker(context, config, queues, registry, suppressions, keys, budget, logins, intake, outward, doors, [])
+    return _Worker(
+        context=context,
+        config=config,
+        queues=queues,
+        registry=registry,
+        directory=directory,
+        limits=limits,
+        suppressions=suppressions,
+        keys=keys,
+        budget=budget,
+        logins=logins,
+        intake=intake,
+        outward=outward,
+        returning=returning,
+        doors=[],
+        servers=[],
+    )
 
 
 async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:

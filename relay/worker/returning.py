@@ -1,0 +1,64 @@
+"""Returned mail in one worker: its doors, and what stands behind all of them.
+
+In:  the shard of this process, delivery, the keys of our return paths.
+Out: a door for each returns listener; copies and events in our shard.
+"""
+
+from __future__ import annotations
+
+from relay.config import Config, Listener
+from relay.limits.interface import Limits
+from relay.model.clock import Clock
+from relay.model.ids import IdSource
+from relay.returns.keep import Dispatch, Keeper
+from relay.returns.listener import ReturnsDoor
+from relay.returns.originals import Originals
+from relay.store.interface import Queue
+from relay.worker.returnkeys import ReturnKeys
+
+
+class Returning:
+    def __init__(
+        self,
+        *,
+        config: Config,
+        keys: ReturnKeys,
+        queue: Queue,
+        ids: IdSource,
+        dispatch: Dispatch,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self.keys = keys
+        self._config = config
+        self._limits = limits
+        self._clock = clock
+        self._originals = Originals(config.data)
+        self._keeper = Keeper(
+            hostname=config.hostname, lifetime=config.delivery.lifetime, queue=queue, ids=ids, dispatch=dispatch
+        )
+        self._doors: list[ReturnsDoor] = []
+
+    def door(self, listener: Listener) -> ReturnsDoor:
+        made = ReturnsDoor(
+            listener=listener,
+            settings=self._config.limits,
+            read=self.keys.read,
+            originals=self._originals,
+            limits=self._limits,
+            keeper=self._keeper,
+            clock=self._clock,
+        )
+        self._doors.append(made)
+        return made
+
+    def reconfigure(self, config: Config) -> None:
+        """Take what comes from now on by a new configuration."""
+        self._keeper.lifetime = config.delivery.lifetime
+        for door in self._doors:
+            door.reconfigure(config.limits)
+
+    async def close(self) -> None:
+        """Wait for what is being stored; no session is left by then."""
+        await self._keeper.close()
+        self._originals.close()
