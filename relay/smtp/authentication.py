@@ -36,7 +36,8 @@ class Authenticating(Wire):
     async def smtp_AUTH(self, arg: str) -> None:
         service, info, words = self.service, self.info, arg.split()
         if not service.auth:
-            raise Refused(503, "5.5.1", "AUTH is not offered here; your network is your login")
+            why = "; your network is your login" if service.login_needed else ""
+            raise Refused(503, "5.5.1", f"AUTH is not offered here{why}")
         if not service.auth_offered(secure=bool(info.tls)):
             raise Refused(530, "5.7.0", "Must issue a STARTTLS command first")
         if not info.esmtp:

@@ -87,6 +87,10 @@ class Chunks:
         return False
 
     @property
+    def half_end(self) -> bool:
+        return False
+
+    @property
     def refusal(self) -> Refused | None:
         """Why the message is refused, as far as its chunks tell."""
         return self._refusal

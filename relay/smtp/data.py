@@ -24,8 +24,9 @@ from relay.smtp.budget import Budget
 from relay.smtp.door import Arrived
 
 _END = b"\r\n.\r\n"
-_FALSE_END = re.compile(rb"[\r\n]\.(?:\r\n|\r|\n)\Z")  # what some clients take for the end
-_HALF_END = b"\r\n.\r"  # not among them: the true end, but for its last octet
+_FALSE_END = re.compile(rb"[\r\n]\0?\.\0?(?:(?:\r*\n){1,2}|\r+|\r\0\n)\Z")  # what some take for the end
+_HALF_END = b"\r\n.\r"  # the true end, but for its last octet
+_TAIL = 8  # octets in which an end of any kind shows
 SLACK = 1 << 20  # octets beyond twice the limit before we stop reading
 _ADVICE = "end each line with CR LF, and the message with CR LF dot CR LF"
 
@@ -57,7 +58,7 @@ class Collector:
         end = self._end(data, at)
         piece = data[at:end] if at or end < len(data) else data
         self._seen += len(piece)
-        self._tail = piece[-4:] if len(piece) >= 4 else (self._tail + piece)[-4:]
+        self._tail = piece[-_TAIL:] if len(piece) >= _TAIL else (self._tail + piece)[-_TAIL:]
         if self._seen > self._keep:
             self.release()
         elif not self._no_room:
@@ -77,8 +78,12 @@ class Collector:
     @property
     def false_end(self) -> bool:
         """What came last looks like an end, to a client that is about to wait for our reply."""
-        tail = self._tail
-        return not self.ended and tail != _HALF_END and _FALSE_END.search(tail) is not None
+        return not self.ended and _FALSE_END.search(self._tail) is not None
+
+    @property
+    def half_end(self) -> bool:
+        """Nothing but the last octet of the end is missing."""
+        return not self.ended and self._tail.endswith(_HALF_END)
 
     def release(self) -> None:
         """Forget what is kept and give its octets back to the budget. May be called again."""

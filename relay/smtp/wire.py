@@ -9,7 +9,7 @@ Every session has one deadline:
     our turn              WORK; the client's patience ends after ten minutes (RFC 5321 section 4.5.3.2.6)
     a PROXY header        proxy_timeout
     a TLS handshake       HANDSHAKE
-    after what looks like an end of data and is none: FALSE_END, then 550 5.6.0
+    after what looks like an end of data and is none: FALSE_END, then 550 5.6.0 (421 4.4.2 where one octet is missing)
     after the last reply  LINGER, then the connection is cut
     in all                session_timeout, kept while we work
 
@@ -321,6 +321,10 @@ class Wire(Connection):
             assert self._task is not None
             self._task.cancel()
             self.watch(LINGER)
+        elif self._collector is not None and self._collector.half_end:  # perhaps the network lost it
+            self.farewell(
+                Reply(421, "4.4.2", "Timeout: the message must end with CR LF dot CR LF, and the LF is missing")
+            )
         elif self._collector is not None and self._collector.false_end:
             self.farewell(Reply(550, "5.6.0", "The message must end with CR LF dot CR LF, and nothing else"))
         else:

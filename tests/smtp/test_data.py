@@ -211,6 +211,15 @@ def test_what_only_looks_like_an_end_is_noticed(tail: bytes) -> None:
     assert not collector.false_end
 
 
-@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\n.", b"\r\n.\r", b".", b"x.\r\n", b"\r\n..\r\n"])
+@pytest.mark.parametrize("tail", [b"", b"\r\n", b"\r\n.", b".", b"x.\r\n", b"\r\n..\r\n"])
 def test_what_does_not_look_like_an_end_is_left_alone(tail: bytes) -> None:
     assert not collect(b"text" + tail).false_end
+
+
+def test_an_end_without_its_last_octet_is_half_of_one() -> None:
+    collector = collect(b"text\r\n.\r")
+    assert collector.false_end
+    assert collector.half_end
+    collector.feed(b"\n")
+    assert collector.ended
+    assert not collector.half_end

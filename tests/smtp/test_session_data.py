@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from relay.config import Limits, Listener
+from relay.smtp import wire
 from tests.smtp.conversation import CLEAR, OPEN, FakeDoor, Stage, stage
 
 INTO_DATA = b"EHLO a\r\nMAIL FROM:<me@example.com>\r\nRCPT TO:<a@example.net>\r\nDATA\r\n"
@@ -25,7 +26,26 @@ FALSE_ENDS = [
     b"\r\n.\0\r\n",
     b"\r\n.\r\0\n",
     b"\r\n\r.\r\n",
+    b"\n.\r\r\n",
+    b"\n\n.\n\n",
+    b"\r\n\n.\r\n",
+    b"\r\n.\r",
+    b"\r\n..\r\n",
+    b"\r\n. \r\n",
+    b"\r\n.\t\r\n",
+    b"\r\n .\r\n",
+    b"\x0b.\x0b",
+    b"\x0c.\x0c",
+    b"\x1c.\x1c",
+    b"\x85.\x85",
+    b"\xe2\x80\xa8.\xe2\x80\xa8",
+    b"\r\n\xef\xbb\xbf.\r\n",
 ]
+
+
+def looks_like_an_end(octets: bytes) -> bool:
+    """A client that means this waits for our reply now."""
+    return octets.strip(b"\r\n\0") == b"." and octets != b"\r\n.\r"
 
 
 def into_data(here: Stage, listener: Listener) -> tuple[Stage, bytes]:
@@ -54,17 +74,18 @@ async def test_no_false_end_makes_commands_of_what_follows(ending: bytes, listen
         # One message at most, whatever it holds: its end is the last dot of what was to be smuggled.
         assert len(here.door.taken) <= 1
         assert len(replies) == 2
-        mended = listener is CLEAR and b"\r" not in ending.replace(b"\r\n", b"") and b"\0" not in ending
-        if mended:
+        rest = ending.replace(b"\r\n", b"")
+        bare_lf = b"\n" in rest
+        if b"\r" not in rest and b"\0" not in rest and (listener is CLEAR or not bare_lf):
             assert replies[0] == "250 2.0.0 Ok: queued as 1"
-            assert here.door.taken[0][2].bare_lf
+            assert here.door.taken[0][2].bare_lf is bare_lf
             assert b"ceo@example.com" in here.door.content
         else:
             assert replies[0].startswith("550 5.6.0 ")
             assert here.door.taken == []
 
 
-@pytest.mark.parametrize("ending", [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n"])
+@pytest.mark.parametrize("ending", [each for each in FALSE_ENDS if looks_like_an_end(each)])
 async def test_a_client_that_waits_after_a_false_end_is_answered_and_parsed_no_further(
     ending: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +108,32 @@ async def test_a_client_that_waits_after_a_false_end_is_answered_and_parsed_no_f
         assert reply == "550 5.6.0 The message must end with CR LF dot CR LF, and nothing else"
         assert here.door.taken == []
         await here.settled()
+
+
+@pytest.mark.parametrize("octets", [b"hello\r\n.\r", b".\r"])
+async def test_a_client_whose_last_octet_never_comes_is_told_so_and_may_try_again(
+    octets: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.smtp.wire.FALSE_END", 0.05)
+    async with stage() as here:
+        await here.play(f"""
+            S: 220 ...
+            -- send {INTO_DATA!r}
+            S+ 250
+            S: 250 ...
+            S: 250 ...
+            S: 354 ...
+            -- send {octets!r}
+            S: 421 4.4.2 Timeout: the message must end with CR LF dot CR LF, and the LF is missing
+            -- send {SMUGGLED!r}
+            -- closed
+        """)
+        assert here.door.taken == []
+        await here.settled()
+
+
+def test_a_client_that_waits_after_a_false_end_waits_five_seconds() -> None:
+    assert wire.FALSE_END == 5.0
 
 
 async def test_a_pause_after_what_looks_like_an_end_may_be_a_pause() -> None:
