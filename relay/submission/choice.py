@@ -5,9 +5,9 @@ Out: the signers, and warnings; or Refused.
 
 Why so: mail is never sent unsigned unless `dkim: off` asks for it with its grant. A domain without a usable key
 is our fault, so 451 and a word in the log; a key that an option names and that does not exist is the
-client's, so 554. Keys of other accounts' domains sign only with the grant `dkim`. A stranger's mail that a grant
-lets through is signed as the relay's own domain, the verified one that governs its host name; in a sandbox any key
-of the account will do, since nobody will see it.
+client's, so 554. An option may name keys of the account's domains, and of the relay's own, the verified one that
+governs its host name; never those of another account, whatever is granted. A stranger's mail that a grant lets
+through is signed as the relay's own domain; in a sandbox any key of the account will do, since nobody sees it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from relay.model.reply import Refused
 from relay.store.interface import NotFound
 from relay.submission.directory import Directory
 from relay.transform.dkim import Signer
-
-GRANT = "dkim"
 
 log = logging.getLogger("relay.submission")
 
@@ -46,7 +44,7 @@ class Chooser:
 
         Raises:
             Refused: 451 4.7.5 no key can be used; 554 5.6.0 a key that was named does not exist; 550 5.7.1 it is
-                another account's, and the grant is missing.
+                another account's.
         """
         if not options.dkim:
             choice = Choice(())
@@ -103,12 +101,11 @@ class Chooser:
             name = ascii_domain(name)
         except ValueError as error:
             raise Refused(554, "5.6.0", f"{option}: {error}") from error
-        owner = self.directory.domain(name)
-        mine = owner is not None and owner.account == credential.account
-        if not mine and GRANT not in credential.grants:
-            raise Refused(550, "5.7.1", f"option {option} needs grant {GRANT} for {printable(name)}")
-        if owner is None or owner.verified is None:
-            raise Refused(554, "5.6.0", f"{option}: {printable(name)} is not a verified domain here")
+        owner, own = self.directory.domain(name), self.directory.governing(self.hostname)
+        mine = owner is not None and owner.account == credential.account and owner.verified is not None
+        if not mine and (own is None or own.name != name):
+            text = f"{option}: {printable(name)} is no verified domain of account {credential.account}"
+            raise Refused(550, "5.7.1", text)
         try:
             signer = self.directory.signer(name, selector.lower())
         except NotFound:

@@ -20,13 +20,11 @@ from relay.config import Content
 from relay.model.address import from_addresses
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
+from relay.submission.control.addresses import KEPT_FAMILIES, KEPT_FIELDS
 from relay.transform.dkim import Signer, sign
 from relay.transform.headers import Field, Header
 from relay.transform.hygiene import Arrival, tidy
 from relay.transform.longlines import shorten
-
-KEPT = ("from", "date", "message-id", "mime-version", "list-unsubscribe", "list-unsubscribe-post")
-KEPT_BEGINNINGS = ("content-", "dkim-", "arc-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,6 @@ def finish(
     return Finished(tuple(contents), tuple(warnings))
 
 
-def may_strip(name: str) -> bool:
-    """Whether `strip_headers` may take a field of that name (lower case)."""
-    return name not in KEPT and not name.startswith(KEPT_BEGINNINGS)
-
-
 def _stripped(header: Header, options: Options) -> list[Field]:
     """The fields that options want out."""
     found = [] if options.keep_message_id else header.named(b"message-id")
@@ -80,7 +73,9 @@ def _stripped(header: Header, options: Options) -> list[Field]:
         for field in header.fields:
             if field.name not in asked:
                 name = field.name.decode("ascii")
-                asked[field.name] = may_strip(name) and any(fnmatchcase(name, each) for each in options.strip_headers)
+                asked[field.name] = not (name in KEPT_FIELDS or name.startswith(KEPT_FAMILIES)) and any(
+                    fnmatchcase(name, each) for each in options.strip_headers
+                )
             if asked[field.name]:
                 found.append(field)
     return found

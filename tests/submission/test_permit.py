@@ -222,9 +222,12 @@ def test_a_message_may_choose_among_the_keys_of_its_account(
         (Options(dkim_key="e9"), "554 5.6.0 dkim_key: example.com has no active key e9"),
         (Options(dkim_key="old"), "554 5.6.0 dkim_key: example.com has no active key old"),
         (Options(dkim_key="broken"), "451 4.7.5 dkim_key: the key broken of example.com cannot be used"),
-        (Options(dkim_key="other.example,o1"), "550 5.7.1 option dkim_key needs grant dkim for other.example"),
-        (Options(dkim_extra=("nowhere.example,o1",)), "550 5.7.1 option dkim_extra needs grant dkim"),
-        (Options(dkim_key="pending.example,e1"), "554 5.6.0 dkim_key: pending.example is not a verified domain here"),
+        (
+            Options(dkim_key="other.example,o1"),
+            "550 5.7.1 dkim_key: other.example is no verified domain of account demo",
+        ),
+        (Options(dkim_extra=("nowhere.example,o1",)), "550 5.7.1 dkim_extra: nowhere.example is no verified domain"),
+        (Options(dkim_key="pending.example,e1"), "550 5.7.1 dkim_key: pending.example is no verified domain"),
         (Options(dkim_key="a b,e1"), "554 5.6.0 dkim_key: not a domain name"),
     ],
 )
@@ -240,10 +243,12 @@ def test_a_key_that_cannot_sign_is_named(
     assert str(caught.value.reply).startswith(reply)
 
 
-def test_with_the_grant_another_domain_signs_too(directory: Directory) -> None:
+def test_the_relays_own_domain_may_sign_beside_an_accounts(directory: Directory) -> None:
     options = Options(dkim_extra=("example.com,r1",))
-    credential = replace(OTHER, grants=frozenset({"dkim", "any-sender"}))
+    credential = replace(OTHER, grants=frozenset({"any-sender", "dkim"}))
     _, choice = ask(directory, "me@x.example", credential=credential, options=options, hostname="mx.example.com")
     assert names(choice) == ["r1 example.com", "e1 example.com"]
+    with pytest.raises(Refused, match=r"example\.com is no verified domain of account other"):
+        ask(directory, "me@x.example", credential=credential, options=options, sandbox=True)
     with pytest.raises(Refused, match="give domain,selector"):
         ask(directory, "me@x.example", credential=credential, options=Options(dkim_key="r1"), hostname="example.com")
