@@ -125,7 +125,7 @@ class Router:
         wish = self._wishes.of(message)
         if wish is NO_WISH:
             return replace(plan.route, hosts=hosts)
-        return _as_wished(plan.route, hosts, wish, domain)
+        return as_wished(plan.route, hosts, wish, domain)
 
     async def close(self) -> None:
         """Stop the look-ups under way."""
@@ -273,8 +273,8 @@ class Router:
         return [mx for mx in hosts if bound is None or mx.preference < bound]
 
 
-def _as_wished(route: Route, hosts: tuple[Host, ...], wish: Wish, domain: str) -> Route:
-    """Raises NoRoute."""
+def as_wished(route: Route, hosts: tuple[Host, ...], wish: Wish, domain: str) -> Route:
+    """The route as the message wants it. Raises NoRoute."""
     if wish.egress is None:
         text = f"no egress of this relay is of {printable(wish.said)}, which the message asks for"
         raise NoRoute(Reply(451, "4.3.5", text), Fault.NONE, "egress")

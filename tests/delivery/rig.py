@@ -1,6 +1,7 @@
 """The agent with a real store and real receivers, for tests.
 
-Routes come from a table, since what DNS says is tested elsewhere.
+Routes come from a table, since what DNS says is tested elsewhere; what messages ask of them is done as the router
+does it.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from relay.config import Config
+from relay.config import Config, Delivery
 from relay.delivery.agent import Agent
 from relay.delivery.report import Sign
+from relay.delivery.route import as_wished
+from relay.delivery.screen import Suppressed
+from relay.delivery.wishes import NO_WISH, Wishes
 from relay.limits.interface import Limits
 from relay.limits.local import LocalLimits
 from relay.model.clock import Clock, system_clock
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
 from relay.model.ids import IdSource
-from relay.model.message import Due, Lane, Message, NewMessage, NewRecipient, Origin, State
+from relay.model.message import Due, Message, NewMessage, NewRecipient, Origin, State, lane_of
+from relay.model.options import NOTHING_ASKED, Options, Resolved
 from relay.model.outcome import Fault
 from relay.model.reply import Reply
 from relay.model.route import Host, NoRoute, Route, TlsDemand, Way
@@ -60,8 +65,9 @@ def route_to(*receivers: Receiver | Host, site: str = "", tls: TlsDemand = TlsDe
 class Table:
     """A router that looks into a table. A domain it does not hold has no route, for good."""
 
-    def __init__(self, routes: Mapping[str, Route | NoRoute]) -> None:
+    def __init__(self, routes: Mapping[str, Route | NoRoute], delivery: Delivery | None = None) -> None:
         self.routes = dict(routes)
+        self._wishes = Wishes(delivery or Delivery())
         self.asked: list[str] = []
 
     async def route(self, message: Message, domain: str) -> Route:
@@ -72,14 +78,15 @@ class Table:
             raise NoRoute(Reply(556, "5.1.10", f"{domain} takes no mail"), Fault.RECIPIENT, "null-mx")
         if isinstance(found, NoRoute):
             raise found
-        return found
+        wish = self._wishes.of(message)
+        return found if wish is NO_WISH else as_wished(found, found.hosts, wish, domain)
 
 
 class Rig:
     """A running agent. `async with Rig.running(...)`."""
 
     def __init__(
-        self, agent: Agent, queue: Queue, reader: Reader, table: Table, limits: Limits, ids: IdSource
+        self, agent: Agent, queue: Queue, reader: Reader, table: Table, limits: Limits, ids: IdSource, clock: Clock
     ) -> None:
         self.agent = agent
         self.queue = queue
@@ -87,6 +94,7 @@ class Rig:
         self.table = table
         self.limits = limits
         self._ids = ids
+        self._clock = clock
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -99,6 +107,8 @@ class Rig:
         clock: Clock = system_clock,
         timeouts: Timeouts = SHORT,
         sign: Sign | None = None,
+        suppressed: Suppressed | None = None,
+        return_path: Callable[[Due], str] | None = None,
         **delivery: Any,
     ) -> AsyncIterator[Rig]:
         given = config(tmp_path, **delivery)
@@ -107,7 +117,8 @@ class Rig:
         directory = shard_directory(tmp_path, HOME)
         queue = await open_queue(directory, HOME, given.retention, given.sandbox, clock)
         reader = open_reader(directory, HOME)
-        table, limits, ids = Table(routes), LocalLimits(1, clock), IdSource(HOME, clock, queue.last_id)
+        table, limits = Table(routes, given.delivery), LocalLimits(1, clock)
+        ids = IdSource(HOME, clock, queue.last_id)
         agent = Agent(
             config=given,
             queues={HOME: queue},
@@ -118,12 +129,14 @@ class Rig:
             ids=ids,
             home=HOME,
             sign=sign,
+            suppressed=suppressed,
+            return_path=return_path,
             timeouts=timeouts,
         )
         await agent.start()
         running = asyncio.create_task(agent.run())
         try:
-            yield cls(agent, queue, reader, table, limits, ids)
+            yield cls(agent, queue, reader, table, limits, ids, clock)
         finally:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -141,10 +154,13 @@ class Rig:
         notify: Notify = Notify.FAILURE | Notify.DELAY,
         origin: Origin = Origin.SUBMISSION,
         sandbox: bool = False,
+        return_host: str = "",
+        delay_at: float | None = None,
         fresh: bool = True,
+        **options: Any,
     ) -> str:
         """Take a message as submission does; fresh recipients go to the agent in memory if it has room."""
-        now = system_clock()
+        now = self._clock()
         recipients = tuple(Recipient(address=each, notify=notify) for each in addresses)
         message = Message(
             id=self._ids.new(),
@@ -156,6 +172,9 @@ class Rig:
             size=len(content),
             origin=origin,
             sandbox=sandbox,
+            return_host=return_host,
+            delay_at=delay_at,
+            resolved=Resolved(options=Options(**options)) if options else NOTHING_ASKED,
         )
         fresh = fresh and self.agent.reserve(len(recipients))
         state = State.FLIGHT if fresh else State.QUEUED
@@ -181,7 +200,7 @@ class Rig:
                 ]
             )
         else:
-            lanes = {Lane(each.domain, account) for each in recipients}
+            lanes = {lane_of(message, each) for each in recipients}
             self.agent.waiting(HOME, lanes, now)
         return message.id
 

@@ -80,6 +80,7 @@ class Received:
 @dataclass(kw_only=True)
 class Session:
     number: int
+    client: str = ""  # address it came from
     commands: list[str] = field(default_factory=list)
     messages: int = 0
     tls: bool = False
@@ -212,14 +213,14 @@ class Receiver:
     def _accept(self) -> None:
         while not self.ended.is_set():
             try:
-                sock, _ = self._listener.accept()
+                sock, peer = self._listener.accept()
             except OSError:
                 return
             if self._refresh is not None:
                 self.behaviour = self._refresh()
             with self._changed:
                 self._open.add(sock)
-                session = Session(number=len(self.sessions))
+                session = Session(number=len(self.sessions), client=peer[0])
                 self.sessions.append(session)
                 self._threads = [each for each in self._threads if each.is_alive()]
                 thread = threading.Thread(target=self._serve, args=(sock, session), daemon=True)
