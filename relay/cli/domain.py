@@ -41,6 +41,8 @@ _WHY = {  # by purpose of a record
     "dkim": "a key its mail is signed with",
     "spf": "who may send for it; where there is a record already, add a:{host} to it",
     "dmarc": "what receivers do with mail that fails; make it stricter once reports show that all passes",
+    "bounce-mx": "where bounces of its mail come back to; {host} needs a listener with purpose returns, on port 25",
+    "bounce-spf": "who may send under our return paths",
 }
 
 app = group("Domains: what accounts may send from.", "relay domain add example.com --account shop")
@@ -229,7 +231,13 @@ def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False
     with registry(checked) as opened:
         domain = opened.domain(plain)
         keys = [record(each) for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
-    found = wanted(plain, checked.hostname, [(each.name, each.text) for each in keys], domain.challenge)
+    found = wanted(
+        plain,
+        checked.hostname,
+        [(each.name, each.text) for each in keys],
+        domain.challenge,
+        bounce_host=domain.bounce_host,
+    )
     if as_json:
         print_json([{**describe_record(each), "purpose": each.purpose.value} for each in found])
         return

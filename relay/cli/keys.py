@@ -65,7 +65,7 @@ def record(key: DkimKey) -> DomainRecord:
 
 
 def describe_record(record: DomainRecord) -> dict[str, str]:
-    return {"name": record.name, "type": "TXT", "value": record.text}
+    return {"name": record.name, "type": record.kind, "value": record.text}
 
 
 def describe(key: DkimKey) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The records a domain needs so that its mail is ours to send and is believed, and the proof that it is ours.
 
-In:  a domain, our host name, the DKIM records (name and text), the challenge.
+In:  a domain, our host name, the DKIM records (name and text), the challenge, the host of our return paths.
 Out: records to publish, each with what it is for; whether the challenge is published.
 
 Standards: RFC 7208 (SPF), RFC 6376 section 3.6 (DKIM), RFC 7489 (DMARC).
@@ -27,20 +27,25 @@ class Purpose(StrEnum):
     DKIM = "dkim"
     SPF = "spf"
     DMARC = "dmarc"
+    BOUNCE_MX = "bounce-mx"
+    BOUNCE_SPF = "bounce-spf"
 
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
     purpose: Purpose
     name: str  # without the dot at its end
-    text: str  # of the TXT record, in one piece
+    text: str  # of a TXT record, in one piece; of an MX record as a zone file has it
+    kind: str = "TXT"
 
     def zone_line(self) -> str:
-        """The record as a zone file has it, in strings of at most 255 octets."""
-        return f"{self.name}. IN TXT {self.zone_data()}"
+        """The record as a zone file has it, texts in strings of at most 255 octets."""
+        return f"{self.name}. IN {self.kind} {self.zone_data()}"
 
     def zone_data(self) -> str:
-        """What stands behind `TXT` there."""
+        """What stands behind the type there."""
+        if self.kind != "TXT":
+            return self.text
         parts = [self.text[at : at + STRING_OCTETS] for at in range(0, len(self.text), STRING_OCTETS)] or [""]
         strings = " ".join('"' + each.replace("\\", "\\\\").replace('"', '\\"') + '"' for each in parts)
         return strings if len(parts) == 1 else f"( {strings} )"
@@ -57,7 +62,7 @@ def challenge_name(domain: str) -> str:
 
 
 def wanted(
-    domain: str, hostname: str, dkim: Iterable[tuple[str, str]], challenge: str = ""
+    domain: str, hostname: str, dkim: Iterable[tuple[str, str]], challenge: str = "", bounce_host: str = ""
 ) -> tuple[DomainRecord, ...]:
     """All records a domain should have. Names are A-labels.
 
@@ -65,11 +70,16 @@ def wanted(
         hostname: ours; its addresses are those mail leaves from.
         dkim: name and text of the record of each active key.
         challenge: left out when it is empty, as for a domain that was marked by hand.
+        bounce_host: domain of our own return paths, where it has one.
     """
     records = [DomainRecord(Purpose.CHALLENGE, challenge_name(domain), challenge)] if challenge else []
     records += [DomainRecord(Purpose.DKIM, name, text) for name, text in dkim]
     records.append(DomainRecord(Purpose.SPF, domain, f"v=spf1 a:{hostname} ~all"))
     records.append(DomainRecord(Purpose.DMARC, f"_dmarc.{domain}", "v=DMARC1; p=none"))
+    if bounce_host:
+        records.append(DomainRecord(Purpose.BOUNCE_MX, bounce_host, f"10 {hostname}.", "MX"))
+        # Nothing but this relay sends from there, so nobody else may.
+        records.append(DomainRecord(Purpose.BOUNCE_SPF, bounce_host, f"v=spf1 a:{hostname} -all"))
     return tuple(records)
 
 

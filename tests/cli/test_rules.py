@@ -150,6 +150,9 @@ def test_a_bounce_host_is_used_once_its_mx_leads_here(ready: Cli, dns: DnsServer
     ready("domain", "bounces", "example.com", code=1)
     assert "elsewhere.example" in ready.errors
     assert "IN MX 10 relay.test." in ready.errors
+    assert "bounces.example.com. IN MX 10 relay.test.\n" in ready("domain", "records", "example.com")
+    found = {each["purpose"]: each for each in ready.json("domain", "records", "example.com")}
+    assert (found["bounce-mx"]["type"], found["bounce-spf"]["value"]) == ("MX", "v=spf1 a:relay.test -all")
     dns.set("bounces.example.com", "MX", "10 elsewhere.example.", "20 relay.test.")
     assert ready.json("domain", "bounces", "example.com")["bounce_verified"]
     changed = ready.json("domain", "set", "example.com", "--bounce-host", "other.example.com")

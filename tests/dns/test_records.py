@@ -78,3 +78,12 @@ def test_a_domain_marked_by_hand_needs_no_challenge_record() -> None:
 def test_quotes_in_a_record_are_escaped_in_its_zone_line() -> None:
     (record, *_) = wanted("example.test", "relay.test", [], 'say "hi" \\o/')
     assert record.zone_line() == '_relay-challenge.example.test. IN TXT "say \\"hi\\" \\\\o/"'
+
+
+def test_a_domain_with_a_bounce_host_publishes_where_it_leads_and_who_sends_from_it() -> None:
+    records = wanted("example.test", "relay.test", [], bounce_host="bounces.example.test")
+    assert [each.zone_line() for each in records[-2:]] == [
+        "bounces.example.test. IN MX 10 relay.test.",
+        'bounces.example.test. IN TXT "v=spf1 a:relay.test -all"',
+    ]
+    assert [each.purpose for each in records[-2:]] == [Purpose.BOUNCE_MX, Purpose.BOUNCE_SPF]
