@@ -69,9 +69,9 @@ class Event:
     `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it), `about` (of a
     DSN or of returned mail: id of the submission, or of the recipient, it tells of), `options` (those that were
     asked for, by name), `metadata`, `campaign`, `tenant`, `stream`, `ref` (message_ref), `cancel_id`, `due` (time of
-    the first attempt), `order` (number of the operator's order that did it), `by` (who gave it), `reason`; and of
-    what came back: `forwarded` (id of the submission that passes it on to the sender), `action`, `status` and
-    `diagnostic` (what a report said of the recipient; RFC 3464).
+    the first attempt), `order` (number of the operator's order that did it), `act` (what that was), `by` (who gave
+    it), `reason`; and of what came back: `forwarded` (id of the submission that passes it on to the sender),
+    `action`, `status` and `diagnostic` (what a report said of the recipient; RFC 3464).
     """
 
     name: EventName

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from relay.config.schema import Retention, Sandbox
 from relay.model.event import Event, EventName
-from relay.model.message import State
+from relay.model.message import NewMessage, State
+from relay.model.options import Archive, Options, Resolved
 from relay.model.order import Selection
-from relay.store.interface import NotFound
+from relay.store.interface import NotFound, Queue
 from tests.store.contract import DAY, Shard
 from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail
+
+HEADER = HELLO.partition(b"hello")[0]
 
 
 class ReadingContract:
@@ -118,6 +124,79 @@ class ReadingContract:
             with pytest.raises(NotFound):
                 reader.message(new.message.id)
         assert (reader.counts(), reader.journal(0, 10)) == ({}, [])
+        await queue.close()
+
+    async def ended(self, queue: Queue, sandbox: bool = False, **options: Any) -> NewMessage:
+        """A message that was delivered at NOON, with one content in a row and one in a file."""
+        new = mail(
+            "a@example.net",
+            "b@example.net",
+            state=State.FLIGHT,
+            contents=(HELLO, HELLO + b"x" * (1 << 20)),
+            resolved=Resolved(options=Options(**options)),
+            sandbox=sandbox,
+        )
+        await queue.add(new)
+        first, second = in_flight(new)
+        await queue.settle([delivered(first)])
+        assert await queue.prune(NOON + 99 * DAY) == 0
+        assert [len(await queue.content(new.message.id, number)) for number in (0, 1)] == list(map(len, new.contents))
+        await queue.settle([delivered(second)])
+        return new
+
+    @pytest.mark.parametrize("sandbox", [False, True])
+    async def test_nothing_is_kept_of_a_content_that_shall_not_be_archived(self, shard: Shard, sandbox: bool) -> None:
+        queue = await shard.open(Retention(contents=99 * DAY), Sandbox(keep=99 * DAY))
+        new = await self.ended(queue, sandbox, archive=Archive.NONE)
+        await queue.prune(NOON)
+        for number in (0, 1):
+            with pytest.raises(NotFound):
+                await queue.content(new.message.id, number)
+        assert shard.reader().message(new.message.id) == new.message
+        assert [each.state for each in shard.reader().recipients(new.message.id)] == [State.DELIVERED] * 2
+        await queue.close()
+
+    async def test_the_header_alone_is_kept_where_no_more_shall_be(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=99 * DAY))
+        new = await self.ended(queue, archive=Archive.HEADERS, retention=DAY)
+        await queue.prune(NOON)
+        for number in (0, 1):
+            assert await queue.content(new.message.id, number) == HEADER
+        await queue.prune(NOON + DAY - 1)
+        assert await queue.content(new.message.id, 0)
+        await queue.prune(NOON + DAY)
+        with pytest.raises(NotFound):
+            await queue.content(new.message.id, 0)
+        await queue.close()
+
+    async def test_a_message_has_its_own_time_bounded_by_the_relays(self, shard: Shard) -> None:
+        queue = await shard.open(Retention(contents=10 * DAY))
+        short, long = (
+            mail(state=State.SUPPRESSED, resolved=Resolved(options=Options(retention=days * DAY))) for days in (1, 50)
+        )
+        for new in (short, long):
+            await queue.add(new)
+        shard.folded(1000)
+        assert await queue.prune(NOON + DAY - 1) == 0
+        assert await queue.content(short.message.id, 0) == HELLO
+        assert await queue.prune(NOON + DAY) == 0
+        with pytest.raises(NotFound):
+            await queue.content(short.message.id, 0)
+        assert await queue.content(long.message.id, 0) == HELLO
+        assert await queue.prune(NOON + 10 * DAY + 1) == 2
+        with pytest.raises(NotFound):
+            shard.reader().message(long.message.id)
+        await queue.close()
+
+    async def test_many_contents_go_in_one_round(self, shard: Shard) -> None:
+        queue = await shard.open()
+        for archive in (Archive.NONE, Archive.HEADERS):
+            news = [
+                mail(state=State.SUPPRESSED, resolved=Resolved(options=Options(archive=archive))) for _ in range(150)
+            ]
+            await asyncio.gather(*(queue.add(each) for each in news))
+        await queue.prune(NOON)
+        assert {await queue.content(each.message.id, 0) for each in news} == {HEADER}
         await queue.close()
 
     async def test_numbers_of_forgotten_rows_and_ids_are_not_used_again(self, shard: Shard) -> None:

@@ -28,6 +28,7 @@ from relay.store.sqlite import (
 from relay.store.sqlite import statements as sql
 from tests.store.contract import QueueContract
 from tests.store.contract_choosing import ChoosingContract
+from tests.store.contract_orders import ErasingContract, OrdersContract
 from tests.store.contract_reading import ReadingContract
 from tests.store.contract_registry import RegistryContract
 from tests.store.mail import HELLO, NOON, delivered, in_flight, mail
@@ -84,6 +85,14 @@ class TestReading(ReadingContract):
 
 
 class TestChoosing(ChoosingContract):
+    pass
+
+
+class TestOrders(OrdersContract):
+    pass
+
+
+class TestErasing(ErasingContract):
     pass
 
 
@@ -174,6 +183,11 @@ async def test_a_closed_shard_takes_nothing_more(shard: SqliteShard) -> None:
             {"sandbox": 0, "before": 0, "cursor": 0, "limit": 1},
             "INDEX message_ended (sandbox=? AND ended<?)",
         ),
+        (sql.OPEN_SAME, (0, 1, 2, 3), "INDEX message_ended (sandbox=? AND ended=? AND bytes=? AND rowid>?)"),
+        (sql.OPEN_LARGER, (0, 1, 2), "INDEX message_ended (sandbox=? AND ended=? AND bytes>?)"),
+        (sql.TO_DROP, (NOON, 1), "INDEX message_drop (<expr><?)"),
+        (sql.TO_CUT, (NOON, 1), "INDEX message_cut (<expr><?)"),
+        (sql.LANE, ("d", "a", 5), "COVERING INDEX recipient_queued (domain=? AND account=? AND priority=?)"),
         (sql.SANDBOX_BYTES, (), "COVERING INDEX message_ended (sandbox=? AND ended>?)"),
     ],
 )

@@ -15,8 +15,9 @@ import pytest
 
 from relay.config.schema import Retention, Sandbox
 from relay.model.message import Lane, State
+from relay.model.order import Act, Order, Selection
 from relay.store.interface import StoreDown
-from relay.store.sqlite import SqliteQueue, open_queue, open_reader
+from relay.store.sqlite import SqliteQueue, open_queue, open_reader, write_cursor
 from tests.store.mail import HELLO, NOON, mail
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,82 @@ async def test_a_killed_owners_shard_is_readable_before_anybody_opens_it(tmp_pat
     assert {each.event.message for each in reader.journal(0, 100_000)} >= set(promised)
     assert reader.content(promised[-1], 0).startswith(b"xxx")
     reader.close()
+
+
+# --- killed while an order is carried out -------------------------------------------------------------------
+
+DELETE_ALL = """
+import asyncio, sys
+from pathlib import Path
+from relay.config.schema import Retention, Sandbox
+from relay.model.order import Act, Order, Selection
+from relay.store.sqlite import open_queue
+
+async def main():
+    queue = await open_queue(Path(sys.argv[1]), 7, Retention(), Sandbox(), lambda: 0.0)
+    write, act = queue.writer.write, Act(sys.argv[2])
+    async def counted(work):
+        done = await write(work)
+        print("piece", flush=True)
+        return done
+    queue.writer.write = counted
+    selection = Selection(address="ann@example.net") if act is Act.ERASE else Selection()
+    await queue.act(Order(number=1, at=0.0, who="root", act=act, selection=selection), 1.0)
+    print("end", flush=True)
+
+asyncio.run(main())
+"""
+
+
+def killed_while_acting(directory: Path, act: Act, pieces: int) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", DELETE_ALL, str(directory), act.value], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process:
+        for _ in range(pieces):
+            assert process.stdout.readline() == "piece\n"
+        process.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("act", [Act.DELETE, Act.FAIL, Act.HOLD])
+async def test_an_order_that_was_cut_short_is_finished_when_it_is_given_again(tmp_path: Path, act: Act) -> None:
+    queue = await opened(tmp_path / "shard")
+    wide = [mail(*(f"u{number}@example.net" for number in range(700))) for _ in range(20)]
+    await asyncio.gather(*(queue.add(each) for each in wide))
+    await queue.close()
+    killed_while_acting(tmp_path / "shard", act, 5)
+    queue = await opened(tmp_path / "shard")
+    again = await queue.act(Order(number=1, at=0.0, who="root", act=act, selection=Selection()), NOON)
+    assert 0 < again.changed <= 14_000 - 5 * 500 + 500
+    reader = open_reader(tmp_path / "shard", 7)
+    wanted = {Act.DELETE: State.CANCELLED, Act.FAIL: State.QUEUED, Act.HOLD: State.HELD}[act]
+    assert reader.counts() == {wanted: 14_000}
+    told = [(each.event.message, each.event.recipient) for each in reader.journal(0, 100_000)]
+    assert len(told) == len(set(told)) == 14_000 + 20  # each was told once, and its message was received once
+    if act is Act.DELETE:
+        write_cursor(tmp_path / "shard", 100_000)
+        assert await queue.prune(NOON * 2) == 20
+    reader.close()
+    await queue.close()
+
+
+async def test_an_erasure_that_was_cut_short_leaves_no_file_and_is_finished_later(tmp_path: Path) -> None:
+    queue = await opened(tmp_path / "shard")
+    news = [mail(contents=(b"x" * 150_000,), state=State.SUPPRESSED) for _ in range(1200)]
+    await asyncio.gather(*(queue.add(each) for each in news))
+    await queue.close()
+    killed_while_acting(tmp_path / "shard", Act.ERASE, 1)
+    queue = await opened(tmp_path / "shard")
+    reader = open_reader(tmp_path / "shard", 7)
+    erased = sum(reader.recipients(each.message.id)[0].address == "erased@invalid" for each in news)
+    assert 500 <= erased < 1200
+    assert len(list((tmp_path / "shard" / "contents").iterdir())) == 1200 - erased
+    selection = Selection(address="ann@example.net")
+    await queue.act(Order(number=1, at=0.0, who="root", act=Act.ERASE, selection=selection), NOON)
+    assert list((tmp_path / "shard" / "contents").iterdir()) == []
+    reader.close()
+    await queue.close()
 
 
 # --- a directory we may only read ---------------------------------------------------------------------------

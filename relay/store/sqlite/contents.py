@@ -18,6 +18,7 @@ from pathlib import Path
 from relay.store.interface import NotFound, StoreDown, StoreFull
 from relay.store.sqlite.layout import CONTENTS, sync_directory
 
+HEADER = 1 << 20  # octets of a header at most
 PART = ".part"  # ends the temporary name of a file that is being written
 
 
@@ -59,6 +60,25 @@ def read_file(directory: Path, key: int) -> bytes:
         raise NotFound(f"content {key} is gone") from error
     except OSError as error:
         raise StoreDown(f"a content could not be read: {error}") from error
+
+
+def read_header(directory: Path, key: int) -> bytes:
+    """What stands before the body of a content that lies in a file, the empty line included; b"" when it is gone.
+
+    A header longer than HEADER octets is cut there.
+    """
+    try:
+        with (directory / CONTENTS / str(key)).open("rb") as file:
+            return header_of(file.read(HEADER))
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise StoreDown(f"a content could not be read: {error}") from error
+
+
+def header_of(octets: bytes) -> bytes:
+    end = octets.find(b"\r\n\r\n")
+    return octets if end < 0 else octets[: end + 4]
 
 
 def unlink_files(directory: Path, keys: Iterable[int]) -> None:

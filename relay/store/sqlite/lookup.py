@@ -36,6 +36,12 @@ class Messages:
             self._room += _weight(self._kept.popitem(last=False)[1])
         return message
 
+    def forget(self, key: int) -> None:
+        """What is kept of it is no longer what the database says."""
+        message = self._kept.pop(key, None)
+        if message is not None:
+            self._room += _weight(message)
+
 
 def _weight(message: Message) -> int:
     return 1 + len(message.envelope.recipients)

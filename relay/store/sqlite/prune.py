@@ -1,7 +1,8 @@
 """What a shard may forget, and how: messages past their retention, the journal's beginning, free pages.
 
-Never forgotten: a message with an unfinished recipient; a message or a journal row the reporter has not read
-yet. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
+Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the reporter has
+not read yet. The contents of a message that asked for it go earlier than its rows, or are cut to their
+header. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
 The connection comes last in each, so that what is asked can be bound first.
 """
 
@@ -9,14 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import apsw
 
 from relay.config.schema import Retention, Sandbox
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import Row, fetch, value
+from relay.store.sqlite.contents import header_of, read_header
 
 MESSAGES = 64  # forgotten in one write
+CUTS = 8  # messages cut to their headers in one write; each may have a thousand contents
 JOURNAL = 2_000  # rows trimmed in one write
 VACUUM = 1_024  # pages given back in one call: 4 MiB
 SPARE = 16_384  # free pages (64 MiB) the database keeps for the next messages
@@ -74,7 +78,7 @@ def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
         if not connection.changes():
             continue
         messages += 1
-        span = (each.key << sql.SHIFT, each.key << sql.SHIFT | sql.NUMBERS)
+        span = _span(each.key)
         for key, in_file in fetch(connection, sql.FORGET_CONTENTS, span):
             found.append((each.id, key & sql.NUMBERS))
             if in_file:
@@ -83,6 +87,65 @@ def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
     if messages:
         connection.execute(sql.REMEMBER_ID, (max(each.id for each in batch),))
     return Gone(messages, tuple(found), tuple(files))
+
+
+def to_drop(now: float, connection: apsw.Connection) -> list[Overdue]:
+    """The next messages whose contents are to go before them, at most MESSAGES."""
+    return [Overdue(*row) for row in fetch(connection, sql.TO_DROP, (now, MESSAGES))]
+
+
+def drop(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
+    found: list[tuple[str, int]] = []
+    files: list[int] = []
+    for each in batch:
+        connection.execute(sql.DROPPED, (each.key,))
+        if not connection.changes():
+            continue
+        for key, in_file in fetch(connection, sql.FORGET_CONTENTS, _span(each.key)):
+            found.append((each.id, key & sql.NUMBERS))
+            if in_file:
+                files.append(key)
+    return Gone(0, tuple(found), tuple(files))
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What is to be left of a message's contents."""
+
+    message: Overdue
+    contents: tuple[tuple[int, bytes], ...]  # by key
+    files: tuple[int, ...]  # keys of those that lay in files
+
+
+def to_cut(directory: Path, now: float, connection: apsw.Connection) -> list[Headers]:
+    """The next messages whose contents are to be cut to their header, at most a few."""
+    found = []
+    for key, ident in fetch(connection, sql.TO_CUT, (now, CUTS)):
+        left: list[tuple[int, bytes]] = []
+        files = []
+        for content, octets in connection.execute(sql.CONTENTS, _span(key)):
+            if octets is None:
+                files.append(content)
+            left.append((content, read_header(directory, content) if octets is None else header_of(octets)))
+        found.append(Headers(Overdue(key, ident), tuple(left), tuple(files)))
+    return found
+
+
+def cut(batch: Sequence[Headers], connection: apsw.Connection) -> Gone:
+    found: list[tuple[str, int]] = []
+    files: list[int] = []
+    for each in batch:
+        octets = sum(len(header) for _, header in each.contents)
+        connection.execute(sql.CUT, (octets, each.message.key))
+        if connection.changes():
+            connection.executemany(sql.CUT_CONTENT, [(header, key) for key, header in each.contents])
+            found += [(each.message.id, key & sql.NUMBERS) for key, _ in each.contents]
+            files += each.files
+    return Gone(0, tuple(found), tuple(files))
+
+
+def _span(message: int) -> tuple[int, int]:
+    return message << sql.SHIFT, message << sql.SHIFT | sql.NUMBERS
 
 
 def folded(cursor: int, before: float, connection: apsw.Connection) -> int | None:

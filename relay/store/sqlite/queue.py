@@ -29,12 +29,16 @@ from relay.config.schema import Retention, Sandbox
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.message import Due, Lane, NewMessage, Settlement, State
-from relay.store.interface import Claim, LaneState, StoreDown, StoreFull
+from relay.model.order import Act, Order
+from relay.store.interface import Acted, Claim, LaneState, StoreDown, StoreFull
 from relay.store.sqlite import contents, lookup, prune
 from relay.store.sqlite import statements as sql
+from relay.store.sqlite.acting import act
 from relay.store.sqlite.connect import connect_writer, fetch
+from relay.store.sqlite.erasing import erase
 from relay.store.sqlite.layout import DATABASE, read_cursor
 from relay.store.sqlite.opening import Opened, open_shard
+from relay.store.sqlite.prune import Gone
 from relay.store.sqlite.rows import IN_ROW, Parcel, event_row, pack
 from relay.store.sqlite.writer import Writer
 from relay.store.sqlite.writes import claim, insert, run_many, settle
@@ -184,6 +188,19 @@ class SqliteQueue:
                 self._cache.put(message, number, found)
         return found
 
+    # --- orders ---------------------------------------------------------------------------------------
+
+    async def act(self, order: Order, now: float) -> Acted:
+        """Carry out an order. What was done before a failure stays done; the order given again does the rest.
+
+        Raises:
+            StoreFull, StoreDown: some of it may not be done.
+            ValueError: an erasure without an address, or with more than that.
+        """
+        if order.act is Act.ERASE:
+            return await erase(self._read, self.writer.write, self._forget, self._messages, order, now)
+        return await act(self._read, self.writer.write, order, now)
+
     # --- keeping house --------------------------------------------------------------------------------
 
     async def prune(self, now: float) -> int:
@@ -194,15 +211,20 @@ class SqliteQueue:
         until = time.monotonic() + PRUNE_SECONDS
         limits = prune.Limits.at(now, self._retention, self._sandbox)
         pruned = 0
+        while time.monotonic() < until and (ended := await self._read(partial(prune.to_drop, now))):
+            await self._forget(await self.writer.write(partial(prune.drop, ended)))
+        while time.monotonic() < until:
+            headers = await self._read(partial(prune.to_cut, self._directory, now))
+            if not headers:
+                break
+            await self._forget(await self.writer.write(partial(prune.cut, headers)))
         while time.monotonic() < until:
             cursor = await self._in_pool(read_cursor, self._directory)
             batch = await self._read(partial(prune.overdue, cursor, limits))
             if not batch:
                 break
             gone = await self.writer.write(partial(prune.forget, batch))
-            for message, number in gone.contents:
-                self._cache.drop(message, number)
-            await self._in_pool(contents.unlink_files, self._directory, gone.files)
+            await self._forget(gone)
             pruned += gone.messages
         while time.monotonic() < until:
             cursor = await self._in_pool(read_cursor, self._directory)
@@ -213,6 +235,13 @@ class SqliteQueue:
         while time.monotonic() < until and await self._read(prune.roomy):
             await self.writer.write(prune.shrink)
         return pruned
+
+    async def _forget(self, gone: Gone) -> None:
+        """After the rows, the memory and the files of contents; a file that stays is swept at start."""
+        for message, number in gone.contents:
+            self._cache.drop(message, number)
+        if gone.files:
+            await self._in_pool(contents.unlink_files, self._directory, gone.files)
 
     async def close(self) -> None:
         """Finish what is being written and let go of the shard. Calling it again does nothing."""

@@ -178,6 +178,80 @@ LIST_SPAN: Final = f"""
  order by next_attempt nulls last, key limit :limit
 """
 
+# --- orders of an operator ----------------------------------------------------------------------------
+
+# open_same, open_larger: messages that have not ended, in the order of size and key, from where one stopped.
+OPEN_SAME: Final = """
+select bytes, key, open from message indexed by message_ended
+ where sandbox = ? and ended is null and bytes = ? and key > ? order by key limit ?
+"""
+OPEN_LARGER: Final = """
+select bytes, key, open from message indexed by message_ended
+ where sandbox = ? and ended is null and bytes > ? order by bytes, key limit ?
+"""
+
+# choose, choose_span: keys of the recipients that fit, of some messages or between two keys.
+CHOOSE: Final = f"""
+select recipient.key from json_each(:messages) as slice cross join recipient
+ where recipient.key between slice.value << 24 and slice.value << 24 | 16777215 and {_FITS}
+"""  # noqa: S608
+CHOOSE_SPAN: Final = f"""
+select recipient.key from recipient where recipient.key between :low and :high and {_FITS} order by key
+"""  # noqa: S608
+
+# standing: what an order has to know of a recipient.
+STANDING: Final = """
+select state, next_attempt, doomed, domain, account, priority, address from recipient where key = ?
+"""
+
+# whose: what the events of an order say of a message.
+WHOSE: Final = "select id, account, credential from message where key = ?"
+
+# move: another state or time; the attempts so far and their last reply stay.
+MOVE: Final = "update recipient set state = ?, next_attempt = ?, doomed = ?, ended = ? where key = ?"
+
+# lane: what waits in one lane.
+LANE: Final = """
+select min(next_attempt), count(*) from recipient
+ where state = 'queued' and domain = ? and account = ? and priority = ?
+"""
+
+# --- forgetting a person ------------------------------------------------------------------------------
+
+# recipients_end, messages_end, journal_end: where the next piece of a table ends; null: there is no more.
+RECIPIENTS_END: Final = "select max(key) from (select key from recipient where key > ? order by key limit ?)"
+MESSAGES_END: Final = "select max(key) from (select key from message where key > ? order by key limit ?)"
+JOURNAL_END: Final = "select max(seq) from (select seq from journal where seq > ? order by seq limit ?)"
+
+# theirs: recipients of an address.
+THEIRS: Final = "select key from recipient where key > ? and key <= ? and folded(address) = ?"
+
+# naming_messages, naming_events: messages from an address, or with that text in their options; events with it.
+NAMING_MESSAGES: Final = """
+select key from message where key > ? and key <= ?
+   and (folded(reverse_path) = ? or (resolved is not null and instr(folded(resolved), ?)))
+"""
+NAMING_EVENTS: Final = "select seq from journal where seq > ? and seq <= ? and instr(folded(event), ?)"
+
+# named, rename: what of a message can name a person.
+NAMED: Final = "select reverse_path, resolved, ended, open from message where key = ?"
+RENAME: Final = "update message set reverse_path = ?, resolved = ? where key = ?"
+
+# replied, efface: a recipient without its address.
+REPLIED: Final = "select state, content, reply from recipient where key = ?"
+EFFACE: Final = """
+update recipient set address = ?, domain = ?, original = null, reply = ?, site = '', state = ?, next_attempt = null,
+                     doomed = '', ended = ifnull(ended, ?)
+ where key = ?
+"""
+
+# sharing: whether others of a message got the same content.
+SHARING: Final = "select 1 from recipient where key between ? and ? and content = ? and address <> ? limit 1"
+
+# event_at, rewrite: a journal row told anew.
+EVENT_AT: Final = "select event from journal where seq = ?"
+REWRITE: Final = "update journal set event = ? where seq = ?"
+
 # --- forgetting ---------------------------------------------------------------------------------------
 
 # overdue: ended messages past their time, oldest first, unless the reporter has yet to read of them.
@@ -190,6 +264,27 @@ select key, id, bytes from message
 
 # sandbox_bytes: octets of all messages the sandbox has captured.
 SANDBOX_BYTES: Final = "select ifnull(sum(bytes), 0) from message where sandbox = 1 and ended is not null"
+
+# to_drop, to_cut: ended messages whose contents are to go, or to be cut to their header.
+TO_DROP: Final = "select key, id from message where drop_after is not null and ended + drop_after <= ? limit ?"
+TO_CUT: Final = "select key, id from message where cut_after is not null and ended + cut_after <= ? limit ?"
+
+# contents: all of a message.
+CONTENTS: Final = "select key, octets from content where key between ? and ?"
+
+# dropped, cut: that is done, and so many octets are left.
+DROPPED: Final = (
+    "update message set cut_after = null, drop_after = null, bytes = 0 where key = ? and ended is not null"
+)
+CUT: Final = "update message set cut_after = null, bytes = ? where key = ? and ended is not null"
+CUT_CONTENT: Final = "update content set octets = ? where key = ?"
+
+# forget_content, emptied: one content, and the message that has none left.
+FORGET_CONTENT: Final = "delete from content where key = ? returning octets is null"
+EMPTIED: Final = """
+update message set bytes = 0
+ where key = ?1 and not exists (select 1 from content where key between ?1 << 24 and ?1 << 24 | 16777215)
+"""
 
 # forget_message, forget_recipients, forget_contents: all rows of a message; files are told by their keys.
 FORGET_MESSAGE: Final = "delete from message where key = ? and ended is not null"

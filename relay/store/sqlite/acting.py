@@ -1,0 +1,211 @@
+"""Orders of an operator, carried out on the recipients of a shard in pieces between which others write.
+
+In:  an order; a way to read and one to write.
+Out: what it came to, and events that say by which order and by whom.
+
+Candidates are looked for on a reading connection, some hundred messages at a time; the writing thread then looks
+at each of a piece again, because it may have been claimed meanwhile, and changes what still fits.
+
+Why so: what has not ended is walked in the order of size and key, which is the order of the index that start
+and pruning use. An index for this alone would cost every message two writes. What is taken while an order
+runs may be met or not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import apsw
+
+from relay.model.event import Event, EventName
+from relay.model.message import Lane, State
+from relay.model.order import Act, Order
+from relay.store.interface import Acted, LaneState
+from relay.store.sqlite import statements as sql
+from relay.store.sqlite.connect import Row, fetch
+from relay.store.sqlite.rows import event_row
+from relay.store.sqlite.selecting import OPEN, given, spans
+
+MESSAGES = 500  # looked through in one read, or fewer with many recipients
+RECIPIENTS = 2_000  # of the messages looked through in one read, but for the last one's
+PIECE = 500  # recipients changed in one write
+LANES = 100  # counted in one read
+
+# In which states an order finds work; all that has not ended is the rule.
+_MEANT: Mapping[Act, tuple[State, ...]] = {
+    Act.RETRY: (State.QUEUED, State.FLIGHT),
+    Act.HOLD: (State.QUEUED, State.FLIGHT),
+    Act.RELEASE: (State.HELD,),
+}
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs a function of a connection elsewhere, in a transaction."""
+
+    async def __call__(self, work: Callable[[apsw.Connection], T]) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What became of some recipients."""
+
+    changed: int
+    in_flight: int
+    lanes: frozenset[Lane]  # of those that wait
+
+
+async def act(read: Run, write: Run, order: Order, now: float) -> Acted:
+    changed = in_flight = 0
+    lanes: set[Lane] = set()
+    async for keys in _chosen(read, order):
+        for start in range(0, len(keys), PIECE):
+            piece = await write(partial(carry_out, order, now, keys[start : start + PIECE]))
+            changed += piece.changed
+            in_flight += piece.in_flight
+            lanes |= piece.lanes
+    found: list[LaneState] = []
+    rest = sorted(lanes, key=lambda lane: (lane.domain, lane.account, lane.priority))
+    for start in range(0, len(rest), LANES):
+        found += await read(partial(_waiting, rest[start : start + LANES]))
+    return Acted(changed, in_flight, tuple(found))
+
+
+# --- choosing ---------------------------------------------------------------------------------------------
+
+
+async def _chosen(read: Run, order: Order) -> AsyncIterator[list[int]]:
+    """Keys of the recipients the order means, in pieces."""
+    selection = order.selection
+    states = [each for each in _MEANT.get(order.act, OPEN) if each in (selection.states or OPEN)]
+    if not states:
+        return
+    asked = given(selection, states)
+    if selection.ids:
+        for low, high in await read(lambda connection: spans(connection, selection.ids)):
+            yield await read(partial(_keys, sql.CHOOSE_SPAN, {**asked, "low": low, "high": high}))
+        return
+    for sandbox in (0, 1):
+        size, key = -1, 0
+        while slice_ := await read(partial(_slice, sandbox, size, key)):
+            size, key = slice_[-1]
+            messages = json.dumps([each for _, each in slice_])
+            yield await read(partial(_keys, sql.CHOOSE, {**asked, "messages": messages}))
+
+
+def _keys(statement: str, asked: Mapping[str, Any], connection: apsw.Connection) -> list[int]:
+    return [key for (key,) in fetch(connection, statement, asked)]
+
+
+def _slice(sandbox: int, size: int, key: int, connection: apsw.Connection) -> list[tuple[int, int]]:
+    """The next messages that have not ended, by size and key."""
+    rows = fetch(connection, sql.OPEN_SAME, (sandbox, size, key, MESSAGES))
+    if len(rows) < MESSAGES:
+        rows += fetch(connection, sql.OPEN_LARGER, (sandbox, size, MESSAGES - len(rows)))
+    return list(_lighter(rows))
+
+
+def _lighter(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+    room = RECIPIENTS
+    for size, key, recipients in rows:
+        if room <= 0:
+            return
+        room -= recipients
+        yield size, key
+
+
+def _waiting(lanes: Sequence[Lane], connection: apsw.Connection) -> list[LaneState]:
+    found = []
+    for lane in lanes:
+        ((due, queued),) = fetch(connection, sql.LANE, (lane.domain, lane.account, lane.priority))
+        if queued:  # it may have been claimed meanwhile
+            found.append(LaneState(lane, due, queued))
+    return found
+
+
+# --- changing ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    state: State
+    next_attempt: float | None
+    doomed: str
+    event: EventName
+    says: Mapping[str, Any] = field(default_factory=dict)
+
+
+def carry_out(order: Order, now: float, keys: Sequence[int], connection: apsw.Connection) -> Piece:
+    """The order on these recipients, as they are now. It may be run again."""
+    changed = in_flight = 0
+    lanes: set[Lane] = set()
+    closed: Counter[int] = Counter()
+    whose: dict[int, Row] = {}
+    events: list[Row] = []
+    for key in keys:
+        for state, due, doomed, domain, account, priority, address in fetch(connection, sql.STANDING, (key,)):
+            in_flight += state == State.FLIGHT
+            move = _move(order, now, State(state), due, doomed)
+            if move is None:
+                continue
+            changed += 1
+            ended = now if move.state.final else None
+            connection.execute(sql.MOVE, (move.state.value, move.next_attempt, move.doomed, ended, key))
+            message = key >> sql.SHIFT
+            if move.state is State.QUEUED:
+                lanes.add(Lane(domain, account, priority))
+            elif move.state.final:
+                closed[message] += 1
+            if message not in whose:
+                (whose[message],) = fetch(connection, sql.WHOSE, (message,))
+            says = {"to": address, **signed(order), **move.says}
+            events.append(event_row(told(move.event, now, whose[message], key & sql.NUMBERS, says)))
+    connection.executemany(sql.CLOSE_RECIPIENTS, [(count, now, message) for message, count in closed.items()])
+    connection.executemany(sql.ADD_EVENT, events)
+    return Piece(changed, in_flight, frozenset(lanes))
+
+
+def _move(order: Order, now: float, state: State, due: float | None, doomed: str) -> _Move | None:
+    """What the order makes of a recipient; None: nothing, or nothing any more."""
+    match order.act, state:
+        case Act.RETRY, State.QUEUED if due is None or due > now:
+            return _Move(state, now, doomed, EventName.SCHEDULED, {"next": now})
+        case Act.HOLD, State.QUEUED:
+            return _Move(State.HELD, due, doomed, EventName.HELD)
+        case Act.RELEASE, State.HELD:
+            due = now if due is None else due
+            return _Move(State.QUEUED, due, doomed, EventName.SCHEDULED, {"next": due})
+        case Act.FAIL, (State.QUEUED | State.HELD) if not doomed:
+            reason = order.reason or "returned by an operator"
+            return _Move(State.QUEUED, now, reason, EventName.SCHEDULED, {"next": now})
+        case Act.DELETE, (State.QUEUED | State.HELD):
+            return _Move(State.CANCELLED, None, "", EventName.CANCELLED)
+    return None
+
+
+def signed(order: Order) -> dict[str, Any]:
+    """What every event of an order says: which, what, by whom, and why."""
+    says: dict[str, Any] = {"order": order.number, "act": order.act.value, "by": order.who}
+    if order.reason:
+        says["reason"] = order.reason
+    return says
+
+
+def told(name: EventName, now: float, whose: Row, number: int, says: Mapping[str, Any]) -> Event:
+    """`whose`: a row of WHOSE."""
+    message, account, credential = whose
+    return Event(
+        name=name,
+        at=now,
+        message=message,
+        recipient=number,
+        account=account,
+        credential=credential,
+        data=says,
+    )
