@@ -12,7 +12,7 @@ from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, ex
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.selection import Asked, check_names, is_everything
-from relay.model.ids import Id
+from relay.model.ids import Id, parse_id
 from relay.model.message import Message, State
 from relay.model.order import Act, Selection
 
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
 
 
 class _Listing(typer.core.TyperGroup):
-    """`relay queue` alone, or with options of `list`, is `relay queue list`."""
+    """`relay queue` alone, or with options or ids for `list`, is `relay queue list`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names) or _is_id(args[0]):
             args = ["list", *args]
         return super().parse_args(ctx, args)
+
+
+def _is_id(word: str) -> bool:
+    try:
+        return bool(parse_id(word))
+    except ValueError:
+        return False
 
 
 app = group(
