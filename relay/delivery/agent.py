@@ -243,7 +243,7 @@ class Agent:
             return
         site = self._sites.of(route)
         own = route.egress != self._delivery.egress.name
-        self._scheduler.belongs(due.recipient.domain, site.gate, due.message.share, own=own)
+        self._scheduler.belongs(due.recipient.domain, site.gate, (due.message.share, due.message.priority), own=own)
         until = inf if self._draining else site.resting_until()
         if until is not None:
             self._scheduler.block_site(site.gate, until)

@@ -22,7 +22,8 @@ are a few thousand lanes on one closed gate. Ready lanes stand account -> priori
 turns the ring of accounts and that account's ring of gates by one: an account with ten thousand domains and one
 with a single domain get every other turn each, and one provider's thousand domains hold up nobody behind
 them. A *gate* is a site; or a domain, as long as its site is not known. Where an account's mail leaves from an
-egress of its own choice, its way to a site is another site here, with a gate of its own.
+egress of its own choice, its way to a site is another site here, with a gate of its own; that is remembered for each
+of its priorities, since what is urgent often leaves from elsewhere than what is not.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from itertools import count
 from math import inf
 
 from relay.model.message import Lane
+from relay.model.options import NORMAL_PRIORITY
 
 SITES = 100_000  # domains whose site is remembered; one forgotten costs a claim that is given back
 _SLACK = 1024  # stale heap entries that are not worth a sweep
@@ -78,7 +80,7 @@ class Scheduler:
         self._gates: dict[_Name, _Gate] = {}
         self._ring: OrderedDict[str, dict[int, _Gates]] = OrderedDict()  # open gates, by account and priority
         self._sites: OrderedDict[str, str] = OrderedDict()  # by domain
-        self._own: OrderedDict[tuple[str, str], str] = OrderedDict()  # by domain and account
+        self._own: OrderedDict[tuple[str, _Share], str] = OrderedDict()  # by domain and share
         self._blocks: dict[_Name, float] = {}
         self._ends: list[tuple[float, _Name]] = []  # heap of block ends, stale ones among them
 
@@ -131,19 +133,20 @@ class Scheduler:
         else:
             del self._lanes[shard, lane]
 
-    def belongs(self, domain: str, site: str, account: str = "", *, own: bool = False) -> None:
+    def belongs(self, domain: str, site: str, share: _Share = ("", NORMAL_PRIORITY), *, own: bool = False) -> None:
         """Mail for this domain goes to this site; its lanes are held up with the site's from now on.
 
-        `own`: that is so for this account's mail, whatever others' does. Where it goes several ways, its lanes wait
-        for the one that is blocked: a lane is claimed whole, and what cannot go would be claimed again and again.
+        `own`: that is so for this account's mail of this priority, whatever others' does. Where it goes several ways,
+        it waits for the one that is blocked: a lane is claimed whole, and what cannot go would be claimed again and
+        again.
         """
-        if not own and (domain, account) not in self._own:
+        key = (domain, share)
+        if not own and key not in self._own:
             self._sites[domain] = site
             self._sites.move_to_end(domain)
             if len(self._sites) > SITES:
                 self._sites.popitem(last=False)
             return
-        key = (domain, account)
         before = self._own.get(key)
         if before is None or ("site", before) not in self._blocks:
             self._own[key] = site
@@ -188,7 +191,7 @@ class Scheduler:
                 self._file(entry[2])
 
     def _gate_name(self, lane: Lane) -> _Name:
-        site = self._own.get((lane.domain, lane.account)) if self._own else None
+        site = self._own.get((lane.domain, (lane.account, lane.priority))) if self._own else None
         if site is None:
             site = self._sites.get(lane.domain)
         return ("domain", lane.domain) if site is None else ("site", site)

@@ -153,13 +153,17 @@ class Rig:
         lifetime: float = 3600.0,
         notify: Notify = Notify.FAILURE | Notify.DELAY,
         origin: Origin = Origin.SUBMISSION,
-        sandbox: bool = False,
+        test: bool = False,
+        doomed: str = "",
         return_host: str = "",
         delay_at: float | None = None,
         fresh: bool = True,
         **options: Any,
     ) -> str:
-        """Take a message as submission does; fresh recipients go to the agent in memory if it has room."""
+        """Take a message as submission does; fresh recipients go to the agent in memory if it has room.
+
+        `test` is what the message's sandbox comes to, `doomed` what an order would have said of a queued one.
+        """
         now = self._clock()
         recipients = tuple(Recipient(address=each, notify=notify) for each in addresses)
         message = Message(
@@ -171,7 +175,7 @@ class Rig:
             deadline=now + lifetime,
             size=len(content),
             origin=origin,
-            sandbox=sandbox,
+            sandbox=test,
             return_host=return_host,
             delay_at=delay_at,
             resolved=Resolved(options=Options(**options)) if options else NOTHING_ASKED,
@@ -195,6 +199,7 @@ class Rig:
                         content=0,
                         attempts=0,
                         due=now,
+                        doomed=doomed,
                     )
                     for each in new
                 ]

@@ -181,7 +181,7 @@ def test_a_site_learnt_while_its_domains_were_ready_holds_them_up_too() -> None:
 def test_an_account_with_a_way_of_its_own_to_a_domain_is_held_up_by_that_way_alone() -> None:
     scheduler = Scheduler()
     scheduler.belongs("a.test", "site")
-    scheduler.belongs("a.test", "bulk/site", "crm", own=True)
+    scheduler.belongs("a.test", "bulk/site", ("crm", 5), own=True)
     for account in ("shop", "crm"):
         scheduler.know(0, lane("a.test", account), NOW)
     scheduler.block_site("bulk/site", NOW + 10)
@@ -192,13 +192,13 @@ def test_an_account_with_a_way_of_its_own_to_a_domain_is_held_up_by_that_way_alo
 
 def test_an_account_whose_mail_for_a_domain_goes_two_ways_waits_for_the_blocked_one() -> None:
     scheduler = Scheduler()
-    scheduler.belongs("a.test", "one/site", "crm", own=True)
+    scheduler.belongs("a.test", "one/site", ("crm", 5), own=True)
     scheduler.block_site("one/site", NOW + 10)
-    scheduler.belongs("a.test", "two/site", "crm", own=True)
+    scheduler.belongs("a.test", "two/site", ("crm", 5), own=True)
     scheduler.know(0, lane("a.test", "crm"), NOW)
     assert scheduler.due(NOW, 10) == []
     assert len(scheduler.due(NOW + 10, 10)) == 1
-    scheduler.belongs("a.test", "site", "crm")  # the account has left its own ways
+    scheduler.belongs("a.test", "site", ("crm", 5))  # the account has left its own ways
     scheduler.block_site("site", NOW + 30)
     scheduler.claimed(0, lane("a.test", "crm"), NOW)
     assert scheduler.due(NOW + 11, 10) == []
