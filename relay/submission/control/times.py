@@ -36,7 +36,7 @@ _MAIL = re.compile(
     r"([+-]\d{4}|[A-Za-z]{1,5})?(?:\s*\([^()]*\))?",
     re.A,
 )
-_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?", re.A)
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,20})?", re.A)
 _RELATIVE = re.compile(r"(?:\+|in\s+)\s*(\S.*)", re.I)
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?\s*[a-z]+\s*)+", re.A)
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)", re.A)

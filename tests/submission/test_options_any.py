@@ -1,0 +1,288 @@
+"""Whatever is written in control fields, and whatever options there are: properties that hold for all of them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.config import OptionPolicy
+from relay.model.account import OnInvalid
+from relay.model.envelope import Notify, Ret
+from relay.model.options import NOTHING, Archive, Options, RequireTls, Sandbox, VerifyTls, Window, plain
+from relay.model.reply import Refused
+from relay.submission.control import times
+from relay.submission.control.carrier import DEPTH, parse_json
+from relay.submission.control.registry import BY_NAME, LATER, OPTIONS, find, nearest, parse_setting
+from tests.submission.options import ANN, BOB, DAY, EVERYTHING, NOW, ask, field
+
+NAMES = [each.name for each in OPTIONS] + ["Options", "Metadata-x", "Strict", "NoArchive", "Test", "dsn", *LATER[:3]]
+
+# Text with a good share of what the grammars look for.
+SPECIAL = "=?utf-8?Q? ?= base64: true null NaN 1e999 2026-09-22 T08:00Z +2h P1DT2H a@example.net &quot; \\u0000 é 名"
+PIECES = st.sampled_from([*SPECIAL.split(), *'{}[]":,;=@<>/+-_*.\\ \t\0\x7f\x85', "\r\n ", "\\ud800"])
+WRITTEN = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=30).map("".join))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WRITTEN,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WRITTEN, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def folded(text: str) -> str:
+    """As a client would put it into a header: no line end but those of folds."""
+    return text.replace("\r\n ", "\0").replace("\r", " ").replace("\n", " ").replace("\0", "\r\n ")
+
+
+@given(st.sampled_from(NAMES), WRITTEN, st.sampled_from(list(OnInvalid)))
+def test_any_text_of_any_field_is_read_or_refused(name: str, text: str, rule: OnInvalid) -> None:
+    try:
+        got = ask(f"X-SMTPeter-{name}: {folded(text).replace(chr(0), '')}\r\n", on_invalid=rule, **EVERYTHING)
+    except Refused as refused:
+        assert refused.reply.code in (550, 552, 554)
+        assert len(refused.reply.octets()) <= 512
+        assert refused.reply.text.isprintable()
+        return
+    assert all(each.isprintable() for each in got.warnings)
+    assert Options.from_dict(json.loads(json.dumps(got.options.as_dict()))) == got.options
+
+
+@given(st.sampled_from(NAMES), JSON, st.booleans())
+def test_any_json_of_any_option_is_read_or_refused(name: str, value: Any, as_property: bool) -> None:
+    try:
+        lines = "" if as_property else field("Options", {name: value})
+        got = ask(lines, properties={name: value} if as_property else None, **EVERYTHING)
+    except Refused as refused:
+        assert refused.reply.code in (550, 554)
+        return
+    assert Options.from_dict(json.loads(json.dumps(got.options.as_dict()))) == got.options
+
+
+@given(st.sampled_from(NAMES), JSON)
+def test_any_setting_is_kept_or_refused_with_a_reason(name: str, value: Any) -> None:
+    try:
+        option, kept = parse_setting(name, value)
+    except ValueError as error:
+        assert str(error)
+        return
+    assert parse_setting(option, json.loads(json.dumps(kept))) == (option, kept)
+
+
+@given(JSON)
+def test_any_defaults_are_read_or_put_mail_off(value: Any) -> None:
+    for where in ("options", "account", "domain"):
+        try:
+            ask(**{where: {"tags": value, "retention": value}})  # type: ignore[arg-type]
+        except Refused as refused:
+            assert (refused.reply.code, refused.reply.status) == (451, "4.3.5")
+
+
+@given(st.text(max_size=100))
+def test_any_name_is_found_or_not(name: str) -> None:
+    found = find(name)
+    assert found is None or BY_NAME[found.name] is found
+    nearest(name)
+
+
+@given(WRITTEN)
+def test_any_json_text_is_a_value_or_an_error(text: str) -> None:
+    try:
+        json.dumps(parse_json(text), allow_nan=False)
+    except ValueError as error:
+        assert str(error)
+
+
+# Options that exist, through every way they are written and back.
+
+WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
+NAME = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
+TEXT = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=40)
+LATER_ON = st.floats(NOW + 10, NOW + 300 * DAY)
+SECONDS = st.floats(1, 7 * DAY)
+CLOCK = st.integers(0, 86_399).map(float)
+ADDRESS = st.sampled_from(["c@example.net", "d.e+f@example.org", "grün@example.net", "g@xn--bcher-kva.example"])
+WEEKLY = st.builds(
+    Window,
+    st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))),
+    st.sampled_from(["UTC", "Europe/Amsterdam", "America/Argentina/Ushuaia"]),
+    CLOCK,
+    st.just(86_400.0),
+).filter(lambda window: window.start != 0)
+ONCE = st.builds(lambda start, length: Window((), "", start, start + length), LATER_ON, SECONDS)
+
+
+def several(each: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(each, min_size=1, max_size=most, unique=True).map(tuple)
+
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "tags": several(WORDS, 25),
+    "campaign": TEXT,
+    "tenant": NAME,
+    "stream": st.sampled_from(["bulk", "transactional"]),
+    "metadata": st.dictionaries(
+        TEXT, TEXT | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
+        min_size=1, max_size=8,
+    ),
+    "message_ref": TEXT,
+    "idempotency_key": TEXT,
+    "preset": st.just("invoices"),
+    "send_at": LATER_ON,
+    "send_at_each": st.fixed_dictionaries({ANN: LATER_ON, BOB: LATER_ON}),
+    "send_window": several(WEEKLY | ONCE),
+    "send_cancel_id": TEXT,
+    "deliver_by": st.floats(NOW + 301 * DAY, NOW + 400 * DAY),
+    "deliver_within": SECONDS,
+    "max_attempts": st.integers(1, 100),
+    "retry_schedule": st.lists(SECONDS, min_size=1, max_size=50).map(tuple),
+    "priority": st.integers(0, 9),
+    "require_tls": st.sampled_from(RequireTls),
+    "verify_tls": st.sampled_from(VerifyTls),
+    "dkim": st.booleans(),
+    "dkim_key": st.sampled_from(["s1", "example.org,s1"]),
+    "dkim_extra": several(st.sampled_from(["example.org,s1", "example.net,s_2.a"])),
+    "pool": NAME,
+    "source_ip": several(st.ip_addresses().map(str)),
+    "envelope_from": ADDRESS | st.just(""),
+    "return_path_domain": st.just("bounces.example.com"),
+    "track_bounces": st.booleans(),
+    "dsn_notify": st.sampled_from([Notify(each) for each in range(8)]),
+    "dsn_ret": st.sampled_from(Ret),
+    "dsn_envid": st.from_regex(r"[!-*,-<>-~]{1,100}", fullmatch=True),
+    "dsn_orcpt": st.fixed_dictionaries({ANN: st.just("rfc822;x@example.net"), BOB: st.just("x400;/c=nl/")}),
+    "recipients": several(ADDRESS),
+    "preserve_recipients": st.booleans(),
+    "extra_cc": several(ADDRESS),
+    "extra_bcc": several(ADDRESS),
+    "bcc_archive": several(ADDRESS),
+    "archive": st.sampled_from(Archive),
+    "retention": st.floats(1, 366 * DAY) | st.just(0.0),
+    "sandbox": st.sampled_from(Sandbox),
+    "keep_message_id": st.booleans(),
+    "strip_headers": several(st.sampled_from(["x-mailer", "comments", "x-in-*"])),
+}  # fmt: skip
+MANY = st.fixed_dictionaries({}, optional=VALUES)
+
+
+def test_every_option_of_a_message_is_made_here() -> None:
+    assert VALUES.keys() == NOTHING.__dataclass_fields__.keys()
+
+
+@given(MANY)
+def test_options_go_through_json_and_come_back(values: dict[str, Any]) -> None:
+    options = Options(**values)
+    assert Options.from_dict(json.loads(json.dumps(options.as_dict()))) == options
+
+
+def by_field(given: dict[str, Any]) -> dict[str, Any]:
+    """A field an option, texts as they are and the rest as JSON."""
+    lines = [field(BY_NAME[name].header, plain(value)) for name, value in given.items() if value != ""]
+    return {"lines": "".join(lines) + ("X-SMTPeter-EnvelopeFrom: <>\r\n" if given.get("envelope_from") == "" else "")}
+
+
+def by_json(given: dict[str, Any]) -> dict[str, Any]:
+    return {"lines": field("Options", {name: plain(value) for name, value in given.items()})}
+
+
+def by_property(given: dict[str, Any]) -> dict[str, Any]:
+    return {"properties": {name: plain(value) for name, value in given.items()}}
+
+
+def by_default(given: dict[str, Any]) -> dict[str, Any]:
+    return {"options": {name: plain(value) for name, value in given.items() if "credential" in BY_NAME[name].doors}}
+
+
+@pytest.mark.parametrize("write", [by_field, by_json, by_property, by_default])
+@given(values=MANY)
+def test_what_is_written_is_what_is_read(
+    write: Callable[[dict[str, Any]], dict[str, Any]], values: dict[str, Any]
+) -> None:
+    if "send_at_each" in values:
+        values.pop("send_at", None)
+    several_people = values.keys() & {"send_at_each", "dsn_orcpt"}
+    if several_people:
+        values.pop("recipients", None)
+    made = write(values)
+    if write is by_default:
+        values = {name: value for name, value in values.items() if name in made["options"]}
+    known: dict[str, dict[str, Any]] = {"invoices": {}}
+    people = (ANN, BOB) if several_people else (ANN,)
+    got = ask(made.pop("lines", ""), to=people, known=known, **{**EVERYTHING, **made})
+    if values.get("stream") == "bulk" and (write is by_default or "priority" not in values):
+        values["priority"] = 3  # a stream goes before the credential
+    expected = Options(**values)
+    assert got.options == expected
+    assert got.sources.keys() >= values.keys()
+
+
+# Time and text.
+
+
+@given(st.floats(1e8, 4e9))
+def test_a_time_reads_the_same_in_all_its_spellings(at: float) -> None:
+    from datetime import UTC, datetime
+    from email.utils import format_datetime
+
+    whole = float(int(at))
+    when = datetime.fromtimestamp(whole, UTC)
+    for spelling in (
+        str(int(whole)),
+        int(whole),
+        str(int(whole) * 1000) if whole * 1000 >= 1e11 else int(whole),
+        when.isoformat(),
+        when.isoformat().replace("+00:00", "Z"),
+        when.strftime("%Y-%m-%d %H:%M:%S"),
+        format_datetime(when),
+        format_datetime(when, usegmt=True),
+    ):
+        assert times.moment(spelling) == whole
+
+
+@given(st.integers(0, 366 * 86_400))
+def test_a_duration_reads_the_same_in_all_its_spellings(seconds: int) -> None:
+    hours, rest = divmod(seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    spellings = (seconds, str(seconds), f"{hours}h{minutes}m{left}s", f"PT{hours}H{minutes}M{left}S")
+    assert {times.duration(each) for each in spellings} == {float(seconds)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' * 60_000,
+        '{"a":"' + "\\" * 60_000,
+        "[" * 60_000,
+        '{"a":' * 12_000,
+        "&quot;" * 10_000,
+        '{"' + '\\"' * 30_000,
+        "base64:" + "A" * 60_000,
+        "1" * 60_000,
+        "=" * 60_000,
+        "a@b=" * 15_000,
+        "1h" * 30_000,
+        "," * 60_000,
+        "(" * 60_000,
+        "*" * 60_000,
+        " " * 59_000 + "x",
+        "+" * 60_000,
+    ],
+)  # fmt: skip
+def test_no_text_takes_long(text: str) -> None:
+    begin = time.perf_counter()
+    for name in [*(each.header for each in OPTIONS), "Options", "Metadata-x"]:
+        try:
+            ask(field(name, text), policy=OptionPolicy(), **EVERYTHING)
+        except Refused:
+            continue
+    assert time.perf_counter() - begin < 5.0  # all together; a quadratic one alone takes minutes
+
+
+def test_json_may_be_as_deep_as_is_said_and_no_deeper() -> None:
+    assert parse_json("[" * DEPTH + "]" * DEPTH)
+    with pytest.raises(ValueError, match="nested more than 8 deep"):
+        parse_json("[" * (DEPTH + 1) + "]" * (DEPTH + 1))
