@@ -75,7 +75,13 @@ def _address(octets: bytes, family: int) -> str:
         raise ProxyError("a header of version 1 without IP addresses") from None
     if address.version != family:
         raise ProxyError("a header of version 1 whose addresses are not of its family")
-    return str(address)
+    return _spelled(address)
+
+
+def _spelled(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """An address in its usual spelling; one of IPv4 that came in IPv6 in its own."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _read_v2(octets: bytes) -> Proxied | None:
@@ -97,4 +103,4 @@ def _read_v2(octets: bytes) -> Proxied | None:
     at = _HEAD.size
     address = ipaddress.ip_address(octets[at : at + width])
     (port,) = struct.unpack_from("!H", octets, at + 2 * width)
-    return Proxied(length, str(address), port)
+    return Proxied(length, _spelled(address), port)

@@ -117,7 +117,7 @@ class Wire(Connection):
             return b""
         rest, self._header = self._header[proxied.length :], None
         if proxied.address:
-            self.info.address, self.info.port = client_address(proxied.address), proxied.port
+            self.info.address, self.info.port = proxied.address, proxied.port
         self._open()
         return rest
 

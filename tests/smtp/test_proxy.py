@@ -33,6 +33,7 @@ def over_ipv6() -> bytes:
     [
         (V1, "192.0.2.7", 40000),
         (b"PROXY TCP6 2001:DB8::7 2001:db8::1 65535 0\r\n", "2001:db8::7", 65535),
+        (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 1 1\r\n", "192.0.2.7", 1),
         (b"PROXY UNKNOWN\r\n", "", 0),
         (b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", "", 0),
         (v2(body=over_ipv4()), "192.0.2.7", 40000),
