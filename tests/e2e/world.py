@@ -48,9 +48,12 @@ class World:
 
 @contextmanager
 def world(
-    home: Path, behaviours: Mapping[str, Behaviour | None], config: Mapping[str, Any] | None = None
+    home: Path, behaviours: Mapping[str, Behaviour | None], config: Mapping[str, Any] | None = None, **delivery: Any
 ) -> Iterator[World]:
-    """Receivers by domain; None means no listener, for what a test starts itself at `address(number)`."""
+    """Receivers by domain; None means no listener, for what a test starts itself at `address(number)`.
+
+    `delivery` goes into that part of the configuration.
+    """
     with ExitStack() as stack:
         port = free_port([address(number) for number in range(len(behaviours))])
         receivers = {}
@@ -70,7 +73,13 @@ def world(
         relay.configure(
             {
                 "dns": {"servers": [server.address], "min_ttl": "0s"},
-                "delivery": {"mx_port": port, "allow_private": True, "retry": ["500ms"], "dead_host": "1s"},
+                "delivery": {
+                    "mx_port": port,
+                    "allow_private": True,
+                    "retry": ["500ms"],
+                    "dead_host": "1s",
+                    **delivery,
+                },
                 **(config or {}),
             }
         )
