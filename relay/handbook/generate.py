@@ -80,6 +80,8 @@ def _kind(hint: Any) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is tuple:
         return f"list of {_kind(arguments[0])}"
+    if origin is dict:
+        return f"{_kind(arguments[1])}, by name"
     if origin is typing.Literal:
         return ", ".join(f"`{each}`" for each in arguments)
     if origin in (types.UnionType, typing.Union):
@@ -90,13 +92,15 @@ def _kind(hint: Any) -> str:
         return ", ".join(f"`{each.value}`" for each in hint)
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return "keys, below"
+    if hint is Any:
+        return "values"
     return {str: "text", int: "number", float: "number", bool: "true, false", Path: "path"}.get(hint, str(hint))
 
 
 def _default(value: Any, hint: Any) -> str:
     if isinstance(value, BaseModel):
         return ""
-    if value is None or value == "" or value == ():
+    if value is None or value in ("", (), {}):
         return "none"
     if isinstance(value, tuple):
         inner = typing.get_args(hint)[0]

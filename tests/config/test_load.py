@@ -287,3 +287,44 @@ def test_a_listener_has_the_limits_of_all_but_for_its_own() -> None:
     held = config.listeners[0].held_to(config.limits)
     assert (held.size, held.errors, held.line, held.recipients) == (1 << 20, 3, 0, 1000)
     assert parse(SMALLEST).listeners[0].held_to(config.limits) is config.limits
+
+
+def egresses(text: str) -> str:
+    return f"{SMALLEST}delivery:\n{text}"
+
+
+def test_mail_leaves_from_the_egresses_its_pool_and_its_source_addresses_allow() -> None:
+    delivery = parse(
+        egresses("""
+  egress: {name: main, ipv4: 192.0.2.1}
+  egresses:
+    - {name: one, ipv4: 192.0.2.2, ipv6: "2001:DB8:0::2", ehlo: one.example.net}
+    - {name: two, ipv4: 192.0.2.3}
+  pools:
+    bulk: [two, one]
+""")
+    ).delivery
+    assert delivery.egress_names() == ("main",)
+    assert delivery.egress_names("bulk") == ("one", "two")
+    assert delivery.egress_names("bulk", ("2001:db8::2",)) == ("one",)
+    assert delivery.egress_names(addresses=("192.0.2.1", "192.0.2.3")) == ("main", "two")
+    assert delivery.egress_names("bulk", ("192.0.2.1",)) == ()
+    assert delivery.egress_names("gone") == ()
+    assert delivery.pool_exists("bulk")
+    assert not delivery.pool_exists("two")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("  egresses: [{name: one}, {name: one}]", "two egresses are called 'one'"),
+        ("  egresses: [{ipv4: 192.0.2.2}]", "two egresses are called 'default'"),
+        ("  pools: {bulk: []}", "the pool 'bulk' names no egress"),
+        ("  pools: {bulk: [one]}", "the pool 'bulk' names 'one', but the egresses are default"),
+        ("  egress: {ipv4: '2001:db8::1'}", "expected an IPv4 address, not '2001:db8::1'"),
+        ("  egress: {ipv6: here}", "expected an IPv6 address, not 'here'"),
+    ],
+)
+def test_an_egress_or_pool_that_cannot_be_is_refused(text: str, why: str) -> None:
+    (line,) = faults(egresses(text))
+    assert line.endswith(why)
