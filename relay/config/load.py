@@ -14,13 +14,16 @@ import difflib
 import ipaddress
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from relay.config.schema import Auth, Config, Listener, ListenerKind, Purpose
 from relay.config.wording import worded
+
+_Model = TypeVar("_Model", bound=BaseModel)
+Lines = dict[tuple[str | int, ...], int]  # path of a key -> its line
 
 
 class ConfigError(Exception):
@@ -57,7 +60,15 @@ def load(path: Path) -> Config:
 
 def parse(text: str, name: str = "config") -> Config:
     """The same from text; `name` stands for the file in errors."""
-    lines: dict[tuple[str | int, ...], int] = {}
+    config, lines = parse_as(Config, text, name)
+    if faults := _check(config, lines, name):
+        raise ConfigError(faults)
+    return config
+
+
+def parse_as(model: type[_Model], text: str, name: str) -> tuple[_Model, Lines]:
+    """A YAML document as a value of `model`, and the line of each of its keys. Raises ConfigError."""
+    lines: Lines = {}
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -67,19 +78,16 @@ def parse(text: str, name: str = "config") -> Config:
     if not isinstance(tree, dict):
         raise ConfigError([f"{name}: expected keys and values at the top"])
     try:
-        config = Config.model_validate(tree)
+        return model.model_validate(tree), lines
     except ValidationError as error:
-        raise ConfigError([_explain(each, tree, lines, name) for each in error.errors()]) from error
-    if faults := _check(config, lines, name):
-        raise ConfigError(faults)
-    return config
+        raise ConfigError([_explain(each, tree, lines, name, model) for each in error.errors()]) from error
 
 
 def _build(
     loader: _Loader,
     node: yaml.Node,
     path: tuple[str | int, ...],
-    lines: dict[tuple[str | int, ...], int],
+    lines: Lines,
     name: str,
 ) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
@@ -117,26 +125,26 @@ def _called(path: tuple[str | int, ...], tree: Any) -> str:
             tree = tree[step]
         except (KeyError, IndexError, TypeError):
             tree = None
-        called = tree.get("name") if isinstance(step, int) and isinstance(tree, dict) else None
+        called = tree.get("name", tree.get("username")) if isinstance(step, int) and isinstance(tree, dict) else None
         words.append(f"{step} ({called})" if isinstance(called, str) and called.isprintable() else str(step))
     return ".".join(words)
 
 
-def _explain(error: Any, tree: Any, lines: dict[tuple[str | int, ...], int], name: str) -> str:
+def _explain(error: Any, tree: Any, lines: Lines, name: str, model: type[BaseModel]) -> str:
     path = tuple(error["loc"])
     known = path
     while known and known not in lines:
         known = known[:-1]
     where = f"{name}, line {lines.get(known, 1)}: {_called(path, tree)}"
     if error["type"] == "extra_forbidden":
-        return f"{where}: no such key{_nearest(path)}"
+        return f"{where}: no such key{_nearest(path, model)}"
     if error["type"] == "missing":
         return f"{where}: is missing"
     return f"{where}: {worded(error)}"
 
 
-def _nearest(path: tuple[str | int, ...]) -> str:
-    model: Any = Config
+def _nearest(path: tuple[str | int, ...], top: type[BaseModel]) -> str:
+    model: Any = top
     for step in path[:-1]:
         if isinstance(step, str):
             model = _part(model.model_fields[step].annotation)
@@ -150,7 +158,7 @@ def _part(annotation: Any) -> Any:
     return next(_part(each) for each in annotation.__args__ if each is not Ellipsis)
 
 
-def _check(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
+def _check(config: Config, lines: Lines, name: str) -> list[str]:
     """What one key alone cannot tell."""
     faults: list[str] = []
     if not config.listeners:
@@ -190,7 +198,7 @@ def _check_returns(listener: Listener, where: str) -> list[str]:
     return faults
 
 
-def _twice(config: Config, lines: dict[tuple[str | int, ...], int], name: str) -> list[str]:
+def _twice(config: Config, lines: Lines, name: str) -> list[str]:
     """Names, and places to listen, that can be only one's."""
     faults: list[str] = []
     names: dict[str, int] = {}
