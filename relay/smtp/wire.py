@@ -293,7 +293,9 @@ class Wire(Connection):
     def drain(self) -> None:
         """End the session as soon as it is nobody's turn but the client's, and no content is coming in."""
         self._draining = True
-        if not self._busy:
+        if self._header is not None:  # whoever it is will hear nothing from us
+            self.hang_up()
+        elif not self._busy:
             self._consume()
 
     def abort(self) -> None:

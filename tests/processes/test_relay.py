@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import trustme
 from cryptography import x509
 
 from relay.model.ids import shard_of
@@ -314,6 +315,63 @@ def test_a_tls_session_is_resumed_whichever_worker_takes_the_next_connection(tmp
                 reused.append(secure.session_reused)
                 session = secure.session
         assert reused == [False] + [True] * 11
+
+
+def _issue(authority: trustme.CA, directory: Path, name: str) -> None:
+    issued = authority.issue_cert(name)
+    for suffix, octets in ((".key", issued.private_key_pem.bytes()), (".pem", issued.cert_chain_pems[0].bytes())):
+        new = directory / f"{name}{suffix}.new"
+        new.write_bytes(octets)
+        new.rename(directory / f"{name}{suffix}")
+
+
+def test_a_client_gets_the_certificate_of_the_name_it_asks_for_from_every_worker_and_renewed_ones_too(
+    tmp_path: Path,
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    session: ssl.SSLSession | None = None
+
+    def meet() -> tuple[int, bool]:
+        nonlocal session
+        plain = socket.create_connection(("127.0.0.1", relay.port("tls")), 10)
+        with context.wrap_socket(plain, server_hostname="mail.example.org", session=session) as secure:
+            assert secure.recv(100).startswith(b"220 ")
+            der = secure.getpeercert(binary_form=True)
+            assert der is not None
+            session = secure.session
+            return x509.load_der_x509_certificate(der).serial_number, bool(secure.session_reused)
+
+    with Receiver() as receiver:
+        relay = Relay(tmp_path, config(receiver, tls={"directory": "names"}))
+        relay.init()
+        try:
+            (relay.data / "names").mkdir()
+            _issue(authority, relay.data / "names", "mail.example.org")
+            relay.start()
+            first, *others = [meet() for _ in range(12)]
+            assert not first[1]
+            assert others == [(first[0], True)] * 11  # whichever worker it was
+            _issue(authority, relay.data / "names", "mail.example.org")
+
+            def renewed() -> bool:
+                nonlocal session
+                session = None
+                return meet()[0] != first[0]
+
+            relay.wait(lambda: all(renewed() for _ in range(8)), "the new certificate, though nobody said a word", 30)
+        finally:
+            relay.kill()
+
+
+def test_a_directory_of_certificates_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        relay = Relay(tmp_path, config(receiver, tls={"directory": "names"}))
+        relay.init()
+        assert refused(relay) == (
+            f"relay: the directory of certificates {relay.data / 'names'}: No such file or directory\n"
+        )
 
 
 def test_mail_flows_through_reloads_without_loss_and_without_doubles(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from relay.config import Limits, Listener
 from relay.model.reply import Refused
-from tests.smtp.conversation import OPEN, TLS, Client, FakeDoor, Stage, stage, until
+from tests.smtp.conversation import OPEN, PATIENCE, TLS, Client, FakeDoor, Stage, stage, until
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 BALANCED = OPEN.model_copy(update={"proxy": ("127.0.0.1/32",), "networks": ("192.0.2.0/24", "127.0.0.1/32")})
@@ -190,9 +190,9 @@ async def test_a_drain_does_not_wait_for_headers() -> None:
     async with stage(BALANCED) as here:
         with here.client() as client:
             await until(lambda: here.server.sessions == 1)
-            await here.server.drain(5)
+            await here.server.drain(PATIENCE)
             assert here.server.sessions == 0
-            del client
+            assert client.closed()
 
 
 async def _meet(here: Stage, talk: Callable[[Client], None]) -> None:
