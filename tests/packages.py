@@ -22,7 +22,14 @@ CACHE = ROOT / ".cache"
 DEBS = CACHE / "debs"
 BIN = CACHE / "bin"
 
-PACKAGES = ["swaks", "libnet-ssleay-perl", "msmtp", "curl", "libmail-dkim-perl"]
+PACKAGES = [
+    "swaks",
+    "libnet-ssleay-perl",
+    "msmtp",
+    "curl",
+    "libmail-dkim-perl",
+    "libmail-deliverystatus-bounceparser-perl",
+]
 MTA = "postfix"  # smtp-sink, smtp-source, and Postfix itself as a client
 PROGRAMS = {
     "swaks": "usr/bin",
