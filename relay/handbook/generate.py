@@ -19,8 +19,8 @@ from pydantic import BaseModel
 
 from relay.config import Config
 from relay.config.schema import Duration, Size
+from relay.handbook.options_page import options_page
 from relay.model.event import WRITTEN, EventName
-from relay.submission.control.registry import OPTIONS, PREFIX, header_of
 
 HERE = Path(__file__).parent
 _MADE = "<!-- made by relay/handbook/generate.py; edit the code it is made from -->"
@@ -78,6 +78,8 @@ def _kind(hint: Any) -> str:
     if hint == Size:
         return "size"
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is dict:
+        return "keys and values"
     if origin is tuple:
         return f"list of {_kind(arguments[0])}"
     if origin is dict:
@@ -185,20 +187,7 @@ def events() -> str:
 
 def options() -> str:
     """What a message can ask for, from the one table all doors go by."""
-    lines = [
-        "# Options",
-        "",
-        _MADE,
-        "",
-        f"A message sets its options with header fields that begin with `{PREFIX}`; they are taken out before it",
-        "is signed. Case, `-` and `_` do not count in their names. An unknown one, or a bad value, is refused with",
-        "554 5.6.0.",
-        "",
-        "| option | header field | value | meaning |",
-        "| --- | --- | --- | --- |",
-    ]
-    lines += [f"| `{each.name}` | `{header_of(each)}` | {each.type} | {each.help} |" for each in OPTIONS]
-    return "\n".join(lines) + "\n"
+    return options_page(_MADE)
 
 
 PAGES: dict[str, Callable[[], str]] = {

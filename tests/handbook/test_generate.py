@@ -10,6 +10,7 @@ import pytest
 from relay.config.schema import Listener
 from relay.handbook import generate
 from relay.model.event import WRITTEN, EventName
+from relay.submission.control.registry import GRANTS, LATER, OPTIONS
 
 
 def test_the_pages_in_the_repository_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,3 +55,14 @@ def test_the_events_said_to_be_written_are_those_that_the_writing_rooms_name() -
     texts = [path.read_text() for path in rooms.rglob("*.py") if not reading.intersection(path.parents)]
     named = {EventName[each] for text in texts for each in re.findall(r"\bEventName\.([A-Z]+)", text)}
     assert named == WRITTEN
+
+
+def test_every_option_and_grant_is_documented_with_an_example() -> None:
+    page = generate.options()
+    for option in OPTIONS:
+        section = page.partition(f"\n### `{option.name}`\n")[2].partition("\n##")[0]
+        assert option.help in section
+        assert option.example in section or "header" not in option.doors
+        assert f"| `{option.name}` |" in page
+    assert all(f"| `{grant}` |" in page for grant in GRANTS)
+    assert all(f"`{name}`" in page.partition("## Names for later")[2] for name in LATER)

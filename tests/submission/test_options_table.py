@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -183,7 +183,13 @@ CASES: Mapping[str, Case] = {
         again="3h",
         again_value=10_800.0,
     ),
-    "max_attempts": Case(good=(("3", 3), (5, 5)), bad=("0", "101", "three", True, 1.5), again="4", again_value=4),
+    "max_attempts": Case(
+        good=(("3", 3), (5, 5)),
+        bad=("0", "101", "three", True, 1.5),
+        again="4",
+        again_value=4,
+        denied=("4", needs("max_attempts", "route"), {"max_attempts": 3}),
+    ),
     "retry_schedule": Case(
         good=(("300, 5m,1h", (300.0, 300.0, 3600.0)), ([60, 120], (60.0, 120.0))),
         bad=("0", "8d", ",".join(["60"] * 51), "soon"),
@@ -386,10 +392,12 @@ FIELDS = [each for each in OPTIONS if each.name in NOTHING.__dataclass_fields__]
 IN_HEADERS = [each for each in FIELDS if Door.HEADER in each.doors]
 
 
-def cases(options: list[Option], pick: str) -> Iterator[Any]:
-    for option in options:
-        for value in getattr(CASES[option.name], pick):
-            yield pytest.param(option, value, id=f"{option.name}-{str(value)[:40]}")
+def cases(options: list[Option], pick: str) -> list[Any]:
+    return [
+        pytest.param(option, value, id=f"{option.name}-{str(value)[:40]}")
+        for option in options
+        for value in getattr(CASES[option.name], pick)
+    ]
 
 
 def credential(option: Option) -> dict[str, Any]:

@@ -131,6 +131,11 @@ TIMING_OPTIONS: tuple[Option, ...] = (
         read=grammar.number(1, 100),
         help="After so many attempts a recipient has failed.",
         example="3",
+        permission=Permission(
+            words="P0 fewer than the default; P2 more",
+            grant="route",
+            needs=lambda value, base, scope: base is not None and value > base,
+        ),
         safety=True,
     ),
     Option(

@@ -1,0 +1,103 @@
+"""`relay options`: what a message can ask for, from the registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relay.cli.frame import CommandError, ExitCode, JsonOption
+from relay.cli.output import print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from relay.submission.control.option import Option
+
+
+def options(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One option in detail, by any of its names.")
+    ] = None,
+    grants: Annotated[
+        bool, typer.Option("--grants", help="The grants there are, and the options they are for.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List what a message can ask for, and who may."""
+    if name is not None:
+        _print_one(_find(name), as_json)
+    elif grants:
+        _print_grants(as_json)
+    else:
+        _print_all(as_json)
+
+
+def _find(name: str) -> Option:
+    from relay.submission.control.registry import PREFIX, find, unknown
+
+    bare = name[len(PREFIX) :] if name.lower().startswith(PREFIX.lower()) else name
+    found = find(bare)
+    if found is None:
+        raise CommandError(f"{name}: {unknown(bare, header=False)}", ExitCode.NOT_FOUND)
+    return found
+
+
+def _print_all(as_json: bool) -> None:
+    from relay.submission.control.registry import OPTIONS
+
+    described = [_describe(each) for each in OPTIONS]
+    if as_json:
+        print_json(described)
+        return
+    columns = ["option", "header", "permission", "value"]
+    print_table(columns, [[each[column] for column in columns] for each in described])
+
+
+def _print_one(option: Option, as_json: bool) -> None:
+    described = _describe(option)
+    if as_json:
+        print_json(described)
+        return
+    print_fields({name: _said(value) for name, value in described.items() if value not in ("", [])})
+
+
+def _print_grants(as_json: bool) -> None:
+    from relay.submission.control.registry import GRANTS
+
+    if as_json:
+        print_json(dict(GRANTS))
+    else:
+        print_table(["grant", "for"], list(GRANTS.items()))
+
+
+def _describe(option: Option) -> dict[str, Any]:
+    from relay.submission.control.option import Door, Listed
+    from relay.submission.control.registry import PREFIX, header_of
+
+    in_message = Door.HEADER in option.doors
+    return {
+        "option": option.name,
+        "header": header_of(option) if in_message else "",
+        "aliases": [PREFIX + each.name for each in option.aliases],
+        "ESMTP": option.esmtp,
+        "value": option.type,
+        "limits": _plain(option.limits),
+        "example": f"{header_of(option)}: {option.example}" if in_message else option.example,
+        "meaning": _plain(option.help),
+        "permission": _plain(option.permission.words),
+        "grant": option.permission.grant,
+        "allowed_list": option.permission.listed is not Listed.NO,
+        "repeated": option.repeat.value,
+        "bad_value": "refused" if option.safety else "as on_invalid says",
+        "set_by": [each.value for each in Door if each in option.doors],
+    }
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _plain(text: str) -> str:
+    """Without the marks of Markdown."""
+    return text.replace("`", "")
