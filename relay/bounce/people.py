@@ -40,6 +40,7 @@ _WORDS = {
         (
             "These addresses will not be tried again. Recipients who are not named here",
             "are not concerned.",
+            "",
             *_QUOTED,
         ),
     ),
@@ -48,8 +49,9 @@ _WORDS = {
         ("is on its way, but has not reached everybody yet. Still waiting:",),
         (
             "You need not do anything, and need not send it again. We go on trying until",
-            "{until}. If it cannot be delivered by then, you will hear of it,",
-            "and this is the only warning before that.",
+            "{until}. If it cannot be delivered by then, you",
+            "will hear of it; this is the only warning before that.",
+            "",
             *_QUOTED,
         ),
     ),
