@@ -23,6 +23,7 @@ from relay.cli.explain import explain
 from relay.cli.frame import CommandError, ExitCode, examples
 from relay.cli.init import init
 from relay.cli.message import message
+from relay.cli.options import options
 from relay.cli.send import send
 from relay.cli.serve import serve
 
@@ -76,6 +77,7 @@ _COMMANDS = (
     ),
     (explain, "relay explain 0f3k2m9s8t7u6v5a-1"),
     (message, "relay message 0f3k2m9s8t7u6v5a > message.eml"),
+    (options, "relay options", "relay options send_at", "relay options --grants"),
 )
 for function, *lines in _COMMANDS:
     app.command(function.__name__, epilog=examples(*lines))(function)
