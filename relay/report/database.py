@@ -84,6 +84,11 @@ OLDEST = "select id, shard, seq, data from event where at < ? order by at limit 
 FORGET_EVENT = "delete from event where id = ?"
 FORGET_ABOUT = "delete from about where address = ? and at = ? and event = ?"
 FORGET_LABEL = "delete from labelled where kind = ? and value = ? and message = ?"
+# erase: the next piece of all events, those in it with a text in their data, and one of them told anew
+PIECE_END = "select max(id) from (select id from event where id > ? order by id limit ?)"
+NAMING = "select id from event where id > ? and id <= ? and instr(folded(data), ?)"
+EVENT_AT = "select data from event where id = ?"
+REWRITE_EVENT = "update event set data = ? where id = ?"
 
 
 def open_to_write(data: Path) -> apsw.Connection:

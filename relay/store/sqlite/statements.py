@@ -216,6 +216,24 @@ select min(next_attempt), count(*) from recipient
  where state = 'queued' and domain = ? and account = ? and priority = ?
 """
 
+# --- snapshots ----------------------------------------------------------------------------------------
+
+# in_files: contents that lie in files, in pieces.
+IN_FILES: Final = "select key from content where octets is null and key > ? order by key limit ?"
+
+# unfinished, land: recipients that wait for a content, and out of flight with them.
+UNFINISHED: Final = """
+select key from recipient
+ where key between ? and ? and content = ? and state in ('queued', 'flight', 'held')
+"""
+LAND: Final = "update recipient set state = 'queued' where key = ? and state = 'flight'"
+
+# waiting: some of what is queued.
+WAITING: Final = "select key from recipient where state = 'queued' limit ?"
+
+# latest: the time of the newest event.
+LATEST: Final = "select at from journal order by seq desc limit 1"
+
 # --- forgetting a person ------------------------------------------------------------------------------
 
 # recipients_end, messages_end, journal_end: where the next piece of a table ends; null: there is no more.
