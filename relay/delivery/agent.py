@@ -32,7 +32,7 @@ from relay.delivery.settle import Verdict, settled
 from relay.delivery.settler import Settler
 from relay.delivery.sites import Sites
 from relay.delivery.wishes import Wishes
-from relay.limits.interface import Limits
+from relay.limits.interface import Kind, Limits
 from relay.model.clock import Clock
 from relay.model.ids import IdSource
 from relay.model.message import Due, Lane
@@ -95,9 +95,11 @@ class Agent:
         }
         self._scheduler = Scheduler()
         self._claims = Claims(self._scheduler, queues, clock, room=self._room, took=self._took)
+        self._limits = limits
+        self._pool = Pool(config, limits, clock, timeouts)
         tools = Tools(
             delivery=config.delivery,
-            pool=Pool(config, limits, clock, timeouts),
+            pool=self._pool,
             limits=limits,
             clock=clock,
             desk=self,
@@ -133,6 +135,14 @@ class Agent:
     def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None:
         for lane in lanes:
             self._scheduler.know(shard, lane, due)
+        self._claims.wake()
+
+    def resume(self, site: str) -> None:
+        """An operator wants this site asked now: an end to its pause, on the whole machine, and to its rest here."""
+        for gate in self._pool.gates(site):
+            self._limits.unmark(Kind.PAUSED_SITE, gate)
+            self._scheduler.unblock_site(gate)
+        self._sites.forgive(site)
         self._claims.wake()
 
     # Its life.

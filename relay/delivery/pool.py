@@ -56,6 +56,10 @@ class Pool:
         """What the site is called, as this egress reaches it: by its own name from the default one."""
         return self._seen(route.egress, route.site)
 
+    def gates(self, site: str) -> list[str]:
+        """All that a site is called."""
+        return [self._seen(egress, site) for egress in self._clients]
+
     def _seen(self, egress: str, name: str) -> str:
         return name if egress == self._default else f"{egress}/{name}"
 
@@ -86,6 +90,11 @@ class Pool:
                 return None
             ends.append(mark.until)
         return min(ends, default=None)
+
+    def forgive(self, route: Route) -> None:
+        """Forget that the route's hosts were out of reach."""
+        for host in route.hosts:
+            self._limits.unmark(Kind.DEAD_HOST, self._seen(route.egress, host.key))
 
     async def connect(self, route: Route, host: Host) -> Connection:
         """Raises Unconnected."""

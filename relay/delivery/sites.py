@@ -25,7 +25,7 @@ class Sites:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._sites: dict[_Key, Site] = {}
-        self._windows: OrderedDict[tuple[str, str], Window] = OrderedDict()
+        self._windows: OrderedDict[tuple[str, str], tuple[Window, Route]] = OrderedDict()  # with the last route there
         self._busy: dict[Site, None] = {}
 
     def of(self, route: Route) -> Site:
@@ -48,6 +48,13 @@ class Sites:
         for site in busy:
             site.pump()
 
+    def forgive(self, site: str) -> None:
+        """Ask this site now, whatever it answered before; so for each egress."""
+        for (_, name), (window, route) in self._windows.items():
+            if name == site:
+                window.forgive()
+                self._tools.pool.forgive(route)
+
     def stop(self) -> list[asyncio.Task[None]]:
         """Begin nothing more anywhere; the tasks still at work."""
         for site in self._sites.values():
@@ -63,14 +70,13 @@ class Sites:
 
     def _window(self, route: Route) -> Window:
         key = (route.egress, route.site)
-        window = self._windows.get(key)
-        if window is None:
-            delivery = self._tools.delivery
-            window = self._windows[key] = Window(ceiling=delivery.connections, rest=delivery.dead_host)
-            if len(self._windows) > WINDOWS:
-                self._windows.popitem(last=False)
-        else:
-            self._windows.move_to_end(key)
+        known = self._windows.get(key)
+        delivery = self._tools.delivery
+        window = known[0] if known else Window(ceiling=delivery.connections, rest=delivery.dead_host)
+        self._windows[key] = (window, route)
+        self._windows.move_to_end(key)
+        if len(self._windows) > WINDOWS:
+            self._windows.popitem(last=False)
         return window
 
 

@@ -40,6 +40,11 @@ class Window:
         self.deaths = 0
         self.dead_until = 0.0
 
+    def forgive(self) -> None:
+        """Somebody knows that the site is back: ask it now."""
+        self.dead_until = 0.0
+        self.deaths = 0
+
     def unreachable(self, now: float, since: float | None = None) -> bool:
         """The site failed: no connection, no greeting, or 421. Refused recipients do not count.
 

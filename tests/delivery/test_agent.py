@@ -575,7 +575,7 @@ async def test_recipients_that_fail_together_share_a_report(
 async def test_the_sandbox_keeps_mail_sends_nothing_and_writes_no_report(tmp_path: Path, whole: bool) -> None:
     route = Route(way=Way.SANDBOX, egress="", site="sandbox")
     async with Rig.running(tmp_path, {"example.net": route}, sandbox=whole) as rig:
-        message = await rig.submit("ann@example.net", "gone@nowhere.example", sandbox=not whole)
+        message = await rig.submit("ann@example.net", "gone@nowhere.example", test=not whole)
         states = await rig.ended(message)
         assert (states[0].state, states[0].reply) == (State.DELIVERED, "250 2.0.0 kept in sandbox")
         assert rig.events(message, EventName.DELIVERED)[0].data["test"] is True

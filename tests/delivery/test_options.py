@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,24 @@ async def test_a_site_that_rests_for_one_egress_takes_mail_from_another(tmp_path
         assert [each.state for each in rig.states(waiting)] == [State.QUEUED]
         assert rig.limits.marked(Kind.PAUSED_SITE, "three/mx1.example.net") is not None
         assert rig.limits.marked(Kind.PAUSED_SITE, "mx1.example.net") is None
+
+
+async def test_an_operator_ends_the_pause_of_a_site_and_its_rest(tmp_path: Path, receiver: Receiver) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    gone = Host("gone.example.net", "127.0.0.1", port)
+    receiver.behaviour.on = {"mail": ["451 4.7.28 too many messages from your address", "ok"]}
+    routes = {"example.net": route_to(receiver), "example.org": route_to(gone, site="away")}
+    async with Rig.running(tmp_path, routes, retry=[3600.0], dead_host=3600.0) as rig:
+        await rig.event(await rig.submit("ann@example.net"), EventName.DEFERRED)
+        await rig.event(await rig.submit("ann@example.org"), EventName.DEFERRED)
+        paused = await rig.submit("bob@example.net", fresh=False)
+        away = await rig.submit("bob@example.org", fresh=False)
+        with Receiver(port=port):
+            rig.agent.resume("mx1.example.net")
+            rig.agent.resume("away")
+            assert [each.state for each in await rig.ended(paused)] == [State.DELIVERED]
+            assert [each.state for each in await rig.ended(away)] == [State.DELIVERED]
 
 
 async def test_a_lane_of_two_egresses_waits_for_the_one_that_rests_without_being_claimed_again(
