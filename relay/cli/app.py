@@ -17,7 +17,9 @@ from typing import Any
 import typer
 
 from relay.cli import account, credential, dkim, domain, preset, queue, suppress
+from relay.cli.apply import apply
 from relay.cli.check import check
+from relay.cli.completion import asked, completion, prepare
 from relay.cli.events import events
 from relay.cli.explain import explain
 from relay.cli.frame import CommandError, ExitCode, examples
@@ -78,6 +80,13 @@ _COMMANDS = (
     (explain, "relay explain 0f3k2m9s8t7u6v5a-1"),
     (message, "relay message 0f3k2m9s8t7u6v5a > message.eml"),
     (options, "relay options", "relay options send_at", "relay options --grants"),
+    (
+        apply,
+        "relay apply --export > accounts.yaml",
+        "relay apply accounts.yaml --dry-run",
+        "relay apply accounts.yaml",
+    ),
+    (completion, "source <(relay completion bash)"),
 )
 for function, *lines in _COMMANDS:
     app.command(function.__name__, epilog=examples(*lines))(function)
@@ -104,6 +113,8 @@ def start(
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code."""
+    if asked():
+        prepare()
     try:
         code = _run(arguments)
         sys.stdout.flush()

@@ -26,6 +26,8 @@ class _Listing(typer.core.TyperGroup):
     """`relay queue` alone, or with options or ids for `list`, is `relay queue list`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        if not args and ctx.resilient_parsing:  # a shell asks what may come here
+            return super().parse_args(ctx, args)
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names) or _is_id(args[0]):
             args = ["list", *args]
         return super().parse_args(ctx, args)
