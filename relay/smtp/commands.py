@@ -1,7 +1,7 @@
 """The grammar of MAIL and RCPT: text of a command in, a value out, or the refusal that explains it.
 
 In:  what follows the verb, decoded; octets that are not UTF-8 came as lone surrogates.
-Out: `Mail`, or `Rcpt`; `Refused` with the reply to send.
+Out: `Mail`, or what RCPT says; `Refused` with the reply to send.
 
 Standards: RFC 5321 sections 4.1.1 and 4.1.2, RFC 1870 (SIZE), RFC 6152 (BODY), RFC 6531 (SMTPUTF8),
 RFC 4954 section 5 (AUTH=). What else they may ask for is `parameters.py`'s.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from relay.model.address import NeedsUtf8, parse_path, printable
 from relay.model.envelope import Body, Notify
@@ -39,14 +38,6 @@ class Mail:
     body: Body = Body.SEVEN_BIT
     smtputf8: bool = False
     wishes: Wishes = NO_WISHES
-
-
-class Rcpt(NamedTuple):
-    """What a RCPT command says."""
-
-    address: str
-    notify: Notify | None = None
-    original: str | None = None  # ORCPT, decoded
 
 
 def parse_mail(argument: str, *, esmtp: bool, offers: Offers, now: float) -> Mail:
@@ -77,8 +68,8 @@ def parse_mail(argument: str, *, esmtp: bool, offers: Offers, now: float) -> Mai
     return Mail(reverse_path=path, size=size, body=body, smtputf8=smtputf8, wishes=wishes)
 
 
-def parse_rcpt(argument: str, *, esmtp: bool, smtputf8: bool, hostname: str) -> Rcpt:
-    """Read what follows RCPT.
+def parse_rcpt(argument: str, *, esmtp: bool, smtputf8: bool, hostname: str) -> tuple[str, Notify | None, str | None]:
+    """Address, NOTIFY and decoded ORCPT in what follows RCPT.
 
     Raises:
         Refused: 501, 553 5.6.7 or 555.
@@ -94,8 +85,8 @@ def parse_rcpt(argument: str, *, esmtp: bool, smtputf8: bool, hostname: str) -> 
             raise Refused(555, "5.5.4", f"{printable(next(iter(parameters)))} is not offered for RCPT")
     text = found["inside"] if found["bare"] is None else found["bare"]
     if text.lower() == "postmaster":
-        return Rcpt(f"{text}@{hostname.lower()}", notify, original)
-    return Rcpt(_path(text, smtputf8, ("5.1.3", 553)), notify, original)
+        return f"{text}@{hostname.lower()}", notify, original
+    return _path(text, smtputf8, ("5.1.3", 553)), notify, original
 
 
 def _path(text: str, smtputf8: bool, refusal: tuple[str, int]) -> str:

@@ -26,18 +26,19 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from relay.model.address import printable
-from relay.model.envelope import Envelope, Parameters, Recipient, Ret
+from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters, Recipient, Ret
 from relay.model.reply import Refused, Reply
 from relay.smtp.authentication import Authenticating
 from relay.smtp.chunks import Chunks, parse_bdat
-from relay.smtp.commands import Mail, Rcpt, parse_mail, parse_rcpt
+from relay.smtp.commands import Mail, parse_mail, parse_rcpt
 from relay.smtp.data import Collector, no_memory
 from relay.smtp.door import Arrived
+from relay.smtp.parameters import NO_WISHES
 from relay.smtp.service import Service
 from relay.smtp.wire import Contents
 
 # Octets of a command with its CRLF. RFC 5321 has 512; SIZE, BODY, SMTPUTF8, AUTH=, RET, ENVID, BY, HOLDUNTIL and
-# MT-PRIORITY add 729 to MAIL, NOTIFY and ORCPT 529 to RCPT. The command AUTH may have more.
+# MT-PRIORITY add some 740 to MAIL, NOTIFY and ORCPT some 540 to RCPT. The command AUTH may have more.
 COMMAND = 2048
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _HELO = re.compile(r"[!-~]{1,255}")
@@ -51,6 +52,11 @@ _Command = Callable[["Session", str], Coroutine[Any, Any, None]]
 
 class Session(Authenticating):
     commands: ClassVar[dict[bytes, _Command]]
+    # State that few sessions ever have stands in the class until it is set: an object of more than 30 attributes
+    # loses the fast way to all of them.
+    _notified: set[str] | None = None  # those whose NOTIFY was given
+    _chunks: Chunks | None = None  # of a message of which some have come
+    _spoilt = False  # a chunk of a message was refused; others of it may be under way
 
     def __init_subclass__(cls) -> None:
         cls.commands = _commands(cls)
@@ -59,9 +65,6 @@ class Session(Authenticating):
         super().__init__(service)
         self._mail: Mail | None = None
         self._recipients: dict[str, Recipient] = {}
-        self._notified: list[str] = []  # those whose NOTIFY was given
-        self._chunks: Chunks | None = None  # of a message of which some have come
-        self._spoilt = False  # a chunk of a message was refused; others of it may be under way
         self._at_the_door = False  # `Door.opened` was called
         self._secure_first = service.secure_first
 
@@ -195,7 +198,9 @@ class Session(Authenticating):
                 Reply(421, "4.7.0", f"{limits.messages_per_session} messages in a session are enough")
             )
         self.service.door.mail(self.info, mail.reverse_path)
-        self._mail, self._spoilt = mail, False
+        self._mail = mail
+        if self._spoilt:
+            self._spoilt = False
         if mail.wishes.parameters.priority is not None:
             return self._prioritize(mail, mail.wishes.parameters, mail.wishes.parameters.priority)
         return self.say(b"250 2.1.0 Ok\r\n")
@@ -215,20 +220,22 @@ class Session(Authenticating):
             raise Refused(503, "5.5.1", "MAIL first")
         if self._chunks is not None:
             raise Refused(503, "5.5.1", "No RCPT between the chunks of a message")
-        rcpt = parse_rcpt(arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname)
-        address = rcpt.address
+        address, notify, original = parse_rcpt(
+            arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname
+        )
         if address not in self._recipients:
             if len(self._recipients) >= service.limits.recipients:
                 raise Refused(452, "4.5.3", f"A message has at most {service.limits.recipients} recipients")
             service.door.rcpt(self.info, mail.reverse_path, address)
-            self._recipients[address] = self._recipient(rcpt)
+            if notify is None:
+                recipient = Recipient(address=address, original=original)
+            else:
+                recipient = Recipient(address=address, notify=notify, original=original)
+                if self._notified is None:
+                    self._notified = set()
+                self._notified.add(address)
+            self._recipients[address] = recipient
         self.say(b"250 2.1.5 Ok\r\n")
-
-    def _recipient(self, rcpt: Rcpt) -> Recipient:
-        if rcpt.notify is None:
-            return Recipient(address=rcpt.address, original=rcpt.original)
-        self._notified.append(rcpt.address)
-        return Recipient(address=rcpt.address, notify=rcpt.notify, original=rcpt.original)
 
     def _ready_for_content(self) -> None:
         self._ready_for_mail()
@@ -285,7 +292,8 @@ class Session(Authenticating):
             if not collector.last:
                 self._chunks = collector
                 return self.say(f"250 2.0.0 {collector.size} octets received\r\n".encode())
-            self._chunks = None
+            if self._chunks is not None:
+                self._chunks = None
         return self._take(collector)
 
     def _refuse_chunk(self, chunks: Chunks, reply: Reply) -> None:
@@ -308,12 +316,13 @@ class Session(Authenticating):
         envelope = Envelope(
             reverse_path=mail.reverse_path,
             recipients=tuple(recipients.values()),
-            envid=mail.wishes.envid,
-            ret=mail.wishes.ret or Ret.HDRS,
             body=mail.body,
             smtputf8=mail.smtputf8,
         )
-        parameters = mail.wishes.parameters
+        wishes, parameters = mail.wishes, NO_PARAMETERS
+        if wishes is not NO_WISHES:
+            envelope = replace(envelope, envid=wishes.envid, ret=wishes.ret or Ret.HDRS)
+            parameters = wishes.parameters
         if notified:
             parameters = replace(parameters, notified=frozenset(notified))
         return self.work(self._hand_in(envelope, parameters, arrived, collector))
@@ -336,7 +345,11 @@ class Session(Authenticating):
         self.say(b"250 2.0.0 Ok\r\n")
 
     def _set_rset_state(self) -> None:
-        self._mail, self._recipients, self._notified, self._spoilt = None, {}, [], False
+        self._mail, self._recipients = None, {}
+        if self._notified is not None:
+            self._notified = None
+        if self._spoilt:
+            self._spoilt = False
         if self._chunks is not None:
             self._chunks.release()
             self._chunks = None

@@ -42,12 +42,13 @@ Contents = Collector | Chunks  # of a message, as they arrive
 
 
 class Wire(Connection):
+    _header: bytes | None = None  # of PROXY, which must come before anything else; None: no more
+
     def __init__(self, service: Service) -> None:
         super().__init__(service)
         self._input = b""
         self._behind = False  # more input stands behind the line being handled
         self._skipping = False  # in a line that is too long
-        self._header: bytes | None = None  # of PROXY, which must come before anything else; None: no more
         self._collector: Contents | None = None
         self._task: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bytes] | None = None  # the task waits for the client's next line
