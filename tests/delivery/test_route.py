@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from relay.config import Delivery, Dns, RouteRule, Smarthost, SmarthostTls
+from relay.config import Delivery, Dns, Egress, RouteRule, Smarthost, SmarthostTls
 from relay.delivery.route import Router
 from relay.dns.resolver import Resolver
 from relay.model.envelope import Envelope, Recipient
 from relay.model.message import Message
+from relay.model.options import NOTHING_ASKED, Options, RequireTls, Resolved, VerifyTls
 from relay.model.outcome import Fault
 from relay.model.route import Host, NoRoute, Route, TlsDemand, Way
 from tests.peers.dns import DnsServer
@@ -83,7 +84,7 @@ def make(server: DnsServer, clock: Time) -> Make:
     return router
 
 
-def message(reverse_path: str = "me@example.com", *, sandbox: bool = False) -> Message:
+def message(reverse_path: str = "me@example.com", *, sandbox: bool = False, **options: Any) -> Message:
     return Message(
         id="0123456789abcdef",
         account="shop",
@@ -93,6 +94,7 @@ def message(reverse_path: str = "me@example.com", *, sandbox: bool = False) -> M
         deadline=1e12,
         size=1,
         sandbox=sandbox,
+        resolved=Resolved(options=Options(**options)) if options else NOTHING_ASKED,
     )
 
 
@@ -314,6 +316,36 @@ async def test_a_message_in_the_sandbox_stays_there_alone(make: Make, server: Dn
     assert server.total == 0
     assert (await router.route(message(), "a.test")).way is Way.MX
     assert (await router.route(message(sandbox=True), "a.test")).way is Way.SANDBOX
+
+
+async def test_messages_that_ask_for_their_way_share_one_look_up_with_those_that_do_not(
+    make: Make, server: DnsServer
+) -> None:
+    one = Egress(name="one", ipv4="192.0.2.1")
+    router = make(egresses=(one,), pools={"bulk": ("one",)})
+    plain = await router.route(message(), "a.test")
+    assert (plain.tls_asked, plain.family) == (False, 0)
+    asked = server.total
+    bulk = await router.route(message(pool="bulk", require_tls=RequireTls.MUST), "a.test")
+    assert server.total == asked
+    assert (bulk.egress, bulk.site, bulk.tls, bulk.tls_asked, bulk.family) == (
+        "one",
+        plain.site,
+        TlsDemand.MUST,
+        True,
+        4,
+    )
+    assert addresses(bulk) == ["8.1.1.1", "8.1.1.2"]
+    assert (await router.route(message(), "a.test")).egress == "default"
+
+
+async def test_a_message_never_loosens_what_a_smarthost_demands(make: Make) -> None:
+    router = make(routes=(rule(tls=SmarthostTls.STARTTLS), rule("plain", tls=SmarthostTls.NONE)))
+    loose = await router.route(message(verify_tls=VerifyTls.NONE), "a.test")
+    assert (loose.tls, loose.tls_asked) == (TlsDemand.VERIFIED, False)
+    router = make(routes=(rule("plain", tls=SmarthostTls.NONE),))
+    strict = await router.route(message(require_tls=RequireTls.MUST), "a.test")
+    assert (strict.tls, strict.tls_asked) == (TlsDemand.MUST, True)
 
 
 async def test_a_smarthost_is_looked_up_by_address_and_not_by_mx(make: Make, server: DnsServer) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from relay.limits.interface import Kind, Mark
 from relay.model.message import Settlement, State
 from relay.model.options import Options, Resolved
 from relay.report import log
 from relay.report.explain import explain
+from relay.report.holds import Situation, holds
 from relay.report.text import explanation_text
-from relay.store.interface import NotFound
+from relay.store.interface import NotFound, RecipientState
 from relay.store.running import AlreadyRunning, Running, running
 from tests.report.stage import clock, event, new_ids, reporter, shard
 from tests.store.mail import NOON, in_flight, mail
@@ -196,3 +198,27 @@ async def test_a_thousand_recipients_are_named_once_and_not_in_one_line(tmp_path
     assert "u19@example.net,... (1000)" in text
     assert max(map(len, text.split("\n"))) < 500
     assert text.count("<u999@example.net>") == 1
+
+
+def test_marks_of_another_egress_hold_nothing_up() -> None:
+    waiting = RecipientState(
+        number=1,
+        address="ann@example.net",
+        state=State.QUEUED,
+        attempts=1,
+        next_attempt=0.0,
+        reply="",
+        ended=None,
+        content=0,
+    )
+    marks = (
+        Mark(Kind.PAUSED_SITE, "two/mx.example.net", 9.0, "rate"),
+        Mark(Kind.DEAD_HOST, "two/192.0.2.1:25", 9.0, "silence"),
+    )
+    way = {"site": "mx.example.net", "address": "192.0.2.1", "port": "25"}
+    situation = Situation(now=1.0, marks=marks, running=True)
+    assert list(holds(waiting, way | {"egress": "default"}, situation)) == ["due: waits for its turn"]
+    assert list(holds(waiting, way | {"egress": "two"}, situation))[1:] == [
+        "its site two/mx.example.net is paused until 1970-01-01T00:00:09.000Z: rate",
+        "host two/192.0.2.1:25 is left alone until 1970-01-01T00:00:09.000Z: silence",
+    ]
