@@ -24,6 +24,7 @@ from relay.report import log
 from relay.smtp.sni import Certificates
 from relay.store.running import AlreadyRunning, Running
 from relay.store.sqlite import existing_shards
+from relay.submission.control.policy import policy_faults
 from relay.supervisor.child import Role
 from relay.supervisor.keeper import Keeper
 from relay.supervisor.renew import renewed
@@ -56,7 +57,7 @@ def start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None) 
 
 def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None) -> int:
     try:
-        config = load(config_path)
+        config = _load(config_path)
     except ConfigError as error:
         raise CannotStart(*error.lines) from error
     log.setup(config.log, "supervisor")
@@ -74,6 +75,14 @@ def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None)
                 return _keep(_Relay(config_path, config, sockets, certificates), workers, ready, notifier)
     except (AlreadyRunning, CannotListen) as error:
         raise CannotStart(str(error)) from error
+
+
+def _load(path: Path) -> Config:
+    """The configuration, with what it says of options held against those there are. Raises ConfigError."""
+    config = load(path)
+    if faults := [f"{path}: {each}" for each in policy_faults(config.options)]:
+        raise ConfigError(faults)
+    return config
 
 
 @dataclass(slots=True)
@@ -109,7 +118,7 @@ class _Relay:
     def reload(self, now: Config) -> Config | None:
         """Read the file again. None, and a log line for each reason, when it cannot be used."""
         try:
-            new = load(self.path)
+            new = _load(self.path)
             if self.tls is not None:
                 self.tls.reload(new.certificate, new.key, new.certificates)
         except ConfigError as error:

@@ -239,6 +239,10 @@ def test_sighup_refuses_a_bad_configuration_and_keeps_the_old_one(tmp_path: Path
         relay.configure(config(receiver))
         _hup(relay)
         relay.wait(lambda: relay.printed.count("not reloaded") == 2, "the other refusal")
+        relay.configure(config(receiver, options={"force": {"priorty": 3}}))
+        _hup(relay)
+        relay.wait(lambda: relay.printed.count("not reloaded") == 3, "the third refusal")
+        assert "options.force: priorty: no such option; the nearest is priority" in relay.printed
         relay.wait_for_state(relay.submit(CONTENT % 1, ["ann@example.net"]), "delivered")
 
 
@@ -372,6 +376,15 @@ def test_a_directory_of_certificates_that_is_not_there_stops_the_start(tmp_path:
         assert refused(relay) == (
             f"relay: the directory of certificates {relay.data / 'names'}: No such file or directory\n"
         )
+
+
+def test_a_policy_on_options_that_do_not_exist_stops_the_start(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        relay = Relay(tmp_path, config(receiver, options={"defaults": {"tags": "a b"}, "forbid": ["nonsense"]}))
+        relay.init()
+        said = refused(relay)
+        assert "options.defaults: tags: a tag has no white space, comma or semicolon: a b" in said
+        assert "options.forbid: the list of forbidden options has nonsense, which is no option" in said
 
 
 def test_mail_flows_through_reloads_without_loss_and_without_doubles(tmp_path: Path) -> None:
