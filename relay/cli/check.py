@@ -2,60 +2,56 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from typing import Annotated
 
 import typer
 
-from relay.cli.frame import ConfigOption, JsonOption, config_path, program, registry, settings
+from relay.cli.frame import ConfigOption, JsonOption, config_path, settings
 from relay.cli.output import print_json
 
-if TYPE_CHECKING:
-    from relay.cli.examine import Finding
-    from relay.config import Config
 
+def check(
+    network: Annotated[
+        bool, typer.Option("--network", help="Try port 25 outward, too: a mail host of --probe greets us or not.")
+    ] = False,
+    probe: Annotated[str, typer.Option("--probe", metavar="DOMAIN", help="With --network.")] = "gmail.com",
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody, DNS neither.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what is in order, too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check configuration, files, ports, disk, clock, certificates, keys, and what DNS says of name and domains.
 
-def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Check configuration, files and keys.
-
-    Each DKIM key signs a message, and the signature is verified independently. Exit code 1 when there is an
-    error; warnings alone give 0.
+    Each DKIM key signs a message, and the signature is verified independently. Every finding is `ok`, `warn` or
+    `fail`, with what to do. Exit code 1 when something fails; warnings alone give 0. A relay-wide sandbox asks no
+    DNS, unless with --network.
     """
+    from relay.cli.checks.finding import Level
     from relay.cli.examine import examine
 
+    if offline and network:
+        raise typer.BadParameter("--offline and --network exclude one another", param_hint="--network")
     checked = settings(config)
-    found = examine(checked)
-    if os.access(checked.data / "registry.db", os.R_OK, effective_ids=True):
-        found += _domains(checked)
-    errors = sum(each.level == "error" for each in found)
+    found = examine(checked, offline=offline, network=network, probe=probe)
+    counts = {level: sum(each.level is level for each in found) for level in Level}
+    failed = counts[Level.FAIL]
     if as_json:
-        findings = [{"level": each.level, "subject": each.subject, "text": each.text} for each in found]
-        print_json({"config": str(config_path(config)), "ok": errors == 0, "findings": findings})
+        findings = [
+            {"level": each.level.value, "subject": each.subject, "text": each.text, "advice": each.advice}
+            for each in found
+        ]
+        print_json({"config": str(config_path(config)), "ok": failed == 0, "findings": findings})
     else:
         for each in found:
-            print(f"{each.level}: {each.subject} {each.text}")
-        print(f"{config_path(config)}: {_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
-    if errors:
+            if verbose or each.level is not Level.OK:
+                print(each.line())
+        print(
+            f"{config_path(config)}: {_count(failed, 'failure')}, {_count(counts[Level.WARN], 'warning')}, "
+            f"{counts[Level.OK]} in order"
+        )
+    if failed:
         raise typer.Exit(1)
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _domains(config: Config) -> list[Finding]:
-    """Every active key signs, and each verified domain has one."""
-    from relay.cli.examine import Finding
-    from relay.cli.prove import prove
-    from relay.model.account import KeyState
-
-    found = []
-    with registry(config) as opened:
-        active = [each for each in opened.keys(None) if each.state is KeyState.ACTIVE]
-        unsigned = {each.name for each in opened.domains() if each.verified is not None}
-    for key in active:
-        unsigned.discard(key.domain)
-        if fault := prove(key):
-            found.append(Finding("error", f"DKIM key {key.selector} of {key.domain}", fault))
-    advice = f"is verified and has no DKIM key: {program()} dkim make"
-    return found + [Finding("error", name, f"{advice} {name}") for name in sorted(unsigned)]

@@ -28,9 +28,11 @@ import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TXT
 import dns.rdtypes.IN.A
 import dns.rdtypes.IN.AAAA
+import dns.reversename
 import dns.ttl
 
 from relay.config import Dns
@@ -99,6 +101,11 @@ class Resolver:
         statuses = {each.status for each in answers}
         status = Status.NO_DATA if Status.NO_DATA in statuses else Status.NO_DOMAIN
         return Answer(status, (), min(each.until for each in answers))
+
+    async def names(self, address: str) -> Answer[str]:
+        """What PTR records call an IP address, lower case, without the dot at the end. Raises as `mx`."""
+        name = dns.reversename.from_address(address).to_text(omit_final_dot=True)
+        return await self._look_up(name, dns.rdatatype.PTR, _name)
 
     async def close(self) -> None:
         """Stop the questions under way."""
@@ -225,3 +232,8 @@ def _txt(record: dns.rdata.Rdata) -> str:
 def _address(record: dns.rdata.Rdata) -> str:
     assert isinstance(record, dns.rdtypes.IN.A.A | dns.rdtypes.IN.AAAA.AAAA)
     return str(record.address)
+
+
+def _name(record: dns.rdata.Rdata) -> str:
+    assert isinstance(record, dns.rdtypes.ANY.PTR.PTR)
+    return record.target.to_text(omit_final_dot=True).lower()

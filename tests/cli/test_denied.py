@@ -56,7 +56,7 @@ def test_data_of_another_user_is_a_line_and_not_a_trace(ready: Cli, denied: str,
 def test_check_names_the_owner_of_data_it_cannot_look_at(ready: Cli, denied: str) -> None:
     said = ready("check", code=1)
     assert ready.errors == ""
-    assert f"error: var cannot be written to by this user{denied}\n" in said
+    assert f"fail: var cannot be written to by this user{denied}\n" in said
     assert ready.errors == ""
 
 

@@ -1,0 +1,50 @@
+"""Settings that do their work, but not the one an operator may have meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.cli.checks.finding import Finding, ok, warn
+from relay.config import Config, Purpose
+from relay.config.outside import unresolved
+
+
+def settings(config: Config) -> Iterator[Finding]:
+    found = [*for_tests(config), *clear_text(config), *hidden(config)]
+    yield from found
+    if not found:
+        yield ok("configuration", "has no setting that is for tests")
+
+
+def for_tests(config: Config) -> Iterator[Finding]:
+    """Settings that are there to run everything on one machine."""
+    for key, used, why in (
+        ("dns.servers", bool(config.dns.servers), "these resolvers decide where all mail goes"),
+        ("delivery.mx_port", config.delivery.mx_port != 25, "mail for the Internet is taken on port 25 only"),
+        ("delivery.allow_private", config.delivery.allow_private, "whoever runs a domain can point us inside"),
+        ("tls.ca_file", config.tls.ca_file is not None, "next hops are checked against these authorities only"),
+    ):
+        if used:
+            yield warn(key, f"is set, as for tests: {why}")
+    if config.sandbox.enabled:
+        yield warn("sandbox.enabled", "is set: nothing leaves this relay")
+
+
+def clear_text(config: Config) -> Iterator[Finding]:
+    for listener in config.listeners:
+        if listener.auth_without_tls:
+            key = f"listeners.{listener.name}.auth_without_tls"
+            yield warn(key, "is set: passwords cross the network in clear text")
+
+
+def hidden(config: Config) -> Iterator[Finding]:
+    """What only the service can see."""
+    for key in unresolved(config):
+        yield warn(
+            key, "is a credential of the service, which this command cannot see", "run it while the service runs"
+        )
+
+
+def returns(config: Config) -> bool:
+    """Whether bounces can come back to us."""
+    return any(each.purpose is Purpose.RETURNS for each in config.listeners)
