@@ -22,7 +22,6 @@ from relay.delivery.agent import Agent
 from relay.delivery.route import Router
 from relay.dns.resolver import Resolver
 from relay.limits.client import BrokerLimits
-from relay.limits.interface import Kind
 from relay.model.clock import system_clock
 from relay.model.ids import IdSource
 from relay.model.message import Due
@@ -88,9 +87,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "pruning": asyncio.create_task(_prune(queues)),
         "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
-        "orders": asyncio.create_task(
-            Orders(queues, worker.registry, worker.outward, worker.unmark, system_clock).run()
-        ),
+        "orders": asyncio.create_task(Orders(queues, worker.registry, worker.outward, system_clock).run()),
     }
     if context.shard == 0:  # it always runs, and one process is enough
         running["return keys"] = asyncio.create_task(worker.returning.keys.run())
@@ -214,10 +211,6 @@ class _Worker:
         for queue in self.queues.values():
             queue.reconfigure(config.retention, config.sandbox)
         await self.outward.replace(config)
-
-    def unmark(self, _: Kind, site: str) -> None:
-        """An operator's order for a site that is paused."""
-        self.outward.resume(site)
 
     async def drain(self) -> None:
         seconds = self.config.processes.drain

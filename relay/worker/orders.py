@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Protocol
 
-from relay.limits.interface import Kind
 from relay.model.clock import Clock
 from relay.model.message import Lane
 from relay.model.order import Act, Done, Order
@@ -25,25 +24,21 @@ logger = logging.getLogger("relay.worker")
 POLL = 0.5  # seconds
 LONGEST = 60.0  # seconds between tries of what fails
 
-Unmark = Callable[[Kind, str], None]
-
 
 class Dispatch(Protocol):
     """What is asked of `relay.worker.outward.Outward`."""
 
     def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None: ...
+    def resume(self, site: str) -> None: ...
 
 
 class Orders:
     """The task that reads orders. Start `run` once; it goes on until cancelled."""
 
-    def __init__(
-        self, queues: Mapping[int, Queue], registry: Registry, dispatch: Dispatch, unmark: Unmark, clock: Clock
-    ) -> None:
+    def __init__(self, queues: Mapping[int, Queue], registry: Registry, dispatch: Dispatch, clock: Clock) -> None:
         self._queues = queues
         self._registry = registry
         self._dispatch = dispatch
-        self._unmark = unmark
         self._clock = clock
         self._seen = -1  # version of the registry whose orders are all done
         self._failures = 0  # in a row
@@ -88,7 +83,7 @@ class Orders:
             acted.in_flight,
         )
         if order.act is Act.RETRY and order.selection.site:
-            self._unmark(Kind.PAUSED_SITE, order.selection.site)  # who names the site wants no more patience with it
+            self._dispatch.resume(order.selection.site)  # who names the site wants no more patience with it
         for state in acted.lanes:
             self._dispatch.waiting(shard, (state.lane,), state.due)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from relay.limits.interface import Kind
 from relay.model.message import Lane, State
 from relay.model.order import Act, Done, Order, Selection
 from relay.store.interface import StoreDown
@@ -27,13 +26,13 @@ class Told:
 
     def __init__(self) -> None:
         self.waits: list[tuple[int, Lane, float]] = []
-        self.unmarked: list[tuple[Kind, str]] = []
+        self.resumed: list[str] = []
 
     def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None:
         self.waits += [(shard, lane, due) for lane in lanes]
 
-    def unmark(self, kind: Kind, key: str) -> None:
-        self.unmarked.append((kind, key))
+    def resume(self, site: str) -> None:
+        self.resumed.append(site)
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def registry(tmp_path: Path) -> Iterable[SqliteRegistry]:
 
 @contextlib.asynccontextmanager
 async def reading(queues: Mapping[int, SqliteQueue], registry: SqliteRegistry, told: Told) -> AsyncIterator[None]:
-    task = asyncio.create_task(Orders(queues, registry, told, told.unmark, clock).run())
+    task = asyncio.create_task(Orders(queues, registry, told, clock).run())
     try:
         yield
         assert not task.done()
@@ -84,7 +83,7 @@ async def test_an_order_is_carried_out_on_all_shards_of_the_process_and_written_
         }
         assert {(number, lane.domain) for number, lane, _ in told.waits} == {(0, "example.net"), (5, "example.net")}
         assert all(due <= NOON for _, _, due in told.waits)
-        assert set(told.unmarked) == {(Kind.PAUSED_SITE, "mx.example.net")}
+        assert set(told.resumed) == {"mx.example.net"}
         assert registry.orders(0) == []
 
 
