@@ -23,12 +23,12 @@ from relay.model.reply import Refused
 from relay.smtp.budget import Budget
 from relay.smtp.door import Arrived, SessionInfo
 from relay.smtp.listen import listen
+from relay.smtp.networks import client_key
 from relay.store.interface import Registry, StoreDown, StoreFull
 from relay.store.sqlite import open_registry
 from relay.submission import login as module
 from relay.submission.directory import Directory
 from relay.submission.listener import SubmissionDoor
-from relay.smtp.networks import client_key
 from relay.submission.login import Logins, hash_password
 from relay.submission.submission import Submission, Taken
 from tests.smtp.conversation import Client
@@ -310,6 +310,31 @@ def door_of(
 
 def caller(address: str = HERE, login: Login | None = None) -> SessionInfo:
     return SessionInfo(listener="in", address=address, port=4711, helo="client", login=login)
+
+
+async def test_a_listener_may_have_a_number_of_sessions_of_its_own(hall: Hall) -> None:
+    own = config.ListenerLimits(sessions_per_address=1)
+    door = door_of(hall, LISTENER.model_copy(update={"limits": own}))
+    door.reconfigure(config.Limits(sessions_per_address=9), sandbox=False)
+    await door.opened(caller())
+    with pytest.raises(Refused, match=r"At most 1 sessions at once"):
+        await door.opened(caller())
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked", "given"),
+    [
+        ({}, 9, 4),
+        ({}, 5, 4),
+        ({}, 4, 4),
+        ({}, -9, -9),
+        ({"grants": frozenset({"priority-high"})}, 9, 9),
+        ({"options": {"priority": 9}}, 9, 9),
+    ],
+)
+def test_a_priority_beyond_the_grants_is_lowered(hall: Hall, changes: dict[str, Any], asked: int, given: int) -> None:
+    hall.change(**changes)
+    assert door_of(hall).priority(caller(login=Login(account="demo", credential="ann")), asked) == given
 
 
 async def test_an_address_has_so_many_sessions_and_gets_each_place_back(hall: Hall) -> None:
