@@ -13,7 +13,7 @@ from functools import partial
 from math import inf
 
 from relay.config import Config
-from relay.model.account import Account, Credential, Domain
+from relay.model.account import Account, ControlHeaders, Credential, Domain
 from relay.model.address import domain_of
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
@@ -23,6 +23,7 @@ from relay.submission.bounces import return_host
 from relay.submission.choice import Chooser
 from relay.submission.control.reader import Controls, read_controls
 from relay.submission.control.resolve import Holder, resolve
+from relay.submission.control.vendors import vendor_fields, vendor_warning
 from relay.submission.directory import Directory
 from relay.submission.permit import author_of, permit
 from relay.submission.plan import Allowed, Plan, plan
@@ -44,7 +45,7 @@ class Case:
     account: Account
     author: str
     resolved: Resolved
-    remove: tuple[Field, ...]  # control fields
+    remove: tuple[Field, ...]  # control fields, ours and other services'
     addressed: Addressed
     signers: tuple[Signer, ...]
     return_host: str
@@ -68,6 +69,7 @@ class Examiner:
         credential, account = self._parties(submission)
         header = read_header(submission.octets)
         controls = read_controls(header, credential.control_headers, credential.on_invalid)
+        foreign = vendor_fields(header) if credential.control_headers is ControlHeaders.ON else ()
         author = author_of(header)
         resolved = self._resolve(submission, controls, credential, account, author)
         options = resolved.options
@@ -90,7 +92,7 @@ class Examiner:
             account=account,
             author=author,
             resolved=resolved,
-            remove=controls.fields,
+            remove=(*controls.fields, *foreign) if foreign else controls.fields,
             addressed=addressed,
             signers=choice.signers,
             return_host=host,
@@ -98,6 +100,7 @@ class Examiner:
             plan=planned,
             warnings=(
                 *resolved.warnings,
+                *((vendor_warning(foreign),) if foreign else ()),
                 *addressed.warnings,
                 *permitted.warnings,
                 *choice.warnings,
