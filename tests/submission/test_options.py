@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -224,6 +225,12 @@ def test_presets_and_streams_nobody_made_are_refused() -> None:
     said = refusal(field("Stream", "x"))
     assert said == "554 5.6.0 no stream is called x (header X-SMTPeter-Stream); there are bulk, transactional"
     assert refusal(account={"stream": "x"}).startswith("451 4.3.5 no stream is called x")
+
+
+def test_the_case_of_a_stream_does_not_count() -> None:
+    policy = OptionPolicy(streams={"Receipts": Stream(options={"priority": 7})})
+    got = ask(field("Stream", "RECEIPTS"), policy=policy)
+    assert (got.options.stream, got.options.priority) == ("receipts", 7)
 
 
 def test_a_transactional_stream_may_be_pinned_off() -> None:
@@ -454,6 +461,21 @@ def test_doubtful_pairs_are_told_of() -> None:
     got = ask(field("TrackBounces", "no"), mail={"reverse_path": ""})
     assert got.warnings == ("header X-SMTPeter-TrackBounces: with an empty reverse-path, nobody hears of bounces",)
     assert ask(field("TrackBounces", "no")).warnings == ()
+
+
+def test_a_sender_does_not_decide_how_many_warnings_are_kept() -> None:
+    lines = field("SendAtEach", {f"u{number}@example.net": "+1h" for number in range(1000)} | {ANN: "+1h"})
+    got = ask(lines)
+    assert len(got.warnings) == 20
+    assert got.warnings[-1] == "and 981 more warnings like these"
+
+
+def test_many_unknown_names_are_told_as_fast_as_few() -> None:
+    names = {f"unknwon{number}": 1 for number in range(3000)}
+    begin = time.perf_counter()
+    got = ask(field("Options", names), on_invalid=OnInvalid.WARN)
+    assert len(got.warnings) == 20
+    assert time.perf_counter() - begin < 2.0  # with the nearest of each it takes ten seconds
 
 
 # Settings kept for later.

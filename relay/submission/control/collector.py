@@ -28,6 +28,8 @@ from relay.submission.control.labels import metadata_key, metadata_value
 from relay.submission.control.option import Door, Option
 from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, METADATA, named, unknown
 
+HINTED = 5  # unknown names of a message that are told the nearest one, which takes a while to find
+
 _STRICTEST = (OnInvalid.REJECT, OnInvalid.WARN, OnInvalid.IGNORE)
 _BROKEN = re.compile(r"[\x00\r\n]")
 _CARRIER = squeezed(CARRIER)
@@ -108,7 +110,8 @@ class Collector:
     def _one(self, written: str, name: str, value: Any, *, json: bool = True) -> None:
         found = named(name)
         if found is None:
-            self.fault(f"{written}: {unknown(name, header=self._door is Door.HEADER)}")
+            hint = len(self._faults) < HINTED
+            self.fault(f"{written}: {unknown(name, header=self._door is Door.HEADER, hint=hint)}")
             return
         option = found.option
         if _empty(value) and not (json and option.empty and value == ""):

@@ -123,6 +123,11 @@ def name(value: Any) -> str:
     return found
 
 
+def lower_name(value: Any) -> str:
+    """The same in lower case, for names whose case does not count."""
+    return name(value).lower()
+
+
 def items(value: Any, semicolons: bool = False) -> list[Any]:
     """The items of a list: separated by commas, or a list in JSON; empty ones left out."""
     if isinstance(value, list | tuple):

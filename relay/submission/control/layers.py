@@ -127,9 +127,10 @@ def stream(policy: OptionPolicy, answer: Answer) -> Layer:
     Raises:
         Refused: 554 5.6.0 there is none of that name.
     """
-    found = policy.streams.get(answer.value) or BUILT_IN_STREAMS.get(answer.value)
+    streams = {**BUILT_IN_STREAMS, **{name.lower(): each for name, each in policy.streams.items()}}
+    found = streams.get(answer.value)
     if found is None:
-        known = ", ".join(sorted(BUILT_IN_STREAMS.keys() | policy.streams.keys()))
+        known = ", ".join(sorted(streams))
         text = f"no stream is called {printable(answer.value)} ({answer.source}); there are {printable(known, 200)}"
         raise Refused(554 if answer.layer.asked else 451, "5.6.0" if answer.layer.asked else "4.3.5", text)
     return defaults(found.options, Door.PRESET, f"stream {answer.value}")

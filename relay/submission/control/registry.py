@@ -115,12 +115,12 @@ def header_of(option: Option) -> str:
     return PREFIX + option.header
 
 
-def unknown(name: str, *, header: bool) -> str:
+def unknown(name: str, *, header: bool, hint: bool = True) -> str:
     """What to say of a name that is no option's; `header`: names are told as those of header fields."""
     if (known := later(name)) is not None:
         return f"this version does not do {known} yet"
     kind = "no such control header" if header else "no such option"
-    near = nearest(name)
+    near = nearest(name) if hint else None
     if near is None:
         return f"{kind}; `relay options` lists them"
     return f"{kind}; the nearest is {header_of(near) if header else near.name}"

@@ -33,6 +33,7 @@ from relay.submission.control.permission import check
 from relay.submission.control.reader import Controls
 from relay.submission.control.registry import BY_NAME
 
+WARNINGS = 20
 KEPT = float(Retention().contents)
 
 _POLICY = "operator policy"
@@ -88,8 +89,15 @@ def resolve(
     return Resolved(
         options=Options(**{name: each.value for name, each in settled.answers.items()}),
         sources={name: each.source for name, each in settled.answers.items()},
-        warnings=(*warnings, *settled.warnings),
+        warnings=_few([*warnings, *settled.warnings]),
     )
+
+
+def _few(warnings: list[str]) -> tuple[str, ...]:
+    """So many as anybody reads: they are kept with the message, and its sender decides how many there are."""
+    if len(warnings) <= WARNINGS:
+        return tuple(warnings)
+    return (*warnings[: WARNINGS - 1], f"and {len(warnings) - WARNINGS + 1} more warnings like these")
 
 
 def _nothing_asked(
