@@ -119,14 +119,15 @@ class Queue(Protocol):
     async def act(self, order: Order, now: float) -> Acted:
         """Carry out an order, in small transactions between which others write; events say what was done.
 
-        Doing it again changes nothing that was changed already. Recipients in flight are left alone, but for
-        `erase`, which waits for them: it is refused for those, and counted in `in_flight`.
+        Doing it again changes nothing that was changed already. Recipients in flight are left alone and counted; so
+        are, by `erase`, those who wait for mail *from* the address. The order given again takes them.
             retry    queued ones are due now.
             hold     queued ones become held; `release` makes them queued again, due when they were.
             fail     queued and held ones become queued, due now and `Due.doomed` with the order's reason.
             delete   queued and held ones become cancelled.
             erase    the address is replaced by `erased@invalid` in recipients and journal; contents that
-                     went to it alone are forgotten; its unfinished recipients are cancelled.
+                     went to it alone are forgotten; its unfinished recipients are cancelled. The selection has
+                     the address and nothing else (ValueError).
         """
 
     async def prune(self, now: float) -> int:

@@ -182,11 +182,11 @@ class OrdersContract:
         acting = asyncio.ensure_future(queue.act(order(Act.HOLD), LATER))
         between = 0
         while not acting.done():
-            await queue.add(mail("new@example.com", contents=(b"",)))  # smaller than what the order has passed
+            await queue.add(mail("new@example.com", state=State.SUPPRESSED))
             between += 1
         assert await acting == Acted(4500, 0)
         assert between > 5
-        assert shard.reader().counts() == {State.HELD: 4500, State.QUEUED: between}
+        assert shard.reader().counts() == {State.HELD: 4500, State.SUPPRESSED: between}
         released = await queue.act(order(Act.RELEASE), LATER)
         assert released == Acted(4500, 0, (LaneState(NET, NOON, 4500),))
         await queue.close()
@@ -304,6 +304,37 @@ class ErasingContract:
         await queue.settle([delivered(in_flight(new)[0])])
         assert await self.erase(queue) == Acted(1, 0)
         assert "ann@example.net" not in str(shard.reader().journal(0, 100)).casefold()
+        await queue.close()
+
+    async def test_reports_that_told_of_it_lose_their_contents_once_they_have_ended(self, shard: Shard) -> None:
+        queue = await shard.open()
+        new = mail("ann@example.net", "bob@example.net", state=State.FLIGHT)
+        ended, waiting, other = (
+            mail("me@example.com", state=State.FLIGHT),
+            mail("me@example.com"),
+            mail("x@example.com"),
+        )
+        await queue.add(new)
+        ann, _ = in_flight(new)
+        event = Event(
+            name=EventName.FAILED,
+            at=NOON,
+            message=new.message.id,
+            recipient=1,
+            data={"report": ended.message.id, "forwarded": waiting.message.id},
+        )
+        await queue.settle([replace(delivered(ann), state=State.FAILED, events=(event,))], [ended, waiting, other])
+        await queue.settle([delivered(in_flight(ended)[0])])
+        await self.erase(queue)
+        await queue.prune(LATER)
+        with pytest.raises(NotFound):
+            await queue.content(ended.message.id, 0)
+        assert await queue.content(waiting.message.id, 0) == HELLO
+        await queue.act(order(Act.DELETE, address="me@example.com"), LATER)
+        await queue.prune(LATER)
+        with pytest.raises(NotFound):
+            await queue.content(waiting.message.id, 0)
+        assert await queue.content(other.message.id, 0) == HELLO
         await queue.close()
 
     async def test_a_sender_vanishes_once_the_mail_has_ended(self, shard: Shard) -> None:

@@ -140,7 +140,8 @@ def check_version(connection: apsw.Connection, schema: str) -> None:
     """Raises StoreDown: the database has not the schema this program knows."""
     found, known = schema_version(connection), len(steps(schema))
     if found != known:
-        raise StoreDown(f"{connection.filename} has schema {found}, this program needs {known}")
+        hint = "; a start of the relay brings it up to date" if found < known else ""
+        raise StoreDown(f"{connection.filename} has schema {found}, this program needs {known}{hint}")
 
 
 @cache

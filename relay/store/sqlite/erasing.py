@@ -8,6 +8,9 @@ anew in small pieces. What stays for later is counted as in flight: recipients t
 those who wait for mail that came *from* the address, whose reverse-path is needed until it has ended. The order
 given again takes them, too.
 
+Reports that told of a message to the address, and what came back from it, quote it: their contents go at the
+first round of pruning after they have ended, but for those that another shard wrote.
+
 What is erased can no longer be read through SQLite; octets of it may stay in free space of the database and of
 the disk until that is used again. (SQLite's `secure_delete` was tried: it left as many, from pages split earlier.)
 """
@@ -115,6 +118,7 @@ def _efface(
     changed = in_flight = 0
     closed: Counter[int] = Counter()
     events: list[Row] = []
+    told_of: set[str] = set()
     contents: list[tuple[str, int]] = []
     files: list[int] = []
     says = {"to": ERASED, **signed(replace(order, reason=eraser.text(order.reason)))}
@@ -127,6 +131,7 @@ def _efface(
             message = key >> sql.SHIFT
             messages.forget(message)
             (whose,) = fetch(connection, sql.WHOSE, (message,))
+            told_of.add(whose[0])
             if not State(state).final:
                 closed[message] += 1
                 state = State.CANCELLED.value
@@ -138,6 +143,9 @@ def _efface(
                     files.append(message << sql.SHIFT | content)
     connection.executemany(sql.CLOSE_RECIPIENTS, [(count, now, message) for message, count in closed.items()])
     connection.executemany(sql.ADD_EVENT, events)
+    for ident in told_of:
+        reports = {each for row in fetch(connection, sql.TOLD_ELSEWHERE, (ident,)) for each in row if each}
+        connection.executemany(sql.DROP_SOON, [(each,) for each in reports])
     return Effaced(changed, in_flight, Gone(0, tuple(contents), tuple(files)))
 
 

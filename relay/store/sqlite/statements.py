@@ -266,6 +266,14 @@ update recipient set address = ?, domain = ?, original = null, reply = ?, site =
 # sharing: whether others of a message got the same content.
 SHARING: Final = "select 1 from recipient where key between ? and ? and content = ? and address <> ? limit 1"
 
+# told_elsewhere, drop_soon: mail that tells of a message: reports, and what came back and was passed on. Its contents
+# go as soon as it has ended.
+TOLD_ELSEWHERE: Final = """
+select event ->> 'report', event ->> 'forwarded' from journal
+ where message = ? and (event ->> 'report' is not null or event ->> 'forwarded' is not null)
+"""
+DROP_SOON: Final = "update message set drop_after = 0 where id = ?"
+
 # event_at, rewrite: a journal row told anew.
 EVENT_AT: Final = "select event from journal where seq = ?"
 REWRITE: Final = "update journal set event = ? where seq = ?"
