@@ -123,6 +123,11 @@ class Certificates:
         if due or gone:
             self._read(due)
 
+    def catch_up(self) -> None:
+        """Use what is on disk now: for a process that begins long after these were read."""
+        self.look()
+        self.look()
+
     def _due(self, pair: Pair) -> bool:
         """Whether it is not as it was when it was read, and has been at rest since the last look."""
         stamp, before = pair.stamp(), self._seen.get(pair)

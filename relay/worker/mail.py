@@ -166,6 +166,8 @@ class _Worker:
     servers: list[Server]
 
     async def listen(self) -> None:
+        if self.context.tls is not None:
+            self.context.tls.catch_up()
         for listener, sock in self.context.listeners:
             door = self._door(listener)
             certificates = self.context.tls if listener.kind is not ListenerKind.PLAIN else None

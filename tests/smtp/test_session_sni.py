@@ -145,6 +145,18 @@ async def test_what_changes_on_disk_is_served_once_it_is_at_rest(issuer: Issuer)
         assert (await shown(here, "b.example")).names == ("mx.example",)
 
 
+async def test_a_process_that_begins_later_serves_what_is_there_by_then(issuer: Issuer) -> None:
+    issuer.pair("a.example")
+    certificates = issuer.certificates()
+    async with served(issuer, certificates) as here:
+        first, default = await shown(here, "a.example"), await shown(here, None)
+        issuer.pair("a.example")
+        issuer.issue(*issuer.default, "mx.example")
+        certificates.catch_up()
+        assert (await shown(here, "a.example")).serial != first.serial
+        assert (await shown(here, None)).serial != default.serial
+
+
 async def test_a_broken_pair_is_told_once_and_the_old_one_serves_on(
     issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
