@@ -65,7 +65,9 @@ class Event:
     `data` holds JSON types only. Its words, where they apply: `from` (reverse-path), `to` (forward-path; a list
     where it concerns several), `author` (address in From), `message_id` (header field), `listener`, `size`
     (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
-    `host`, `address`, `port`, `tls`, `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
+    `host`, `address`, `port`, `tls`, `demand` (how much TLS the message demanded: `must`, `verified`), `dsn` (whether
+    the next hop reports further on, for those who asked to hear of success), `cause` and `note` (of a suppression),
+    `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
     `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it), `about` (of a
     DSN or of returned mail: id of the submission, or of the recipient, it tells of), `options` (those that were
     asked for, by name), `metadata`, `campaign`, `tenant`, `stream`, `ref` (message_ref), `cancel_id`, `due` (time of
