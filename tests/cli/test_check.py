@@ -69,6 +69,13 @@ def test_settings_that_are_for_tests_are_warned_of(ready: Cli) -> None:
     assert {level for level, _ in found.values()} == {"warn"}
 
 
+def test_options_in_the_configuration_that_do_not_exist_are_failures(ready: Cli) -> None:
+    configure(ready, {"options": {"force": {"priorty": 3}, "streams": {"a": {"options": {"tags": "x y"}}}}})
+    found = findings(ready, code=1)
+    assert found["options.force"][1].startswith("cannot be used: priorty: no such option; the nearest is priority")
+    assert found["options.streams.a.options"][0] == "fail"
+
+
 def test_without_init_there_is_nothing_to_start_with(cli: Cli) -> None:
     found = findings(cli, code=1)
     for name in ("registry.db", "tls/cert.pem", "tls/key.pem"):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.cli.checks.finding import Finding, ok, warn
+from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.config import Config, Purpose
 from relay.config.outside import unresolved
+from relay.submission.control.policy import policy_faults
 
 
 def settings(config: Config) -> Iterator[Finding]:
-    found = [*for_tests(config), *clear_text(config), *hidden(config)]
+    found = [*for_tests(config), *clear_text(config), *policy(config), *hidden(config)]
     yield from found
     if not found:
         yield ok("configuration", "has no setting that is for tests")
@@ -35,6 +36,13 @@ def clear_text(config: Config) -> Iterator[Finding]:
         if listener.auth_without_tls:
             key = f"listeners.{listener.name}.auth_without_tls"
             yield warn(key, "is set: passwords cross the network in clear text")
+
+
+def policy(config: Config) -> Iterator[Finding]:
+    """Options named in the configuration that do not exist, or values they cannot have: the relay does not start."""
+    for each in policy_faults(config.options):
+        key, _, text = each.partition(": ")
+        yield fail(key, f"cannot be used: {text}", "`relay options` lists what there is")
 
 
 def hidden(config: Config) -> Iterator[Finding]:
