@@ -33,6 +33,7 @@ _SHORT = (
     "reply",
     "host",
     "next",
+    "due",
     "warnings",
     "test",
     "reason",

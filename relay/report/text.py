@@ -13,7 +13,7 @@ from relay.model.clock import iso
 from relay.report.explain import Explanation, Step, Story
 from relay.report.log import MOST
 
-_TIMES = frozenset({"next", "until", "deadline"})
+_TIMES = frozenset({"next", "until", "deadline", "due"})
 
 
 def explanation_text(given: Explanation) -> str:
