@@ -40,10 +40,11 @@ class Came:
     order: Order
     done: dict[int, Done] = field(default_factory=dict)  # by shard
     outstanding: dict[int, str] = field(default_factory=dict)  # by shard: why it is not done
+    earlier: int = 0  # recipients changed by the same order, given before
 
     @property
     def changed(self) -> int:
-        return sum(each.changed for each in self.done.values())
+        return self.earlier + sum(each.changed for each in self.done.values())
 
     @property
     def in_flight(self) -> int:

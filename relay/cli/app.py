@@ -18,14 +18,17 @@ import typer
 
 from relay.cli import account, credential, dkim, domain, preset, queue, suppress
 from relay.cli.apply import apply
+from relay.cli.backup import backup
 from relay.cli.check import check
 from relay.cli.completion import asked, completion, prepare
+from relay.cli.erase import erase
 from relay.cli.events import events
 from relay.cli.explain import explain
 from relay.cli.frame import CommandError, ExitCode, examples
 from relay.cli.init import init
 from relay.cli.message import message
 from relay.cli.options import options
+from relay.cli.restore import restore
 from relay.cli.send import send
 from relay.cli.serve import serve
 
@@ -86,6 +89,9 @@ _COMMANDS = (
         "relay apply accounts.yaml --dry-run",
         "relay apply accounts.yaml",
     ),
+    (erase, "relay erase ann@example.net --dry-run", "relay erase ann@example.net"),
+    (backup, "relay backup /backup/relay-monday", "relay backup /backup/relay.tar --without-report"),
+    (restore, "relay restore /backup/relay-monday --data /var/lib/relay --hold"),
     (completion, "source <(relay completion bash)"),
 )
 for function, *lines in _COMMANDS:

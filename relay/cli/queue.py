@@ -12,6 +12,7 @@ from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, ex
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.selection import Asked, check_names, is_everything
+from relay.cli.times import seconds_of
 from relay.model.ids import Id, parse_id
 from relay.model.message import Message, State
 from relay.model.order import Act, Selection
@@ -238,7 +239,7 @@ def _act(
 ) -> None:
     from relay.cli.acting import count, give
 
-    seconds = _seconds(wait)
+    seconds = seconds_of(wait)
     check_names(config, selection)
     found = count(config, selection)
     concerned = sum(found.get(each.value, 0) for each in states)
@@ -250,15 +251,6 @@ def _act(
         _confirm(act, concerned)
     came = give(config, act, selection, reason, seconds)
     _say(came, as_json)
-
-
-def _seconds(text: str) -> float:
-    from relay.config import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--wait") from error
 
 
 def _say_dry(act: Act, concerned: int, in_flight: int, as_json: bool) -> None:

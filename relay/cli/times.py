@@ -34,6 +34,16 @@ def _read(text: str, option: str, direction: int) -> float | None:
         raise typer.BadParameter(f"{text!r} is neither a time nor a duration", param_hint=option) from error
 
 
+def seconds_of(text: str, option: str = "--wait") -> float:
+    """A duration. Raises BadParameter."""
+    from relay.config import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+
+
 def instant(text: str) -> float:
     """RFC 3339, or its date alone; without a zone it is UTC. Raises ValueError."""
     at = datetime.fromisoformat(text)

@@ -39,6 +39,11 @@ class Follower:
                 for entry in entries:
                     self._labelled.learn(entry.event)
 
+    @property
+    def position(self) -> dict[int, int]:
+        """The last journal row seen of each shard."""
+        return dict(self._after)
+
     def before(self, limit: int) -> list[Entry]:
         """The newest `limit` events of those that were there already, oldest first. Raises StoreDown."""
         found = events(self._data, self._wanted, limit)
