@@ -63,7 +63,7 @@ install: .venv/installed ## install program, systemd units and configuration; as
 	install -D -m 644 systemd/relay.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/relay.conf
 	install -d $(DOC) $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 README.md relay/handbook/*.md config/relay.yaml $(DOC)
-	$(VENV)/bin/python -m relay completion bash > $(DESTDIR)$(COMPLETIONDIR)/relay || rm $(DESTDIR)$(COMPLETIONDIR)/relay
+	$(VENV)/bin/python -m relay completion bash > $(DESTDIR)$(COMPLETIONDIR)/relay
 	@# A configuration that is there is somebody's work; the new one lies beside the handbook.
 	test -e $(DESTDIR)$(SYSCONFDIR)/relay/relay.yaml || \
 		install -m 644 config/relay.yaml $(DESTDIR)$(SYSCONFDIR)/relay/relay.yaml

@@ -25,6 +25,7 @@ def init(
     """
     from relay.cli.demo import found_demo, secrets_path
     from relay.cli.files import alone, close_directory, make_directory, private_files
+    from relay.config.outside import unresolved
     from relay.model.clock import system_clock
     from relay.store.sqlite import open_registry
 
@@ -33,7 +34,8 @@ def init(
         make_directory(checked.data)
         close_directory(checked.data)
         with private_files(), alone(checked.data):  # of two at once, each would make half
-            made = _certificate(checked.certificate, checked.key, checked.hostname)
+            handed = {"tls.certificate", "tls.key"} & set(unresolved(checked))  # the service gets them from elsewhere
+            made = not handed and _certificate(checked.certificate, checked.key, checked.hostname)
             with store_errors(), closing(open_registry(checked.data / "registry.db")) as registry:
                 secrets = None if bare else found_demo(registry, checked.data, system_clock())
     except OSError as error:

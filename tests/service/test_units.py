@@ -122,6 +122,9 @@ def test_make_install_puts_everything_in_its_place_and_uninstall_takes_it_away(t
     words = [str(python), "-I", "-m", "relay", "check", "--json", "--config", str(target / "etc/relay/relay.yaml")]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert '"findings"' in done.stdout, done.stderr  # it runs, and finds that nothing was made yet
+    completes = target / "usr/local/share/bash-completion/completions/relay"
+    assert subprocess.run(["bash", "-n", completes], check=False).returncode == 0
+    assert "relay" in completes.read_text()
 
     mine = target / "etc/relay/relay.yaml"
     mine.write_text(yaml.safe_dump({"hostname": "mine.example"}))
