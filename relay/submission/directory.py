@@ -2,16 +2,17 @@
 
 In:  names. Out: accounts, credentials, domains, and the signers of a domain.
 
-Synchronous: a question costs microseconds, remembered or not. What is not there is remembered, too, so that
-a client that tries names costs no more than one that sends. All memories are bounded; loaded keys outlive a
-change of the registry, since they are kept under the key itself.
+Synchronous: a question costs microseconds, remembered or not; most of that to see whether the registry changed, so
+who asks several in a row asks that once. What is not there is remembered, too, so that a client that tries names
+costs no more than one that sends. All memories are bounded; loaded keys outlive a change of the registry, since
+they are kept under the key itself.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
 from relay.store.interface import NotFound, Registry
@@ -47,9 +48,15 @@ class _Memory(Generic[K, V]):
 
 
 class Directory:
+    """Look-ups, each by the registry as it is now; those inside `with directory:` by the same state of it.
+
+    What stands in such a block must not wait for anything.
+    """
+
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._version = registry.version()
+        self._steady = False
         self._accounts = _Memory(self._account)
         self._credentials = _Memory(self._credential)
         self._domains = _Memory(self._domain)
@@ -69,6 +76,14 @@ class Directory:
             self._named,
             self._presets,
         )
+
+    def __enter__(self) -> Self:
+        self._refresh()
+        self._steady = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._steady = False
 
     def account(self, name: str) -> Account | None:
         self._refresh()
@@ -125,6 +140,8 @@ class Directory:
         return ()
 
     def _refresh(self) -> None:
+        if self._steady:
+            return
         version = self._registry.version()
         if version != self._version:
             self._version = version

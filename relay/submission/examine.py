@@ -64,7 +64,11 @@ class Examiner:
         self._chooser = Chooser(directory, config.hostname)
 
     def examine(self, submission: Submission) -> Case:
-        """Decide about a message. Raises Refused."""
+        """Decide about a message, by one state of the registry. Raises Refused."""
+        with self._directory:
+            return self._examine(submission)
+
+    def _examine(self, submission: Submission) -> Case:
         config, directory = self._config, self._directory
         credential, account = self._parties(submission)
         header = read_header(submission.octets)

@@ -78,6 +78,7 @@ class Intake:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
         self._storing = Storing(queue, dispatch, limits, Once(idempotency, stored))
         self._rejections = Rejections(queue)
+        self._copied = 0  # octets of copies in memory
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -93,8 +94,10 @@ class Intake:
             StoreFull, StoreDown: not taken; the sender may try again.
         """
         submission = distinct(submission)
+        copied = 0
         try:
             case = self._examiner.examine(submission)
+            copied = self._room(len(case.addressed.alone) * len(submission.octets))
             ident = self._ids.new()
             finished = await self._finish(submission, ident, case)
             warnings = (*_arrival_warnings(submission, case.header), *case.warnings, *finished.warnings)
@@ -102,6 +105,8 @@ class Intake:
         except Refused as refused:
             await self._reject(submission, refused)
             raise
+        finally:
+            self._copied -= copied
         if stored.other is not None:
             return Taken(stored.other.id, stored.other.recipients, (ALREADY,))
         return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings))
@@ -115,6 +120,13 @@ class Intake:
         await self._storing.close()
         await self._rejections.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _room(self, octets: int) -> int:
+        """Take memory for copies. Raises Refused, 452 4.3.1, where others have it."""
+        if octets and self._copied + octets > self._config.limits.memory:
+            raise Refused(452, "4.3.1", "No room for so many copies at the moment; please try again later")
+        self._copied += octets
+        return octets
 
     async def _finish(self, submission: Submission, ident: str, case: Case) -> Finished:
         """The contents that will leave, signed."""

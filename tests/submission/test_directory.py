@@ -95,3 +95,12 @@ def test_memories_are_bounded(registry: SqliteRegistry, monkeypatch: pytest.Monk
         assert directory.domain(f"{number}.example") is None
     assert directory.domain("example.com") is not None
     assert len(directory._domains._answers) == 10
+
+
+def test_a_decision_sees_one_state_of_the_registry(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    with directory:
+        assert directory.account("late") is None
+        registry.add_account(Account(name="late", created=AT))
+        assert directory.account("late") is None
+    assert directory.account("late") is not None

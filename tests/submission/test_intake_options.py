@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email import message_from_bytes
@@ -18,11 +19,12 @@ from relay.model.options import Archive, Options, RequireTls, VerifyTls
 from relay.model.reply import Refused
 from relay.model.suppression import Suppression
 from relay.store.interface import RecipientState
+from relay.store.sqlite import SqliteQueue
 from relay.submission.variants import finish
 from relay.transform.headers import read_header
 from relay.transform.hygiene import Arrival
 from tests.submission.accounts import AT, DEMO, STRIPPING, TESTING
-from tests.submission.house import LIFETIME, PLAIN, House, submission
+from tests.submission.house import LIFETIME, PLAIN, House, Slow, submission
 from tests.transform.verifiers import dkimpy, keys
 
 HOUR = 3600.0
@@ -257,6 +259,27 @@ async def test_all_copies_together_are_bounded(house: House) -> None:
         house, "PreserveRecipients: no", "a@x.example", "b@x.example", "c@x.example", body=body, intake=strict
     )
     assert reply.startswith("552 5.3.4 preserve_recipients: 3 copies have") and reply.endswith("limit of 8192")
+
+
+async def test_copies_of_all_sessions_share_the_memory_there_is(house: House) -> None:
+    house.queue.__class__ = Slow
+    slow = house.queue
+    assert isinstance(slow, Slow)
+    slow.may, slow.began = asyncio.Event(), asyncio.Event()
+    intake = house.intake(limits=LimitsConfig(memory="1KiB"))
+    octets = b"X-SMTPeter-PreserveRecipients: no\r\n" + PLAIN
+    assert 512 < 5 * len(octets) < 1024
+    message = submission(octets, *(f"{number}@x.example" for number in range(5)))
+    async with asyncio.timeout(10):
+        first = asyncio.create_task(intake.take(message))
+        await slow.began.wait()
+        with pytest.raises(Refused) as caught:
+            await intake.take(message)
+        assert str(caught.value.reply).startswith("452 4.3.1 No room for so many copies")
+        slow.may.set()
+        await first
+        assert (await intake.take(message)).recipients == 5
+    house.queue.__class__ = SqliteQueue
 
 
 async def test_many_copies_are_made_beside_the_loop(house: House) -> None:
