@@ -3,7 +3,7 @@
 In:  a recipient's id, read from a return path. Out: an `Original`.
 
 Why so: a look-up is a few reads of a database that is in memory mostly, and only who holds one of our return paths
-can cause one, so it happens in place. What the relay keeps no longer (`retention.contents` after its last
+can cause one, so it happens in place. What the relay keeps no longer (`retention.returns` after its last
 recipient ended) is as if it had never been: nobody is left to tell, and the host that asks hears so before it
 hands anything over.
 """

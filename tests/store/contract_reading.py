@@ -126,6 +126,31 @@ class ReadingContract:
         assert (reader.counts(), reader.journal(0, 10)) == ({}, [])
         await queue.close()
 
+    async def test_a_message_sent_under_a_return_path_outlives_its_contents_for_late_bounces(
+        self, shard: Shard
+    ) -> None:
+        queue = await shard.open(Retention(contents=DAY, returns=60 * DAY))
+        new = mail(state=State.FLIGHT, return_host="bounces.example.com", contents=(b"l" * (1 << 20),))
+        plain = mail(state=State.FLIGHT)
+        for each in (new, plain):
+            await queue.add(each)
+            await queue.settle([delivered(in_flight(each)[0])])
+        reader = shard.reader()
+        shard.folded(reader.journal(0, 10)[-1].seq)
+        assert await queue.prune(NOON + DAY + 1) == 1
+        with pytest.raises(NotFound):
+            reader.message(plain.message.id)
+        with pytest.raises(NotFound):
+            await queue.content(new.message.id, 0)
+        assert reader.message(new.message.id) == new.message
+        assert [each.state for each in reader.recipients(new.message.id)] == [State.DELIVERED]
+        assert await queue.prune(NOON + 60 * DAY - 1) == 0
+        assert reader.message(new.message.id) == new.message
+        assert await queue.prune(NOON + 60 * DAY + 1) == 1
+        with pytest.raises(NotFound):
+            reader.message(new.message.id)
+        await queue.close()
+
     async def ended(self, queue: Queue, sandbox: bool = False, **options: Any) -> NewMessage:
         """A message that was delivered at NOON, with one content in a row and one in a file."""
         new = mail(

@@ -1,6 +1,7 @@
 """What a shard may forget, and how: messages past their retention, the journal's beginning, free pages.
 
-Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the reporter has
+A message that left under a return path of ours lingers without its contents, so that late bounces find
+its sender. Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the reporter has
 not read yet. The contents of a message that asked for it go earlier than its rows, or are cut to their
 header. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
 The connection comes last in each, so that what is asked can be bound first.
@@ -29,18 +30,21 @@ SPARE = 16_384  # free pages (64 MiB) the database keeps for the next messages
 @dataclass(frozen=True, slots=True)
 class Limits:
     contents_before: float  # messages and journal rows that ended earlier may go
+    returns_before: float  # what lingers for its return path, and ended earlier
     sandbox_before: float  # captured messages that ended earlier
     sandbox_bytes: int  # octets captured messages may take
 
     @classmethod
     def at(cls, now: float, retention: Retention, sandbox: Sandbox) -> Limits:
-        return cls(now - retention.contents, now - sandbox.keep, sandbox.bytes)
+        returns = max(retention.contents, retention.returns)
+        return cls(now - retention.contents, now - returns, now - sandbox.keep, sandbox.bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
     key: int
     id: str
+    lingers: bool = False  # only its contents go now
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ def overdue(cursor: int, limits: Limits, connection: apsw.Connection) -> list[Ov
             connection, sql.OVERDUE, {"sandbox": sandbox, "before": before, "cursor": cursor, "limit": MESSAGES}
         )
 
-    rows = ended(0, limits.contents_before) or ended(1, limits.sandbox_before)
+    rows = (
+        ended(0, limits.contents_before)
+        or ended(sql.LINGERING, limits.returns_before)
+        or ended(1, limits.sandbox_before)
+    )
     if not rows:
         excess = value(connection, sql.SANDBOX_BYTES) - limits.sandbox_bytes
         for row in ended(1, float("inf")) if excess > 0 else ():
@@ -66,7 +74,7 @@ def overdue(cursor: int, limits: Limits, connection: apsw.Connection) -> list[Ov
                 break
             rows.append(row)
             excess -= row[2]
-    return [Overdue(key, ident) for key, ident, _ in rows]
+    return [Overdue(key, ident, bool(lingers)) for key, ident, _, lingers in rows]
 
 
 def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
@@ -74,18 +82,19 @@ def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
     found: list[tuple[str, int]] = []
     files: list[int] = []
     for each in batch:
-        connection.execute(sql.FORGET_MESSAGE, (each.key,))
+        connection.execute(sql.LINGER if each.lingers else sql.FORGET_MESSAGE, (each.key,))
         if not connection.changes():
             continue
-        messages += 1
+        messages += not each.lingers
         span = _span(each.key)
         for key, in_file in fetch(connection, sql.FORGET_CONTENTS, span):
             found.append((each.id, key & sql.NUMBERS))
             if in_file:
                 files.append(key)
-        connection.execute(sql.FORGET_RECIPIENTS, span)
+        if not each.lingers:
+            connection.execute(sql.FORGET_RECIPIENTS, span)
     if messages:
-        connection.execute(sql.REMEMBER_ID, (max(each.id for each in batch),))
+        connection.execute(sql.REMEMBER_ID, (max(each.id for each in batch if not each.lingers),))
     return Gone(messages, tuple(found), tuple(files))
 
 

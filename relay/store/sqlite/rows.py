@@ -152,7 +152,7 @@ def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Messa
         size=size,
         resolved=NOTHING_ASKED if resolved is None else _resolved_of(resolved),
         origin=Origin(origin),
-        sandbox=bool(sandbox),
+        sandbox=sandbox == 1,
         return_host=return_host,
         trace=bool(trace),
         peer=peer,

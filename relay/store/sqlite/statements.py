@@ -282,7 +282,7 @@ REWRITE: Final = "update journal set event = ? where seq = ?"
 
 # overdue: ended messages past their time, oldest first, unless the reporter has yet to read of them.
 OVERDUE: Final = """
-select key, id, bytes from message
+select key, id, bytes, sandbox = 0 and return_host <> '' from message
  where sandbox = :sandbox and ended < :before
    and not exists (select 1 from journal where journal.message = message.id and journal.seq > :cursor)
  order by ended limit :limit
@@ -310,6 +310,13 @@ FORGET_CONTENT: Final = "delete from content where key = ? returning octets is n
 EMPTIED: Final = """
 update message set bytes = 0
  where key = ?1 and not exists (select 1 from content where key between ?1 << 24 and ?1 << 24 | 16777215)
+"""
+
+# linger: an ended message without its contents, which stays for what may still come to its return path.
+LINGERING: Final = 2  # in the column `sandbox`
+LINGER: Final = f"""
+update message set sandbox = {LINGERING}, cut_after = null, drop_after = null, bytes = 0
+ where key = ? and ended is not null
 """
 
 # forget_message, forget_recipients, forget_contents: all rows of a message; files are told by their keys.

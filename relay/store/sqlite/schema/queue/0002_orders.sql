@@ -10,6 +10,9 @@ alter table message add column drop_after real;                      -- contents
 create index message_cut on message (ended + cut_after) where cut_after is not null;
 create index message_drop on message (ended + drop_after) where drop_after is not null;
 
+-- From here on `sandbox` may be 2: ended, no longer in any sandbox's or archive's care, and kept without contents for
+-- what may still come to its return path.
+
 -- From here on `account` of a recipient is whose turn it takes: the account, or `account/tenant`.
 alter table recipient add column priority integer not null default 5; -- 0 to 9, the higher goes first
 alter table recipient add column site text not null default '';       -- of the last attempt
