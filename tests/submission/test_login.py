@@ -440,6 +440,16 @@ async def test_a_refusal_at_mail_is_handed_to_the_journal_and_an_acceptance_is_n
     ]
 
 
+async def test_what_a_credential_may_since_its_login_holds_at_mail(hall: Hall) -> None:
+    door, session = door_of(hall), caller(login=Login(account="demo", credential="ann"))
+    with pytest.raises(Refused):
+        door.mail(session, "me@example.org")
+    hall.registry.update_credential(replace(ANN, username="ann", sandbox=True))
+    door.mail(session, "me@example.org")
+    hall.registry.update_credential(replace(ANN, username="ann", grants=frozenset({"any-sender"})))
+    door.mail(session, "me@example.org")
+
+
 async def test_a_credential_disabled_under_way_sends_no_more(hall: Hall) -> None:
     door, session = door_of(hall), caller(login=Login(account="demo", credential="ann"))
     door.mail(session, "me@example.com")
