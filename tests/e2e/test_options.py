@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -131,3 +132,30 @@ def test_one_key_over_many_sessions_and_two_workers_is_one_message(internet: Wor
     with internet.relay.session() as client:
         code, text = reply_to(client, content("IdempotencyKey: once"), "another@one.example")
     assert code == 554 and "idempotency_key" in text
+
+
+def test_quotas_and_grants_hold_at_once_in_a_relay_that_runs(internet: World) -> None:
+    relay = internet.relay
+    made = relay.ask("credential", "add", "--account", "demo")
+    username, password = made["username"], made["password"]
+    relay.cli("credential", "set", username, "--quota", "messages-hour=1")
+    with smtplib.SMTP(relay.access["host"], relay.port(), timeout=30) as client:
+        client.starttls(context=ssl.create_default_context(cafile=str(relay.authority)))
+        client.login(username, password)
+        assert reply_to(client, content("Sandbox: accept"), "a@one.example")[0] == 250
+        code, text = reply_to(client, content("Sandbox: accept"), "a@one.example")
+        assert code == 452
+        assert f"over the quota of credential {username}: 1 messages an hour (1 used)" in text
+        relay.cli("credential", "set", username, "--over", "delay")
+        code, text = reply_to(client, content("Sandbox: accept"), "a@one.example")
+        assert code == 250 and text.endswith(" (1 warning)")
+        [entry] = listed(internet, queue_id(text))
+        assert entry["state"] == "queued"
+        relay.cli("credential", "set", username, "--quota", "messages-hour=none", "--refuse-suppressed")
+        relay.cli("suppress", "add", "gone@one.example")
+        code, text = reply_to(client, content(), "gone@one.example")
+        assert code == 550 and "suppressed" in text
+        assert client.mail("me@stranger.example")[0] == 550
+        client.rset()
+        relay.cli("credential", "set", username, "--grant", "any-sender")
+        assert client.mail("me@stranger.example")[0] == 250
