@@ -19,6 +19,9 @@ It lives in the supervisor: synchronous, no thread, no disk on the way of an ans
 Why so: a lease that cannot be granted is answered with 0 at once and the other holders are asked to return
 what they keep idle (`recall`); the one that asked tries again when it likes. A queue of waiters here would
 have to know who still wants the place, and a refused place costs its asker only a moment.
+
+A clock that is set is seen by a second one that nobody sets: a ban of a quarter of an hour lasts that long, though
+the clock goes back by a day. Where the machine slept, both went on.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ import json
 import logging
 import selectors
 import socket
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +47,7 @@ from relay.model.clock import Clock
 logger = logging.getLogger("relay.limits")
 
 SAVED = "limits.json"  # in the data directory: the marks in force
+STEP = 5.0  # seconds
 QUOTAS = "quotas.json"  # beside it: what was used of the quotas
 
 
@@ -53,10 +58,21 @@ class _Client:
 
 
 class Broker:
-    def __init__(self, selector: selectors.BaseSelector, clock: Clock, saved: Path | None = None) -> None:
-        """`saved`: where the marks in force are written by `tick`, and read from at start; the quotas beside it."""
+    def __init__(
+        self,
+        selector: selectors.BaseSelector,
+        clock: Clock,
+        saved: Path | None = None,
+        steady: Clock = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+    ) -> None:
+        """`steady`: seconds of a clock that is never set.
+
+        `saved`: where the marks in force are written by `tick`, and read from at start; the quotas beside it.
+        """
         self._selector = selector
         self._clock = clock
+        self._steady = steady
+        self._offset = clock() - steady()
         self._saved = saved
         self._changed = False
         self._clients: dict[str, _Client] = {}
@@ -103,6 +119,7 @@ class Broker:
 
     def tick(self) -> None:
         """Call about once a second: writes marks and quotas to their files, if they changed."""
+        self._look_at_clock()
         self._book.tick()
         if self._saved is None or not self._changed:
             return
@@ -149,7 +166,22 @@ class Broker:
     def _return(self, who: str, place: str, key: str, count: int) -> None:
         self._places.give_back(who, Place(place), key, count)
 
+    def _look_at_clock(self) -> None:
+        """Take notice where the clock was set; a slow correction is none."""
+        offset = self._clock() - self._steady()
+        seconds, self._offset = offset - self._offset, offset
+        if abs(seconds) < STEP:
+            return
+        logger.warning("the clock was set by %+.0f s; pauses, bans and quotas last as long as they were to", seconds)
+        for each in (self._marks, self._strikes, self._quotas):
+            each.step(seconds)
+        self._changed = True
+        self._book.touch()
+        for who in list(self._clients):
+            self._replay(who)
+
     def _spend(self, who: str, number: int, force: bool, rows: list[Any], names: list[Any]) -> None:
+        self._look_at_clock()
         charges = read(rows, names)
         spent = self._quotas.spend(charges, self._clock(), force=force)
         self._book.touch()
@@ -169,6 +201,7 @@ class Broker:
         self._tell(["unmark", kind, key], but=who)
 
     def _strike(self, _who: str, kind: str, key: str, limit: int, window: float, rest: float, why: str) -> None:
+        self._look_at_clock()
         mark = self._strikes.strike(
             Kind(kind), key, limit=limit, window=window, rest=rest, why=why, now=self._clock()
         )

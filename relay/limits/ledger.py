@@ -9,6 +9,7 @@ is bounded: a table that is full refuses places, and forgets the oldest failure 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -106,6 +107,11 @@ class Strikes:
         self._times[kind, key] = times  # at the end: the table forgets who failed longest ago
         return None
 
+    def step(self, seconds: float) -> None:
+        """The clock was set by so much."""
+        for key, times in self._times.items():
+            self._times[key] = [at + seconds for at in times]
+
     def left(self, place: Place, key: str, limit: int) -> int:
         """The limit of a place less the strikes that count against it, at least one: the window is not looked at."""
         kind = GUESSES.get(place)
@@ -158,6 +164,11 @@ class Marks:
 
     def clear(self) -> None:
         self._marks.clear()
+
+    def step(self, seconds: float) -> None:
+        """The clock was set by so much: what is in force stays so for as long as it was to be."""
+        for key, mark in self._marks.items():
+            self._marks[key] = dataclasses.replace(mark, until=mark.until + seconds)
 
     def all(self, now: float) -> list[Mark]:
         return [each for each in self._marks.values() if each.until > now]

@@ -15,7 +15,8 @@ quota is a line of its own: a message that waits for its credential's turn is co
 or the backlog of one credential would keep all others of the account waiting, with room for them.
 
 What can never have its turn is not taken, by force neither: a charge over the limit, or one whose turn would come
-more than `AHEAD` from now. Time never goes backwards in here: a clock that is set back stands still until then.
+more than `AHEAD` from now. Time never goes backwards in here: a clock that is set back without a word (`step`) stands
+still until it has caught up.
 Everything is bounded: of a full book the key used longest ago is forgotten.
 """
 
@@ -183,6 +184,10 @@ class Quotas:
             self._shrink(counted, _slot(now, key[1]))
             if not counted:
                 del self._used[key]
+
+    def step(self, seconds: float) -> None:
+        """The clock was set by so much: nothing in the book is older or younger for it."""
+        self._shift -= seconds
 
     def dump(self, now: float) -> dict[str, Any]:
         """Everything, for `load`: in our own time, with what the clock said to it."""

@@ -26,3 +26,14 @@ def renewed(now: Config, new: Config, asked: Config) -> tuple[Config, list[str]]
         if kept["processes"] == new.processes:
             waits.remove("processes")
     return new.model_copy(update=kept), waits
+
+
+def moved(new: Config, asked: Config) -> list[str]:
+    """What is different about the listeners, in words; nothing where they are the same."""
+    if new.listeners == asked.listeners:
+        return []
+    before, after = ({each.name: each for each in config.listeners} for config in (asked, new))
+    found = [f"{name} is new" for name in after if name not in before]
+    found += [f"{name} is gone" for name in before if name not in after]
+    found += [f"{name} is changed" for name in after if name in before and after[name] != before[name]]
+    return found or ["their order is changed"]

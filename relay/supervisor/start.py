@@ -27,7 +27,7 @@ from relay.store.sqlite import existing_shards
 from relay.submission.control.policy import policy_faults
 from relay.supervisor.child import Role
 from relay.supervisor.keeper import Keeper
-from relay.supervisor.renew import renewed
+from relay.supervisor.renew import moved, renewed
 from relay.supervisor.roles import count_workers, roles
 from relay.supervisor.service import Notifier, inherited
 from relay.supervisor.sockets import CannotListen, Sockets, open_sockets
@@ -130,7 +130,8 @@ class _Relay:
             return None
         config, waits = renewed(now, new, self.asked)
         for name in waits:
-            logger.warning("%s: a change of `%s` waits for a restart", self.path, name)
+            what = f": {', '.join(moved(new, self.asked))}" if name == "listeners" else ""
+            logger.warning("%s: a change of `%s` waits for a restart%s", self.path, name, what)
         log.setup(config.log, "supervisor")
         logger.info("reloaded %s", self.path)
         return config

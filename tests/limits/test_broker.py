@@ -330,3 +330,23 @@ async def test_alone_a_worker_spends_its_share() -> None:
     forced = await limits.spend([Charge("other", 60, 10, 8)], force=True)
     assert forced is not None
     assert forced.until < time.time() + 60
+
+
+@pytest.mark.parametrize("step", [-86_400.0, 86_400.0])
+async def test_bans_and_pauses_last_as_long_as_they_were_to_though_the_clock_is_set(
+    turning: Turning, caplog: pytest.LogCaptureFixture, step: float
+) -> None:
+    def left(limits: BrokerLimits) -> float:
+        mark = limits.marked(Kind.PAUSED_SITE, "mx")
+        return mark.until - step - time.time() if mark else 0.0
+
+    async with client(turning, "one") as one, client(turning, "two") as two:
+        one.mark(Mark(Kind.PAUSED_SITE, "mx", time.time() + 60, "rate"))
+        await until(lambda: two.marked(Kind.PAUSED_SITE, "mx"))
+        with turning.lock:
+            for which in (one, two, turning.broker):  # it is one clock for all
+                which._clock = lambda: time.time() + step
+            turning.broker.tick()
+        for each in (one, two):
+            await until(lambda each=each: 50 < left(each) < 61)  # type: ignore[misc]
+    assert caplog.text.count("the clock was set by") == 1

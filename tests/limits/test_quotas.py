@@ -202,6 +202,18 @@ def test_a_clock_that_is_set_back_shuts_nobody_out() -> None:
     assert quotas.spend([messages(10)], spent.until) is None
 
 
+@pytest.mark.parametrize("step", [-24 * HOUR, 24 * HOUR])
+def test_a_clock_that_is_set_changes_nothing(step: float) -> None:
+    quotas = Quotas()
+    now = 1.8e9
+    assert quotas.spend([messages(10)], now) is None
+    now += step
+    quotas.step(step)
+    spent = quotas.spend([messages()], now)
+    assert spent is not None
+    assert HOUR < spent.until - now < 1.1 * HOUR
+
+
 def test_the_book_is_the_same_after_a_restart_at_whatever_time() -> None:
     quotas = Quotas()
     quotas.spend([messages(10), domains("a", "b")], 10 * HOUR)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from relay.config import Config, parse
 from relay.supervisor.child import FIRST_WAIT, LONGEST_WAIT, SETTLED, START_GRACE, Child, Role
-from relay.supervisor.renew import renewed
+from relay.supervisor.renew import moved, renewed
 from relay.supervisor.roles import adopted
 
 HANG = 5.0
@@ -88,3 +88,15 @@ def test_what_waits_for_a_restart_is_named_and_stays_as_it_is() -> None:
     result, waits = renewed(asked, new, asked)
     assert sorted(waits) == ["data", "hostname", "http", "listeners", "processes"]
     assert result == asked
+
+
+def test_the_log_says_what_is_different_about_the_listeners() -> None:
+    def having(*listeners: str) -> Config:
+        return parse(f"hostname: relay.example\nlisteners: [{', '.join(listeners)}]")
+
+    one, two, other = "{name: one, port: 0}", "{name: two, port: 0, purpose: returns}", "{name: one, port: 25}"
+    assert moved(having(one), having(one)) == []
+    assert moved(having(one, two), having(one)) == ["two is new"]
+    assert moved(having(two), having(one, two)) == ["one is gone"]
+    assert moved(having(other, two), having(one, two)) == ["one is changed"]
+    assert moved(having(two, one), having(one, two)) == ["their order is changed"]
