@@ -21,7 +21,7 @@ from relay.model.clock import Clock, system_clock
 from relay.model.event import Event, EventName
 from relay.model.ids import Id, parse_id, shard_of
 from relay.model.message import Message, State
-from relay.report import holds
+from relay.report import concerns, holds
 from relay.report.history import history
 from relay.store.interface import Entry, NotFound, RecipientState
 from relay.store.running import running
@@ -108,11 +108,9 @@ def explain(data: Path, id: str, clock: Clock = system_clock) -> Explanation:
     )
     if message is None:
         states = _states_from(entries)
-    stories = tuple(
-        _story(asked.submission, each, entries, situation)
-        for each in states
-        if asked.recipient in (None, each.number)
-    )
+    wanted = [each for each in states if asked.recipient in (None, each.number)]
+    with concerns.looking(data, message, situation.now) as concern:
+        stories = tuple(_story(asked.submission, each, entries, situation, concern) for each in wanted)
     if not stories and asked.recipient is not None:
         raise NotFound(f"{asked.submission} has no recipient {asked.recipient}")
     return _explanation(asked.submission, message, entries, stories)
@@ -178,7 +176,13 @@ def _explanation(
     )
 
 
-def _story(submission: str, state: RecipientState, entries: Sequence[Entry], situation: holds.Situation) -> Story:
+def _story(
+    submission: str,
+    state: RecipientState,
+    entries: Sequence[Entry],
+    situation: holds.Situation,
+    concern: concerns.Concern,
+) -> Story:
     mine = [each.event for each in entries if each.event.recipient == state.number]
     route: dict[str, str] = {}
     for event in mine:
@@ -197,7 +201,7 @@ def _story(submission: str, state: RecipientState, entries: Sequence[Entry], sit
         next_attempt=state.next_attempt,
         ended=state.ended,
         route=route,
-        holds=tuple(holds.holds(state, route, situation)),
+        holds=tuple(holds.holds(state, route, situation, concern(state, mine))),
         steps=tuple(_step(each) for each in mine),
     )
 

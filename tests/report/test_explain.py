@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from relay.limits.interface import Kind, Mark
-from relay.model.message import Settlement, State
-from relay.model.options import Options, Resolved
+from relay.model.clock import iso
+from relay.model.message import Message, Settlement, State
+from relay.model.options import Options, Resolved, Window
+from relay.model.order import Act, Order, Selection
+from relay.model.suppression import Suppression
 from relay.report import log
 from relay.report.explain import explain
-from relay.report.holds import Situation, holds
+from relay.report.holds import Case, Situation, holds
 from relay.report.text import explanation_text
 from relay.store.interface import NotFound, RecipientState
 from relay.store.running import AlreadyRunning, Running, running
+from relay.store.sqlite import open_registry, open_suppressions
 from tests.report.stage import clock, event, new_ids, reporter, shard
 from tests.store.mail import NOON, in_flight, mail
 
@@ -222,3 +228,74 @@ def test_marks_of_another_egress_hold_nothing_up() -> None:
         "its site two/mx.example.net is paused until 1970-01-01T00:00:09.000Z: rate",
         "host two/192.0.2.1:25 is left alone until 1970-01-01T00:00:09.000Z: silence",
     ]
+
+
+NOON_CASE = RecipientState(
+    number=1,
+    address="ann@example.net",
+    state=State.QUEUED,
+    attempts=0,
+    next_attempt=NOON + 60,
+    reply="",
+    ended=None,
+    content=0,
+)
+
+
+def told(recipient: RecipientState = NOON_CASE, **case: Any) -> list[str]:
+    return list(holds(recipient, {}, Situation(now=NOON, marks=(), running=True), Case(**case)))
+
+
+def asking(sources: dict[str, str] | None = None, warnings: tuple[str, ...] = (), **options: Any) -> Message:
+    return mail(resolved=Resolved(options=Options(**options), sources=sources or {}, warnings=warnings)).message
+
+
+def test_who_waits_is_told_which_option_or_quota_made_it_wait() -> None:
+    at = iso(NOON + 60)
+    header = {"send_at": "header X-SMTPeter-SendAt"}
+    assert told(message=asking(header, send_at=NOON + 60)) == [
+        f"scheduled for {at} by send_at (header X-SMTPeter-SendAt)"
+    ]
+    over = "over the quota of account shop: 5 messages in an hour; it is sent from then on"
+    assert told(message=asking(warnings=("no Date", over))) == [f"scheduled for {at}: {over}"]
+    assert told(message=asking()) == [f"scheduled for {at}"]
+
+
+def test_a_closed_window_is_named_with_the_time_it_opens() -> None:
+    nights = Window(days=(0, 1, 2, 3, 4, 5, 6), zone="UTC", start=22 * 3600.0, end=6 * 3600.0)
+    due = replace(NOON_CASE, next_attempt=NOON - 1, attempts=1)
+    assert told(due, message=asking(send_window=(nights,))) == [
+        "due: waits for its turn",
+        f"its send window is closed until {iso(NOON + 10 * 3600)}",
+    ]
+    once = Window(days=(), zone="", start=NOON - 20, end=NOON - 10)
+    assert "its send window does not open again before its deadline" in told(due, message=asking(send_window=(once,)))
+    always = Window(days=(0, 1, 2, 3, 4, 5, 6), zone="UTC", start=0.0, end=86_400.0)
+    assert told(due, message=asking(send_window=(always,))) == ["due: waits for its turn"]
+
+
+def test_an_order_that_holds_or_returns_mail_is_named_with_who_gave_it_and_why() -> None:
+    held = replace(NOON_CASE, state=State.HELD)
+    by = event("held", order=7, act="hold", by="ann", reason="wrong prices")
+    assert told(held, last=by) == ["held until an operator releases it: order 7 of ann: wrong prices"]
+    assert told(held, last=event("held", reason="sandbox: hold")) == [
+        "held until an operator releases it: sandbox: hold"
+    ]
+    failing = event("scheduled", order=8, act="fail", by="ann", next=NOON)
+    assert told(last=failing) == ["is being returned to its sender: order 8 of ann"]
+
+
+async def test_suppressions_and_orders_that_wait_are_looked_up(tmp_path: Path) -> None:
+    ident = await _deferred_message(tmp_path)
+    with closing(open_suppressions(tmp_path / "suppressions.db")) as listed:
+        listed.add([Suppression(account="", address="@example.net", note="all of it", created=NOON)])
+    with closing(open_registry(tmp_path / "registry.db")) as registry:
+        for selection in (Selection(ids=(ident,)), Selection(domain="example.net"), Selection(domain="example.com")):
+            registry.add_order(Order(number=0, at=NOON, who="ann", act=Act.HOLD, selection=selection))
+    ann, bob = explain(tmp_path, ident, clock).recipients
+    assert ann.holds[2:] == (
+        "@example.net is suppressed (hand: all of it): it ends as suppressed at its next attempt",
+        "order 1 of ann (hold) is not carried out yet",
+        "order 2 of ann (hold) is not carried out yet",
+    )
+    assert bob.holds == ()
