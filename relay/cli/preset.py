@@ -15,7 +15,6 @@ from relay.cli.owner import AccountOption, owner
 from relay.cli.rules import shown_options
 from relay.model.account import Preset
 from relay.model.clock import system_clock
-from relay.store.interface import NotFound
 
 app = group(
     "Presets: options under a name, for messages with `X-SMTPeter-Preset`.",
@@ -35,6 +34,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Make a preset. A credential needs `credential set --preset NAME` to let its messages name it."""
+    from relay.store.interface import NotFound
+
     check_name(name)
     with registry(settings(config)) as opened:
         whose = owner(opened, account)
