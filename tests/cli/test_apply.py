@@ -192,3 +192,17 @@ def test_without_a_file_it_says_what_to_give(shop: Cli) -> None:
     shop("apply", code=2)
     shop("apply", "none.yaml", code=3)
     shop("apply", "shop.yaml", "--export", code=2)
+
+
+def test_the_example_of_the_handbook_is_a_file_that_can_be_applied(
+    ready: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[2] / "relay/handbook/operating.md").read_text()
+    example = page.partition("```yaml\naccounts:")[2].partition("```")[0]
+    monkeypatch.setenv("SHOP_PASSWORD", "correct horse")
+    text = "accounts:" + example.replace("file:/run/secrets/shop-app", "env:SHOP_PASSWORD")
+    text = text.replace("example.com", "shop.example")  # the other one is the demo's
+    (ready.home / "example.yaml").write_text(text)
+    assert ready.json("apply", "example.yaml")["passwords"] == {}
+    assert ready.json("apply", "example.yaml")["changes"] == []
+    assert ready.json("credential", "show", "shop-app")["lifetime"] == 86_400
