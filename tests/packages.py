@@ -1,4 +1,4 @@
-"""Fetch what tests run beside the relay: Debian's mail programs, and nodemailer.
+"""Fetch what tests run beside the relay: Debian's mail programs, systemd's tools, and nodemailer.
 
 `make test` calls it; a second call finds everything and does nothing. With `RELAY_TEST_APT=1` Debian packages
 are installed system-wide, with daemons kept from starting, and an installed MTA is left in place. Without it
@@ -29,6 +29,7 @@ PACKAGES = [
     "curl",
     "libmail-dkim-perl",
     "libmail-deliverystatus-bounceparser-perl",
+    "systemd",  # systemd-analyze and its like; nothing of it is started
 ]
 MTA = "postfix"  # smtp-sink, smtp-source, and Postfix itself as a client
 PROGRAMS = {
@@ -37,6 +38,10 @@ PROGRAMS = {
     "curl": "usr/bin",
     "smtp-sink": "usr/sbin",
     "smtp-source": "usr/sbin",
+    "systemd-analyze": "usr/bin",
+    "systemd-socket-activate": "usr/bin",
+    "systemd-sysusers": "usr/bin",
+    "systemd-tmpfiles": "usr/bin",
 }
 NODEMAILER = "nodemailer@10.6.0"
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -160,13 +165,15 @@ def _wrap() -> None:
     BIN.mkdir(exist_ok=True)
     triplet = next((each.name for each in (DEBS / "usr/lib").glob("*-linux-*")), "")
     libraries = [DEBS / "usr/lib" / triplet, DEBS / "usr/lib/postfix", DEBS / "lib" / triplet]
+    libraries.append(DEBS / "usr/lib" / triplet / "systemd")
     perls = [DEBS / "usr/share/perl5", *(DEBS / "usr/lib" / triplet / "perl5").glob("*")]
     environment = (
         f'export LD_LIBRARY_PATH="{_paths(libraries)}"\nexport PERL5LIB="{_paths(perls)}"\n' if triplet else ""
     )
     for name, folder in PROGRAMS.items():
-        program = DEBS / folder / name
-        if program.exists():
+        # Before Debian 13 some of them lie in /bin, which is no link in what is unpacked.
+        places = (DEBS / folder / name, DEBS / folder.removeprefix("usr/") / name)
+        if program := next((each for each in places if each.exists()), None):
             _script(BIN / name, f'{environment}exec "{program}" "$@"\n')
     if any(each.exists() for each in perls):
         _script(BIN / "perl", f'{environment}exec /usr/bin/perl "$@"\n')
