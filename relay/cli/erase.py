@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from relay.cli.acting import Came
     from relay.config import Config
 
-AGAIN = 1.0  # seconds between tries while mail for the address is being sent
+AGAIN = 1.0  # seconds before the next try while mail for the address is being sent; twice as long each time
 FOLDED = 30.0  # seconds the reporter may take for what the shards wrote before they were erased
 
 
@@ -112,14 +112,15 @@ def _order(config: Config, address: str, seconds: float) -> Came:
     from relay.cli.acting import give
 
     deadline = time.monotonic() + seconds
-    changed = 0
+    changed, pause = 0, AGAIN
     while True:
         came = give(config, Act.ERASE, Selection(address=address), "", max(0.0, deadline - time.monotonic()))
         changed += came.changed
-        if came.outstanding or not came.in_flight or time.monotonic() + AGAIN > deadline:
+        if came.outstanding or not came.in_flight or time.monotonic() + pause > deadline:
             came.earlier = changed - came.changed
             return came
-        time.sleep(AGAIN)
+        time.sleep(pause)
+        pause *= 2
 
 
 def _unfinished(came: Came) -> str:

@@ -28,6 +28,13 @@ def write_private(path: Path, content: bytes) -> None:
     temporary.rename(path)
 
 
+def give_to_holder(path: Path) -> None:
+    """What a command of root's made belongs to whom the relay runs as: the holder of its directory."""
+    if os.geteuid() == 0:
+        holder = path.parent.stat()
+        os.chown(path, holder.st_uid, holder.st_gid)
+
+
 def make_directory(path: Path) -> None:
     """Make a directory that only its owner may enter; one that is there stays as it is."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

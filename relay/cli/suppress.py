@@ -286,14 +286,15 @@ def _all(listed: Suppressions, account: str | None) -> Iterator[Suppression]:
 @contextmanager
 def opened(config: Config) -> Iterator[Suppressions]:
     """The list, closed afterwards."""
-    from relay.cli.files import private_files
+    from relay.cli.files import give_to_holder, private_files
     from relay.store.sqlite import open_suppressions
 
-    with (
-        store_errors(config.data),
-        private_files(),
-        closing(open_suppressions(relay_data(config) / "suppressions.db")) as found,
-    ):
+    path = relay_data(config) / "suppressions.db"
+    fresh = not path.exists()
+    with store_errors(config.data), private_files(), closing(open_suppressions(path)) as found:
+        if fresh:
+            for each in config.data.glob(f"{path.name}*"):
+                give_to_holder(each)
         yield found
 
 
