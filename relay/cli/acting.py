@@ -59,7 +59,15 @@ def give(config: Config, act: Act, selection: Selection, reason: str = "", wait:
     now = system_clock()
     with registry(config) as opened, progress(act.value, "shards") as shown:
         opened.forget_orders(now - KEPT)
-        wanted = Order(number=0, at=now, who=operator(), act=act, selection=selection, reason=reason)
+        wanted = Order(
+            number=0,
+            at=now,
+            who=operator(),
+            act=act,
+            selection=selection,
+            reason=reason,
+            lifetime=config.delivery.lifetime if act is Act.RELEASE else 0.0,
+        )
         order = opened.add_order(wanted)
         opened.audit(now, order.who, f"queue {act.value}", {**_audited(order), "order": order.number})
         return asyncio.run(_until_done(config, opened, order, wait, shown))

@@ -423,8 +423,8 @@ class Retention(_Part):
     contents: Duration = Field(604_800.0, description="contents, after their last recipient ended")
     returns: Duration = Field(
         5_184_000.0,
-        description="who sent a message and to whom, without its contents, after it left under a return path of ours; "
-        "what comes back later is refused",
+        description="who sent a message and to whom, without its contents, after it left under a return path of "
+        "ours; what comes back later is refused",
     )
     events: Duration = Field(7_776_000.0, description="events in the report database")
     min_free: Size = Field(256 << 20, description="octets left free on the disk; under it 452 4.3.1")

@@ -15,7 +15,7 @@ from relay.model.message import State
 class Act(StrEnum):
     RETRY = "retry"  # due now, whatever its next attempt was
     HOLD = "hold"  # wait for a release
-    RELEASE = "release"  # held mail is queued again, due when it was
+    RELEASE = "release"  # held mail is queued again, due when it was; its lifetime begins anew
     FAIL = "fail"  # return it to its sender: ends as failed, with a DSN where one is wanted
     DELETE = "delete"  # end it without a word to its sender: cancelled
     ERASE = "erase"  # forget a person: `selection.address` vanishes from contents, recipients and journal
@@ -47,6 +47,7 @@ class Order:
     act: Act
     selection: Selection
     reason: str = ""
+    lifetime: float = 0.0  # release: seconds the mail is tried from then on; one that asked for less gets that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

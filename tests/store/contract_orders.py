@@ -78,6 +78,30 @@ class OrdersContract:
         ]
         await queue.close()
 
+    async def test_what_was_held_has_its_lifetime_before_it_again_unless_it_is_due_by_a_moment(
+        self, shard: Shard
+    ) -> None:
+        queue = await shard.open()
+        options = {
+            "plain": Options(),
+            "within": Options(deliver_within=60.0),
+            "by": Options(deliver_by=NOON + 5),
+        }
+        for name, given in options.items():
+            resolved = Resolved(options=given)
+            await queue.add(mail(f"{name}@example.net", resolved=resolved, state=State.HELD, deadline=NOON + 5))
+        await queue.add(mail("long@example.net", state=State.HELD, deadline=NOON + 9 * DAY))
+        release = replace(order(Act.RELEASE), lifetime=2 * DAY)
+        assert (await queue.act(release, LATER + DAY)).changed == 4
+        dues = (await queue.claim(NET, LATER + DAY, 10)).dues
+        assert {each.recipient.address.partition("@")[0]: each.message.deadline for each in dues} == {
+            "plain": LATER + 3 * DAY,
+            "within": LATER + DAY + 60,
+            "by": NOON + 5,
+            "long": NOON + 9 * DAY,
+        }
+        await queue.close()
+
     async def test_what_was_held_while_it_was_taken_is_released_too(self, shard: Shard) -> None:
         queue = await shard.open()
         await queue.add(mail(state=State.HELD, due=NOON + 5))

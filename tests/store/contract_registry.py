@@ -44,7 +44,15 @@ CREDENTIAL = Credential(
     refuse_suppressed=True,
     quota=Quota(messages_hour=10, bytes_day=1 << 40, over=OverQuota.DELAY),
 )
-ORDER = Order(number=0, at=NOON, who="root", act=Act.HOLD, selection=Selection(domain="example.net"), reason="mühsam")
+ORDER = Order(
+    number=0,
+    at=NOON,
+    who="root",
+    act=Act.HOLD,
+    selection=Selection(domain="example.net"),
+    reason="mühsam",
+    lifetime=5.0,
+)
 DOMAIN = Domain(name="example.com", account="demo", challenge="relay-verify=1", created=NOON)
 KEY = DkimKey(
     domain="example.com",

@@ -30,11 +30,11 @@ def mail(
     to = tuple(Recipient(address=each) for each in addresses or ("ann@example.net",))
     fields.setdefault("envelope", Envelope(reverse_path="me@example.com", recipients=to))
     fields.setdefault("received", NOON)
+    fields.setdefault("deadline", NOON + 432_000)
     message = Message(
         id=ident,
         account=account,
         credential="app@example.com",
-        deadline=NOON + 432_000,
         size=len(contents[0]),
         **fields,
     )

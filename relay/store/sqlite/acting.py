@@ -28,6 +28,7 @@ from relay.model.order import Act, Order
 from relay.store.interface import Acted, LaneState
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import Row, fetch
+from relay.store.sqlite.lookup import Messages
 from relay.store.sqlite.rows import event_row
 from relay.store.sqlite.selecting import OPEN, given, spans
 
@@ -61,12 +62,13 @@ class Piece:
     lanes: frozenset[Lane]  # of those that wait
 
 
-async def act(read: Run, write: Run, order: Order, now: float) -> Acted:
+async def act(read: Run, write: Run, messages: Messages, order: Order, now: float) -> Acted:
+    """`messages`: what the writing thread remembers of them."""
     changed = in_flight = 0
     lanes: set[Lane] = set()
     async for keys in _chosen(read, order):
         for start in range(0, len(keys), PIECE):
-            piece = await write(partial(carry_out, order, now, keys[start : start + PIECE]))
+            piece = await write(partial(carry_out, messages, order, now, keys[start : start + PIECE]))
             changed += piece.changed
             in_flight += piece.in_flight
             lanes |= piece.lanes
@@ -141,7 +143,9 @@ class _Move:
     says: Mapping[str, Any] = field(default_factory=dict)
 
 
-def carry_out(order: Order, now: float, keys: Sequence[int], connection: apsw.Connection) -> Piece:
+def carry_out(
+    messages: Messages, order: Order, now: float, keys: Sequence[int], connection: apsw.Connection
+) -> Piece:
     """The order on these recipients, as they are now. It may be run again."""
     changed = in_flight = 0
     lanes: set[Lane] = set()
@@ -166,6 +170,10 @@ def carry_out(order: Order, now: float, keys: Sequence[int], connection: apsw.Co
                 (whose[message],) = fetch(connection, sql.WHOSE, (message,))
             says = {"to": address, **signed(order), **move.says}
             events.append(event_row(told(move.event, now, whose[message], key & sql.NUMBERS, says)))
+    if order.act is Act.RELEASE:
+        connection.executemany(sql.RENEW, [(now, order.lifetime, message) for message in whose])
+        for message in whose:
+            messages.forget(message)
     connection.executemany(sql.CLOSE_RECIPIENTS, [(count, now, message) for message, count in closed.items()])
     connection.executemany(sql.ADD_EVENT, events)
     return Piece(changed, in_flight, frozenset(lanes))

@@ -38,6 +38,7 @@ from relay.store.sqlite.acting import carry_out
 from relay.store.sqlite.connect import connect_frozen, connect_reader, connect_writer, fetch, migrate, value
 from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync_directory
 from relay.store.sqlite.lock import Lock
+from relay.store.sqlite.lookup import Messages
 
 T = TypeVar("T")
 
@@ -133,7 +134,9 @@ def _requeue(now: float, connection: apsw.Connection) -> None:
 def _hold(now: float, connection: apsw.Connection) -> int:
     """The next piece; 0 when nothing waits any more."""
     keys = [key for (key,) in fetch(connection, sql.WAITING, (PIECE,))]
-    return carry_out(_order(Act.HOLD, "restore", "restored from a snapshot"), now, keys, connection).changed
+    return carry_out(
+        Messages(), _order(Act.HOLD, "restore", "restored from a snapshot"), now, keys, connection
+    ).changed
 
 
 def _lose(contents: Sequence[int], connection: apsw.Connection) -> None:
@@ -144,7 +147,7 @@ def _lose(contents: Sequence[int], connection: apsw.Connection) -> None:
         span = (message << sql.SHIFT, message << sql.SHIFT | sql.NUMBERS, number)
         keys = [key for (key,) in fetch(connection, sql.UNFINISHED, span)]
         connection.executemany(sql.LAND, [(key,) for key in keys])
-        carry_out(order, value(connection, sql.LATEST) or 0.0, keys, connection)
+        carry_out(Messages(), order, value(connection, sql.LATEST) or 0.0, keys, connection)
         fetch(connection, sql.FORGET_CONTENT, (content,))
 
 

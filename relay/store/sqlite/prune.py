@@ -1,9 +1,9 @@
 """What a shard may forget, and how: messages past their retention, the journal's beginning, free pages.
 
 A message that left under a return path of ours lingers without its contents, so that late bounces find
-its sender. Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the reporter has
-not read yet. The contents of a message that asked for it go earlier than its rows, or are cut to their
-header. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
+its sender. Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the
+reporter has not read yet. The contents of a message that asked for it go earlier than its rows, or are cut to
+their header. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
 The connection comes last in each, so that what is asked can be bound first.
 """
 

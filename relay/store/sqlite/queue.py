@@ -199,7 +199,7 @@ class SqliteQueue:
         """
         if order.act is Act.ERASE:
             return await erase(self._read, self.writer.write, self._forget, self._messages, order, now)
-        return await act(self._read, self.writer.write, order, now)
+        return await act(self._read, self.writer.write, self._messages, order, now)
 
     # --- keeping house --------------------------------------------------------------------------------
 

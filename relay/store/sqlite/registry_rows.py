@@ -172,12 +172,20 @@ def return_key_of(row: Row) -> ReturnKey:
 
 
 def order_row(order: Order) -> Row:
-    return order.at, order.who, order.act.value, _object(_given(order.selection)), order.reason
+    return order.at, order.who, order.act.value, _object(_given(order.selection)), order.reason, order.lifetime
 
 
 def order_of(row: Row) -> Order:
-    number, at, who, act, selection, reason = row
-    return Order(number=number, at=at, who=who, act=Act(act), selection=_selection_of(selection), reason=reason)
+    number, at, who, act, selection, reason, lifetime = row
+    return Order(
+        number=number,
+        at=at,
+        who=who,
+        act=Act(act),
+        selection=_selection_of(selection),
+        reason=reason,
+        lifetime=lifetime,
+    )
 
 
 def done_row(done: Done) -> Row:

@@ -82,12 +82,12 @@ delete from return_key where number < (select max(number) from return_key where 
 
 # orders to the queue, and which shard did them
 ADD_ORDER: Final = """
-insert into queue_order (at, who, act, selection, reason) values (?, ?, ?, ?, ?)
-returning number, at, who, act, selection, reason
+insert into queue_order (at, who, act, selection, reason, lifetime) values (?, ?, ?, ?, ?, ?)
+returning number, at, who, act, selection, reason, lifetime
 """
 # orders: those a shard has not done yet, in order.
 ORDERS: Final = """
-select number, at, who, act, selection, reason from queue_order
+select number, at, who, act, selection, reason, lifetime from queue_order
  where not exists (select 1 from order_done where order_done.number = queue_order.number and shard = ?)
  order by number
 """

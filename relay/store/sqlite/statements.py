@@ -190,6 +190,13 @@ select bytes, key, open from message indexed by message_ended
  where sandbox = ? and ended is null and bytes > ? order by bytes, key limit ?
 """
 
+# renew: what an operator held did not use up the time it may be tried, unless it has to arrive by a given moment.
+RENEW: Final = """
+update message
+   set deadline = max(deadline, ? + ifnull(resolved ->> '$.options.deliver_within', ?))
+ where key = ? and resolved ->> '$.options.deliver_by' is null
+"""
+
 # choose, choose_span: keys of the recipients that fit, of some messages or between two keys.
 CHOOSE: Final = f"""
 select recipient.key from json_each(:messages) as slice cross join recipient
@@ -314,8 +321,8 @@ update message set bytes = 0
 
 # linger: an ended message without its contents, which stays for what may still come to its return path.
 LINGERING: Final = 2  # in the column `sandbox`
-LINGER: Final = f"""
-update message set sandbox = {LINGERING}, cut_after = null, drop_after = null, bytes = 0
+LINGER: Final = """
+update message set sandbox = 2, cut_after = null, drop_after = null, bytes = 0
  where key = ? and ended is not null
 """
 

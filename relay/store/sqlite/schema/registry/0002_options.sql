@@ -37,7 +37,8 @@ create table queue_order (
     who text not null,
     act text not null,
     selection text not null,          -- JSON object, what was given
-    reason text not null
+    reason text not null,
+    lifetime real not null            -- of what is released, in seconds
 ) strict;
 
 create table order_done (
