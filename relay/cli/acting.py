@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from relay.config import Config
     from relay.store.interface import Registry
 
-KEPT = 7 * 86_400.0  # seconds an order stays in the registry
 ASK = 0.1  # seconds between looks whether a shard is done
 TAKE = 1.0  # seconds between tries to take a shard that is held
 
@@ -54,6 +53,7 @@ class Came:
 def give(config: Config, act: Act, selection: Selection, reason: str = "", wait: float = 60.0) -> Came:
     """Give an order, and wait so many seconds for all shards. Raises CommandError, StoreDown."""
     from relay.cli.frame import registry
+    from relay.worker.orders import KEPT
 
     relay_data(config)
     now = system_clock()

@@ -23,6 +23,8 @@ logger = logging.getLogger("relay.worker")
 
 POLL = 0.5  # seconds
 LONGEST = 60.0  # seconds between tries of what fails
+KEPT = 7 * 86_400.0  # seconds an order stays in force; then it is forgotten, done or not
+FORGET_EVERY = 3600.0  # seconds
 
 
 class Dispatch(Protocol):
@@ -42,11 +44,13 @@ class Orders:
         self._clock = clock
         self._seen = -1  # version of the registry whose orders are all done
         self._failures = 0  # in a row
+        self._forget_at = 0.0
 
     async def run(self) -> None:
         while True:
             try:
                 await self._look()
+                self._forget()
                 self._failures = 0
             except Exception as error:
                 self._failures += 1
@@ -71,6 +75,12 @@ class Orders:
         if failed:
             raise failed[0]
         self._seen = version
+
+    def _forget(self) -> None:
+        now = self._clock()
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_EVERY
+            self._registry.forget_orders(now - KEPT)
 
     def _tell(self, shard: int, order: Order, acted: Acted) -> None:
         logger.info(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,12 @@ async def test_an_act_that_fails_is_tried_again_and_the_orders_behind_it_wait(
         assert calls == 4
         assert [each.changed for each in registry.done(first.number)] == [1]
         assert sum("the disk is gone" in each.message for each in caplog.records) == 2
+
+
+async def test_an_order_of_last_week_is_forgotten(tmp_path: Path, registry: SqliteRegistry) -> None:
+    old = registry.add_order(replace(order(Act.HOLD), at=NOON - orders.KEPT - 1))
+    young = registry.add_order(replace(order(Act.HOLD), at=NOON - orders.KEPT + 60))
+    registry.order_done(Done(order=old.number, shard=0, at=NOON, changed=0, in_flight=0))
+    async with shard(tmp_path, 0) as queue, reading({0: queue}, registry, Told()):
+        await until(lambda: not registry.done(old.number))
+    assert [each.number for each in registry.orders(9)] == [young.number]
