@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from relay.cli import rules
 from relay.config import ConfigError, outside
 from relay.config.load import Lines, parse_as
-from relay.config.schema import Duration
+from relay.config.values import Duration
 from relay.model.account import Algorithm, ControlHeaders, OnInvalid, OverQuota, Quota
 from relay.model.address import ascii_domain
 from relay.submission.control.option import Door

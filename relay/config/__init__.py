@@ -1,37 +1,34 @@
-"""One frozen `Config`: `schema.py` says what there is, `load.py` reads it.
+"""One frozen `Config`: `schema.py` and what it is put together from say what there is, `load.py`
+reads it.
 
 Each stage gets the part it needs as an argument; no module reads the environment or a global.
 """
 
-from relay.config.load import ConfigError, load, parse
-from relay.config.schema import (
+from relay.config.inbound import (
     Auth,
-    Config,
-    Content,
-    Delivery,
-    Dns,
-    Egress,
     Http,
     Limits,
     Listener,
     ListenerKind,
     ListenerLimits,
+    Purpose,
+    Tls,
+)
+from relay.config.load import ConfigError, load, parse
+from relay.config.outbound import Delivery, Dns, Egress, RouteRule, Smarthost, SmarthostTls
+from relay.config.schema import (
+    Config,
+    Content,
     Log,
     LogFormat,
     LongLines,
     OptionPolicy,
     Processes,
-    Purpose,
     Retention,
-    RouteRule,
     Sandbox,
-    Smarthost,
-    SmarthostTls,
     Stream,
-    Tls,
-    parse_duration,
-    parse_size,
 )
+from relay.config.values import parse_duration, parse_size
 
 __all__ = [
     "Auth",

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from relay.config.schema import Auth, Config, Listener, ListenerKind, Purpose
+from relay.config.inbound import Auth, Listener, ListenerKind, Purpose
+from relay.config.schema import Config
 from relay.config.wording import worded
 
 _Model = TypeVar("_Model", bound=BaseModel)

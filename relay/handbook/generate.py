@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from relay.config import Config
-from relay.config.schema import Duration, Size
+from relay.config.values import Duration, Size
 from relay.handbook.options_page import options_page
 from relay.model.event import WRITTEN, EventName
 

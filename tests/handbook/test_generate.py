@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.config.schema import Listener
+from relay.config import Listener
 from relay.handbook import generate
 from relay.model.event import WRITTEN, EventName
 from relay.submission.control.registry import GRANTS, LATER, OPTIONS

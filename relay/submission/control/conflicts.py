@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.config.schema import Limits
+from relay.config import Limits
 from relay.model.account import Credential
 from relay.model.address import printable
 from relay.model.envelope import Envelope

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.config.schema import Limits, OptionPolicy, Retention
+from relay.config import Limits, OptionPolicy, Retention
 from relay.model.account import Account, Credential, Domain, Preset
 from relay.model.address import printable
 from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
