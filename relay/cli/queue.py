@@ -177,12 +177,13 @@ _ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
     Act.HOLD: (
         (State.QUEUED,),
         "Hold queued mail until it is released.\n\nWhat is being sent just now is not stopped. Mail that comes later "
-        "is not held. Its deadline goes on: held mail that is released too late ends as expired.",
+        "is not held.",
         ("relay queue hold --campaign spring --reason 'wrong prices'", "relay queue hold --account shop --dry-run"),
     ),
     Act.RELEASE: (
         (State.HELD,),
-        "Let held mail go: it is queued again, due when it was.",
+        "Let held mail go: it is queued again, due when it was.\n\nIt is tried for its whole lifetime from then on, or "
+        "until its deliver_by.",
         ("relay queue release --campaign spring", "relay queue release 0f3k2m9s8t7u6v5a"),
     ),
     Act.FAIL: (
