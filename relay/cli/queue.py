@@ -182,8 +182,8 @@ _ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
     ),
     Act.RELEASE: (
         (State.HELD,),
-        "Let held mail go: it is queued again, due when it was.\n\nIt is tried for its whole lifetime from then on, or "
-        "until its deliver_by.",
+        "Let held mail go: it is queued again, due when it was.\n\nIt is tried for its whole lifetime from then on, "
+        "or until its deliver_by.",
         ("relay queue release --campaign spring", "relay queue release 0f3k2m9s8t7u6v5a"),
     ),
     Act.FAIL: (
