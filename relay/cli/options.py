@@ -20,10 +20,15 @@ def options(
     grants: Annotated[
         bool, typer.Option("--grants", help="The grants there are, and the options they are for.")
     ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="JSON Schema of what X-SMTPeter-Options and REST properties may hold.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List what a message can ask for, and who may."""
-    if name is not None:
+    if schema:
+        _print_schema(name)
+    elif name is not None:
         _print_one(_find(name), as_json)
     elif grants:
         _print_grants(as_json)
@@ -58,6 +63,12 @@ def _print_one(option: Option, as_json: bool) -> None:
         print_json(described)
         return
     print_fields({name: _said(value) for name, value in described.items() if value not in ("", [])})
+
+
+def _print_schema(name: str | None) -> None:
+    from relay.submission.control.schema import option_schema, options_schema
+
+    print_json(options_schema() if name is None else option_schema(_find(name)))
 
 
 def _print_grants(as_json: bool) -> None:
