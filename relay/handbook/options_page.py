@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.submission.control import carrier, reader, times
+from relay.submission.control import addresses, carrier, reader, times
 from relay.submission.control.labels import TAGS
 from relay.submission.control.layers import BUILT_IN_STREAMS
 from relay.submission.control.option import DEFAULTS, Door, Listed, Option
@@ -86,6 +86,7 @@ _LIMITS = f"""\
 | JSON | {carrier.DEPTH} deep, {carrier.KEYS:,} names and items; a name twice in an object, NaN and Infinity are errors | 554 5.6.0 |
 | tags | {TAGS} | 554 5.6.0 |
 | windows | {times.WINDOWS} | 554 5.6.0 |
+| addresses of an option, or of a map by recipient | {addresses.PEOPLE:,} | 554 5.6.0 |
 | `send_at` and its like | {SOON / DAY:g} days ahead; with the grant `schedule-long` {LATEST / DAY:g} | 550 5.7.1; 554 5.6.0 |
 | a deadline | the credential's lifetime, counted from the time of sending; without bound with `deadline-long` | cut to it, with a warning |
 | recipients with those of options | `limits.recipients` | 554 5.5.3 |"""

@@ -8,12 +8,13 @@ Out: a `Case`; or Refused.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import inf
 
 from relay.config import Config
-from relay.model.account import Account, ControlHeaders, Credential, Domain
+from relay.model.account import Account, ControlHeaders, Credential, Domain, OnInvalid
 from relay.model.address import domain_of
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
@@ -33,6 +34,7 @@ from relay.transform.headers import Field, Header, read_header
 from relay.transform.hygiene import check_loop
 
 DEADLINE_LONG = "deadline-long"
+Read = tuple[Header, Controls]
 _LISTED = 3  # suppressed addresses a reply names
 
 
@@ -63,16 +65,20 @@ class Examiner:
         self._suppressions = suppressions
         self._chooser = Chooser(directory, config.hostname)
 
-    def examine(self, submission: Submission) -> Case:
-        """Decide about a message, by one state of the registry. Raises Refused."""
-        with self._directory:
-            return self._examine(submission)
+    def reading(self, submission: Submission) -> Callable[[], Read]:
+        """What reads the header of a message, for a thread. Raises Refused, then and now."""
+        credential, _ = self._parties(submission)
+        return partial(_read, submission.octets, credential.control_headers, credential.on_invalid)
 
-    def _examine(self, submission: Submission) -> Case:
+    def examine(self, submission: Submission, read: Read | None = None) -> Case:
+        """Decide about a message, by one state of the registry; `read`: its header, if done. Raises Refused."""
+        with self._directory:
+            return self._examine(submission, read)
+
+    def _examine(self, submission: Submission, read: Read | None) -> Case:
         config, directory = self._config, self._directory
         credential, account = self._parties(submission)
-        header = read_header(submission.octets)
-        controls = read_controls(header, credential.control_headers, credential.on_invalid)
+        header, controls = read or _read(submission.octets, credential.control_headers, credential.on_invalid)
         foreign = vendor_fields(header) if credential.control_headers is ControlHeaders.ON else ()
         author = author_of(header)
         resolved = self._resolve(submission, controls, credential, account, author)
@@ -179,3 +185,9 @@ class Examiner:
                 shown.append(f"{each.address} ({found.cause.value})")
         more = f" and {len(people) - _LISTED} more" if len(people) > _LISTED else ""
         raise Refused(550, "5.7.1", f"no mail is sent to {', '.join(shown)}{more}: suppressed")
+
+
+def _read(octets: bytes, rule: ControlHeaders, on_invalid: OnInvalid) -> Read:
+    """The header of a message, and what its control fields ask for. Raises Refused."""
+    header = read_header(octets)
+    return header, read_controls(header, rule, on_invalid)

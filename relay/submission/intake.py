@@ -8,7 +8,7 @@ Out: the id to answer with, once the message is on disk.
 Every door leads here, so a rule added here holds for all.
 
 Why so: what is large, or is made for many recipients, is worked on in two threads, since a signature of megabytes
-would stop every session for as long; all else is done sooner than handed over.
+or a header of as much would stop every session for as long; all else is done sooner than handed over.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from relay.config import Config
 from relay.limits.interface import Limits
@@ -47,10 +48,12 @@ __all__ = ["Intake", "Submission", "Taken"]
 
 THREAD_OCTETS = 256 << 10
 THREAD_COPIES = 8  # signatures of so many take as long
+THREAD_HEADER = 32 << 10  # octets of a header; of control fields it may hold a hundred thousand addresses
 THREADS = 2  # what waits for them is bounded by the sessions, each of which waits for one message
 ALREADY = "already taken with this idempotency_key; not taken again"
 
 log = logging.getLogger("relay.submission")
+T = TypeVar("T")
 
 
 class Intake:
@@ -96,7 +99,10 @@ class Intake:
         submission = distinct(submission)
         copied = 0
         try:
-            case = self._examiner.examine(submission)
+            read = None
+            if _long_header(submission.octets):
+                read = await self._in_thread(self._examiner.reading(submission))
+            case = self._examiner.examine(submission, read)
             copied = self._room(len(case.addressed.alone) * len(submission.octets))
             ident = self._ids.new()
             finished = await self._finish(submission, ident, case)
@@ -158,6 +164,9 @@ class Intake:
         )
         if len(submission.octets) * (len(alone) or 1) <= THREAD_OCTETS and len(alone) <= THREAD_COPIES:
             return work()
+        return await self._in_thread(work)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     async def _reject(self, submission: Submission, refused: Refused) -> None:
@@ -202,6 +211,10 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         cost=cost(credential, case.account, addressed.envelope, len(submission.octets)),
         key=key,
     )
+
+
+def _long_header(octets: bytes) -> bool:
+    return len(octets) > THREAD_HEADER and octets.find(b"\r\n\r\n", 0, THREAD_HEADER) < 0
 
 
 def _arrival_warnings(submission: Submission, header: Header) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from email import message_from_bytes
@@ -20,6 +21,7 @@ from relay.model.reply import Refused
 from relay.model.suppression import Suppression
 from relay.store.interface import RecipientState
 from relay.store.sqlite import SqliteQueue
+from relay.submission.control.reader import Controls, read_controls
 from relay.submission.variants import finish
 from relay.transform.headers import read_header
 from relay.transform.hygiene import Arrival
@@ -563,6 +565,25 @@ async def test_a_credential_may_have_mail_to_nobody_refused(house: House) -> Non
 
 
 # --- presets, strip --------------------------------------------------------------------------------------------
+
+
+async def test_a_long_header_is_read_while_the_sessions_go_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def reading(*given: Any) -> Controls:
+        threads.append(threading.current_thread())
+        return read_controls(*given)
+
+    monkeypatch.setattr("relay.submission.examine.read_controls", reading)
+    assert await refusal(house, "Tags: b c\nWindow:" + " " * 33_000) == (
+        "554 5.6.0 X-SMTPeter-Tags: a tag has no white space, comma or semicolon: b c"
+    )
+    kept = await take(house, "Tags: a\nWindow:" + " " * 33_000)
+    assert kept.message.resolved.options.tags == ("a",)
+    assert threading.main_thread() not in threads
+    assert len(threads) == 2
+    await take(house, "Tags: a", body=PLAIN + b"x\r\n" * 20_000)
+    assert threads[2] is threading.main_thread()
 
 
 async def test_headers_of_others_ask_for_nothing(house: House) -> None:

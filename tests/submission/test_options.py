@@ -478,6 +478,26 @@ def test_many_unknown_names_are_told_as_fast_as_few() -> None:
     assert time.perf_counter() - begin < 2.0  # with the nearest of each it takes ten seconds
 
 
+def test_a_name_that_stands_twice_is_found_at_once_among_thousands() -> None:
+    names = "{" + "".join(f'"{number:x}":0,' for number in range(6500)) + '"1963":0}'
+    begin = time.perf_counter()
+    with pytest.raises(Refused, match="the name '1963' stands twice"):
+        ask(field("Options", names) * 14)
+    assert time.perf_counter() - begin < 2.0  # each compared with each takes five seconds
+
+
+def test_an_option_names_ten_thousand_people_at_most() -> None:
+    people = [[f"{number}-{each}@e.example" for number in range(2600)] for each in range(4)]
+    lines = "".join(field("Recipients", each) for each in people)
+    with pytest.raises(Refused, match="X-SMTPeter-Recipients: at most 10,000 addresses, not 10,400"):
+        ask(lines, **EVERYTHING)
+    times = "".join(
+        field("SendAtEach", dict.fromkeys(each[at : at + 1300], "+1h")) for each in people for at in (0, 1300)
+    )
+    with pytest.raises(Refused, match="X-SMTPeter-SendAtEach: at most 10,000 addresses"):
+        ask(times)
+
+
 # Settings kept for later.
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from relay.model.address import ascii_domain, from_addresses, parse_path
@@ -23,6 +23,7 @@ ORCPT_OCTETS = 500
 IPS = 50
 GLOBS = 50
 EXTRA_KEYS = 5
+PEOPLE = 10_000  # addresses of one option, or keys of a map by recipient; above any limit of recipients
 
 _XTEXT = re.compile(r"[+=\x00-\x20\x7f-\xff]")
 _TYPED = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,40};.+")
@@ -46,6 +47,11 @@ def addresses(value: Any) -> tuple[str, ...]:
     if not found:
         raise ValueError(f"no address in {shown(value)}")
     return tuple(dict.fromkeys(found))
+
+
+def few_people(found: Collection[str]) -> None:
+    if len(found) > PEOPLE:
+        raise ValueError(f"at most {PEOPLE:,} addresses, not {len(found):,}")
 
 
 def address(value: Any) -> str:

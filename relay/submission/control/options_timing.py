@@ -71,6 +71,7 @@ TIMING_OPTIONS: tuple[Option, ...] = (
         type="JSON object of time by recipient, or a@example.net=time, b@example.net=time",
         limits="a year ahead",
         read=addresses.times_by_address,
+        whole=addresses.few_people,
         repeat=Repeat.MERGE,
         help="Not before this time, by recipient; who is not named gets it now.",
         example='{"ann@example.net": "+2h", "bob@example.net": "2026-05-01 08:00:00"}',
