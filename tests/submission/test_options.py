@@ -101,6 +101,8 @@ def test_values_are_read_as_clients_write_them(lines: str, name: str, value: Any
         ('X-SMTPeter-Options: {"tags": "a", "tags": "b"}\r\n', "the name 'tags' stands twice"),
         ('X-SMTPeter-Options: {"priority": Infinity}\r\n', "Infinity is no number of JSON"),
         ('X-SMTPeter-Options: {"priority": 1e999}\r\n', "1e999 is no number a computer holds"),
+        ('X-SMTPeter-Options: {"send_at": 1' + "0" * 308 + "}\r\n", "0 is no number a computer holds"),
+        ('X-SMTPeter-Retries: [1' + "0" * 5000 + "]\r\n", "0 is no number a computer holds"),
         ("X-SMTPeter-Options: " + "[" * 60_000 + "\r\n", "JSON is nested more than 8 deep"),
         ("X-SMTPeter-Options: {" + '"\\' * 30_000 + "\r\n", "554 5.6.0 X-SMTPeter-Options: no JSON"),
         ('X-SMTPeter-Options: {"a": [' + "1," * 20_001 + "1]}\r\n", "JSON has more than 20,000 names and items"),

@@ -22,6 +22,8 @@ from typing import Any, NoReturn
 
 DEPTH = 8  # objects and lists inside one another
 KEYS = 20_000  # names and items together
+INTEGER_BITS = 1023  # more are beyond what a float can be
+INTEGER_DIGITS = 309  # and so many have more
 BASE64 = "base64:"
 
 _STRING = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'  # never fails behind a quotation mark, so that scanning is linear
@@ -54,6 +56,8 @@ def check_json(value: Any) -> None:
             _check_text(each)
         elif isinstance(each, float) and not math.isfinite(each):
             raise ValueError("a number that is not finite")
+        elif isinstance(each, int) and each.bit_length() > INTEGER_BITS:
+            raise ValueError(f"{str(each)[:40]} is no number a computer holds")
         elif isinstance(each, Mapping | list | tuple):
             keys += len(each)
             if depth >= DEPTH:
@@ -110,7 +114,7 @@ def _loads(text: str) -> Any:
             depth -= 1
     if deepest > DEPTH:
         raise ValueError(f"JSON is nested more than {DEPTH} deep")
-    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
+    return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite, parse_int=_whole)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -130,3 +134,9 @@ def _finite(digits: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{digits[:40]} is no number a computer holds")
     return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > INTEGER_DIGITS:
+        raise ValueError(f"{digits[:40]} is no number a computer holds")
+    return int(digits)
