@@ -120,7 +120,8 @@ class Queue(Protocol):
         """Carry out an order, in small transactions between which others write; events say what was done.
 
         Doing it again changes nothing that was changed already. Recipients in flight are left alone and counted; so
-        are, by `erase`, those who wait for mail *from* the address. The order given again takes them.
+        are, by `erase`, those who wait for mail *from* the address. The order given again takes them. One carried out
+        over a minute after it was given leaves alone what came since then, unless it names it by id.
             retry    queued ones are due now.
             hold     queued ones become held; `release` makes them queued again, due when they were.
             fail     queued and held ones become queued, due now and `Due.doomed` with the order's reason.

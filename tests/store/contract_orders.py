@@ -102,6 +102,19 @@ class OrdersContract:
         }
         await queue.close()
 
+    async def test_an_order_that_comes_late_leaves_alone_what_came_after_it_was_given(self, shard: Shard) -> None:
+        queue = await shard.open()
+        before, after = (mail(due=NOON + 9 * DAY, received=at, deadline=NOON + 9 * DAY) for at in (NOON, NOON + 1))
+        for new in (before, after):
+            await queue.add(new)
+        for chosen in ({}, {"account": "demo"}, {"before": NOON + DAY}):
+            await queue.act(order(Act.DELETE, **chosen), NOON + DAY)
+            reader = shard.reader()
+            assert (states(reader, before), states(reader, after)) == (["cancelled"], ["queued"])
+        assert (await queue.act(order(Act.HOLD, ids=(after.message.id,)), NOON + DAY)).changed == 1
+        assert (await queue.act(order(Act.DELETE), NOON + 1)).changed == 1
+        await queue.close()
+
     async def test_what_was_held_while_it_was_taken_is_released_too(self, shard: Shard) -> None:
         queue = await shard.open()
         await queue.add(mail(state=State.HELD, due=NOON + 5))

@@ -133,7 +133,7 @@ async def test_an_order_that_was_cut_short_is_finished_when_it_is_given_again(tm
     await queue.close()
     killed_while_acting(tmp_path / "shard", act, 5)
     queue = await opened(tmp_path / "shard")
-    again = await queue.act(Order(number=1, at=0.0, who="root", act=act, selection=Selection()), NOON)
+    again = await queue.act(Order(number=1, at=NOON, who="root", act=act, selection=Selection()), NOON)
     assert 0 < again.changed <= 14_000 - 5 * 500 + 500
     reader = open_reader(tmp_path / "shard", 7)
     wanted = {Act.DELETE: State.CANCELLED, Act.FAIL: State.QUEUED, Act.HOLD: State.HELD}[act]

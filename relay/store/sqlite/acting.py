@@ -16,15 +16,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf, nextafter
 from typing import Any, Protocol, TypeVar
 
 import apsw
 
 from relay.model.event import Event, EventName
 from relay.model.message import Lane, State
-from relay.model.order import Act, Order
+from relay.model.order import Act, Order, Selection
 from relay.store.interface import Acted, LaneState
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import Row, fetch
@@ -36,6 +37,7 @@ MESSAGES = 500  # looked through in one read, or fewer with many recipients
 RECIPIENTS = 2_000  # of the messages looked through in one read, but for the last one's
 PIECE = 500  # recipients changed in one write
 LANES = 100  # counted in one read
+LATE = 60.0  # seconds
 
 # In which states an order finds work; all that has not ended is the rule.
 _MEANT: Mapping[Act, tuple[State, ...]] = {
@@ -66,7 +68,7 @@ async def act(read: Run, write: Run, messages: Messages, order: Order, now: floa
     """`messages`: what the writing thread remembers of them."""
     changed = in_flight = 0
     lanes: set[Lane] = set()
-    async for keys in _chosen(read, order):
+    async for keys in _chosen(read, order.act, _meant(order, now)):
         for start in range(0, len(keys), PIECE):
             piece = await write(partial(carry_out, messages, order, now, keys[start : start + PIECE]))
             changed += piece.changed
@@ -82,10 +84,22 @@ async def act(read: Run, write: Run, messages: Messages, order: Order, now: floa
 # --- choosing ---------------------------------------------------------------------------------------------
 
 
-async def _chosen(read: Run, order: Order) -> AsyncIterator[list[int]]:
-    """Keys of the recipients the order means, in pieces."""
+def _meant(order: Order, now: float) -> Selection:
+    """What the order selects: of one that comes late, only what was there when it was given.
+
+    Why so: an order stays in force for a week, and comes late where a shard could not be written, or is new. One that
+    comes in time takes all there is: where the clock was set back just before, mail seems to be of later.
+    """
     selection = order.selection
-    states = [each for each in _MEANT.get(order.act, OPEN) if each in (selection.states or OPEN)]
+    if selection.ids or now - order.at < LATE:
+        return selection
+    given_at = nextafter(order.at, inf)
+    return replace(selection, before=given_at if selection.before is None else min(selection.before, given_at))
+
+
+async def _chosen(read: Run, act: Act, selection: Selection) -> AsyncIterator[list[int]]:
+    """Keys of the recipients an act on this selection finds, in pieces."""
+    states = [each for each in _MEANT.get(act, OPEN) if each in (selection.states or OPEN)]
     if not states:
         return
     asked = given(selection, states)
