@@ -14,7 +14,6 @@ import typer
 from relay.cli.frame import CommandError, ExitCode, JsonOption, store_errors
 from relay.cli.output import print_json
 from relay.model.clock import system_clock
-from relay.model.message import State
 
 
 def restore(
@@ -87,17 +86,11 @@ def _hold(data: Path) -> int:
 
 def _waiting(data: Path) -> int:
     """Recipients that would be sent to as soon as a relay starts on it."""
-    from contextlib import closing
+    from relay.store.sqlite import existing_shards, shard_directory
+    from relay.store.sqlite.backup import waiting
 
-    from relay.store.sqlite import existing_shards, open_reader, shard_directory
-
-    total = 0
     with store_errors(data):
-        for shard in existing_shards(data):
-            with closing(open_reader(shard_directory(data, shard), shard)) as reader:
-                counts = reader.counts()
-            total += counts.get(State.QUEUED, 0) + counts.get(State.FLIGHT, 0)
-    return total
+        return sum(waiting(shard_directory(data, shard)) for shard in existing_shards(data))
 
 
 def _empty(data: Path, *, keep: bool) -> None:

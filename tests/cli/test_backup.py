@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -19,6 +20,7 @@ from relay.store.sqlite import existing_shards, open_reader, open_registry, shar
 from tests.cli.conftest import Cli
 from tests.cli.stage import Post, events, opened, put, states
 from tests.report.stage import reporter
+from tests.store.test_migration import former_shard
 
 BIG = b"Subject: big\r\n\r\n" + b"x" * 200_000 + b"\r\n"
 
@@ -71,6 +73,16 @@ def test_a_restored_queue_can_be_held_until_somebody_looked_at_it(full: Cli) -> 
         reader = open_reader(shard_directory(full.home / "new", shard), shard)
         assert set(reader.counts()) == {State.HELD}
         reader.close()
+
+
+def test_a_backup_of_data_of_a_former_version_is_restored_too(full: Cli) -> None:
+    for shard in (0, 3):
+        directory = shard_directory(full.home / "var", shard)
+        shutil.rmtree(directory)
+        former_shard(directory)
+    full("backup", "copy")
+    assert full.json("restore", "copy", "--data", "new")["waiting"] == 4
+    assert "4 recipients wait in it" in full.errors
 
 
 async def _busy(full: Cli, post: Post) -> tuple[int, int]:

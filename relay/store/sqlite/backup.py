@@ -31,6 +31,7 @@ from typing import TypeVar
 
 import apsw
 
+from relay.model.message import State
 from relay.model.order import Act, Order, Selection
 from relay.store.interface import NotFound, StoreDown
 from relay.store.sqlite import statements as sql
@@ -125,6 +126,19 @@ def hold_all(directory: Path, now: float) -> int:
             return held
     finally:
         lock.release()
+
+
+def waiting(directory: Path) -> int:
+    """How many recipients of a shard an owner would send to, now or later.
+
+    Of a former schema, too: a restored shard is as old as its backup until it is opened for work.
+
+    Raises:
+        StoreDown: it cannot be read.
+    """
+    with _failing(directory), closing(_reading(directory / DATABASE)) as connection:
+        rows = fetch(connection, sql.COUNTS)
+    return sum(number for state, number in rows if state in (State.QUEUED, State.FLIGHT))
 
 
 def _requeue(now: float, connection: apsw.Connection) -> None:
