@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 Clock = Callable[[], float]
 
@@ -27,4 +28,9 @@ def iso(at: float) -> str:
 
 def rfc5322(at: float) -> str:
     """The date form of header fields (RFC 5322 section 3.3), in UTC."""
-    return format_datetime(datetime.fromtimestamp(int(at), UTC))
+    return _rfc5322(int(at))
+
+
+@lru_cache(maxsize=16)  # a busy relay asks for the same second hundreds of times
+def _rfc5322(at: int) -> str:
+    return format_datetime(datetime.fromtimestamp(at, UTC))

@@ -18,7 +18,9 @@ what would stop it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from relay.model.account import Credential, Domain
 from relay.model.address import domain_of, from_addresses, printable
@@ -28,6 +30,8 @@ from relay.transform.headers import Header
 
 ANY_SENDER = "any-sender"
 ENVELOPE = "envelope"
+USUAL = 256  # octets of a From field that is remembered once it was read: most applications have one or a few
+REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,9 @@ def author_of(header: Header) -> str:
         raise Refused(554, "5.6.0", "the message has no From field; it needs one, with one address")
     if len(fields) > 1:
         raise Refused(554, "5.6.0", f"the message has {len(fields)} From fields; it needs exactly one")
+    value = header.value(fields[0])
     try:
-        addresses = from_addresses(header.value(fields[0]))
+        addresses = _usual(value) if len(value) <= USUAL else from_addresses(value)
     except ValueError as error:
         raise Refused(554, "5.6.0", f"From: {error}") from error
     if not addresses:
@@ -84,6 +89,11 @@ def author_of(header: Header) -> str:
     if len(addresses) > 1:
         raise Refused(554, "5.6.0", f"From: {len(addresses)} addresses; it needs exactly one")
     return addresses[0]
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _usual(value: bytes) -> Sequence[str]:
+    return from_addresses(value)
 
 
 def _own_domain(name: str, where: str, credential: Credential, directory: Directory) -> Domain:

@@ -31,7 +31,7 @@ class Cost:
 
 def cost(credential: Credential, account: Account, envelope: Envelope, octets: int) -> Cost | None:
     """None where there is no quota."""
-    if credential.quota == NO_QUOTA and account.quota == NO_QUOTA:
+    if credential.quota is NO_QUOTA and account.quota is NO_QUOTA:  # as the registry reads one without limits
         return None
     strict: list[Charge] = []
     patient: list[Charge] = []

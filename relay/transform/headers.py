@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.model.address import printable
 from relay.model.reply import Refused
@@ -30,8 +31,7 @@ _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n\x00]*+(?:\r\n[ \t][^\r\n\x00]*+)*+(?:\
 _SEPARATOR = re.compile(rb">?From (?![ \t]*:)")  # `From : x` is meant as a field, and refused as one
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):  # made twice as fast as a frozen dataclass, and a message has dozens
     name: bytes  # lower case
     start: int  # offset of the name
     value: int  # offset of what follows the colon

@@ -15,7 +15,7 @@ from __future__ import annotations
 from relay.model.address import printable
 from relay.transform.headers import Field, Header
 
-# Lower case. A name that ends in a hyphen stands for all that begin so.
+# Lower case, and all begin with `x-`. A name that ends in a hyphen stands for all that begin so.
 VENDORS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("SendGrid", ("x-smtpapi",)),
     ("SparkPost", ("x-msys-api",)),
@@ -39,7 +39,11 @@ _LISTED = 3  # names in a warning
 
 def vendor_fields(header: Header) -> tuple[Field, ...]:
     """The fields that are another service's control headers."""
-    return tuple(each for each in header.fields if each.name in _NAMES or each.name.startswith(_BEGINNINGS))
+    return tuple(
+        each
+        for each in header.fields
+        if each.name.startswith(b"x-") and (each.name in _NAMES or each.name.startswith(_BEGINNINGS))
+    )
 
 
 def vendor_warning(fields: tuple[Field, ...]) -> str:
