@@ -121,6 +121,10 @@ class Intake:
         """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
         self._rejections.add(event)
 
+    async def settle(self) -> None:
+        """Finish what a full disk kept from its end; call it now and then. Raises StoreFull, StoreDown."""
+        await self._storing.settle()
+
     async def close(self) -> None:
         """Wait for what is being stored; then let the threads go."""
         await self._storing.close()

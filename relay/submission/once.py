@@ -6,7 +6,8 @@ Out: the key is ours (`None`), or the submission that has it; or Refused.
 The key is reserved, on disk, before the message is stored, and kept after. A reservation that is not kept means one
 of three: its message is being stored now; it was stored, and the process died before it could say so; or it
 never was. Looking the id up tells the second from the others, and the worker that owns its shard settles
-the third when it starts again. Until then the client hears 451, and comes back.
+the third when it starts again. Until then the client hears 451, and comes back. A key that could not be given back,
+on a full disk, is given back later (`settle`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from relay.model.reply import Refused
 from relay.store.interface import Idempotency, Reservation, StoreDown, StoreFull
 
 log = logging.getLogger("relay.submission")
+
+OWED = 10_000  # keys remembered that could not be given back; more are settled when the worker starts anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Once:
         """`stored` tells whether a submission is on disk, in whichever shard; it may read files."""
         self._keys = keys
         self._stored = stored
+        self._owed: list[Key] = []
 
     async def reserve(self, key: Key) -> Reservation | None:
         """Take the key; None: it is ours. Else the reservation of the submission that was taken with it.
@@ -81,8 +85,20 @@ class Once:
             log.warning("the idempotency key of %s could not be marked as used: %s", key.reservation.id, fault)
 
     async def release(self, key: Key) -> None:
-        """Its submission was not stored. What cannot be released is settled when the worker starts anew."""
+        """Its submission was not stored. What cannot be released now is released by `settle`."""
         try:
-            await self._keys.release(key.credential, key.text, key.reservation.id)
+            await self._release(key)
         except (StoreDown, StoreFull) as fault:
-            log.warning("the idempotency key of %s could not be released: %s", key.reservation.id, fault)
+            log.warning("the idempotency key of %s is released later: %s", key.reservation.id, fault)
+            if len(self._owed) < OWED:
+                self._owed.append(key)
+
+    async def settle(self) -> None:
+        """Release what could not be released in its time; call it now and then. Raises StoreDown, StoreFull."""
+        while self._owed:
+            key = self._owed[-1]
+            await self._release(key)
+            self._owed.remove(key)  # others may have come meanwhile
+
+    async def _release(self, key: Key) -> None:
+        await self._keys.release(key.credential, key.text, key.reservation.id)

@@ -73,6 +73,10 @@ class Storing:
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
 
+    async def settle(self) -> None:
+        """See `Once.settle`."""
+        await self._once.settle()
+
     async def close(self) -> None:
         """Wait for what is being stored."""
         if self._tasks:

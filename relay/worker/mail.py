@@ -63,6 +63,7 @@ SUPPRESSIONS = "suppressions.db"
 IDEMPOTENCY = "idempotency.db"
 PATIENCE = 10.0  # seconds in which a shard's former owner may end
 PRUNE_EVERY = 60.0  # seconds
+SETTLE_EVERY = 10.0  # seconds
 FORGET_EVERY = 3600.0  # seconds
 SESSIONS = 0.4  # share of the drain that sessions may take; delivery has as much, and the rest is for the disk
 
@@ -85,6 +86,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "limits": asyncio.create_task(limits.run()),
         "delivery": asyncio.create_task(worker.outward.run()),
         "pruning": asyncio.create_task(_prune(queues)),
+        "settling": asyncio.create_task(_settle(worker.intake)),
         "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
         "orders": asyncio.create_task(Orders(queues, worker.registry, worker.outward, system_clock).run()),
@@ -323,6 +325,15 @@ async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
                     logger.info("shard %d: %d messages past their retention are forgotten", queue.shard, pruned)
             except (StoreDown, StoreFull) as error:  # the disk may be back for the next round
                 logger.error("shard %d cannot be pruned: %s", queue.shard, error)
+
+
+async def _settle(intake: Intake) -> None:
+    while True:
+        await asyncio.sleep(SETTLE_EVERY)
+        try:
+            await intake.settle()
+        except (StoreDown, StoreFull) as error:
+            logger.error("idempotency keys of mail that was not stored wait: %s", error)
 
 
 async def _forget(worker: _Worker) -> None:

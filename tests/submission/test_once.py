@@ -130,6 +130,26 @@ async def test_a_key_that_was_not_marked_is_found_by_its_message(house: House) -
     assert found is not None and found.kept
 
 
+async def test_a_key_that_could_not_be_given_back_is_given_back_once_that_is_possible(house: House) -> None:
+    good = house.keys
+    keys = Forgetful(good, "release")
+    house.keys = keys  # type: ignore[assignment]
+    intake = house.intake()
+    house.queue.__class__ = Broken
+    with pytest.raises(StoreFull):
+        await intake.take(submission(KEYED))
+    house.queue.__class__ = SqliteQueue
+    with pytest.raises(Refused) as caught:
+        await intake.take(submission(KEYED))
+    assert str(caught.value.reply) == UNDER_WAY
+    with pytest.raises(StoreDown):
+        await intake.settle()
+    keys._fails = ""
+    await intake.settle()
+    taken = await intake.take(submission(KEYED))
+    assert await received(house) == [taken.id]
+
+
 async def test_without_the_keys_nothing_is_taken_with_one(house: House) -> None:
     house.keys = Forgetful(house.keys, "reserve")  # type: ignore[assignment]
     with pytest.raises(StoreDown):
