@@ -9,24 +9,25 @@ Out: a `Case`; or Refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
-from relay.config import Config
+from relay.config import Config, Limits
 from relay.model.account import Account, ControlHeaders, Credential, Domain, OnInvalid
 from relay.model.address import domain_of
+from relay.model.envelope import Parameters
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
 from relay.store.interface import Suppressions
 from relay.submission.addressing import Addressed, address
-from relay.submission.bounces import return_host
+from relay.submission.bounces import ASKED, return_host
 from relay.submission.choice import Chooser
 from relay.submission.control.reader import Controls, read_controls
-from relay.submission.control.resolve import Holder, resolve
+from relay.submission.control.resolve import POLICY, Holder, resolve
 from relay.submission.control.vendors import vendor_fields, vendor_warning
 from relay.submission.directory import Directory
-from relay.submission.permit import author_of, permit
+from relay.submission.permit import ENVELOPE, author_of, check_sender, permit
 from relay.submission.plan import Allowed, Plan, plan
 from relay.submission.submission import Submission
 from relay.transform.dkim import Signer
@@ -64,6 +65,7 @@ class Examiner:
         self._directory = directory
         self._suppressions = suppressions
         self._chooser = Chooser(directory, config.hostname)
+        self._limits = {each.name: each.held_to(config.limits) for each in config.listeners}
 
     def reading(self, submission: Submission) -> Callable[[], Read]:
         """What reads the header of a message, for a thread. Raises Refused, then and now."""
@@ -84,12 +86,14 @@ class Examiner:
         resolved = self._resolve(submission, controls, credential, account, author)
         options = resolved.options
         sandbox = config.sandbox.enabled or credential.sandbox or submission.login.sandbox
-        addressed = address(submission.envelope, options, submission.parameters, config.limits.recipients)
+        limit = self._limits_of(submission).recipients
+        addressed = address(submission.envelope, options, _heard(submission.parameters, resolved), limit)
         permitted = permit(author, addressed.envelope.reverse_path, credential, directory, sandbox=sandbox)
         check_loop(header, config.limits.received)
         choice = self._chooser.choose(permitted.domain, options, credential, sandbox=sandbox)
         host, told = "", tuple[str, ...]()
         if options is not NOTHING:
+            _check_reverse_path(resolved, credential, directory, sandbox=sandbox)
             self._check_means(submission, addressed, options)
             host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
         if credential.refuse_suppressed:
@@ -126,6 +130,10 @@ class Examiner:
             raise Refused(550, "5.7.1", f"there is no credential {login.credential} any more")
         return credential, account
 
+    def _limits_of(self, submission: Submission) -> Limits:
+        """Those of the listener it came by, which options cannot widen."""
+        return self._limits.get(submission.listener, self._config.limits)
+
     def _resolve(
         self, submission: Submission, controls: Controls, credential: Credential, account: Account, author: str
     ) -> Resolved:
@@ -137,7 +145,7 @@ class Examiner:
                 credential, account, self._domain(author, account), partial(self._directory.preset, account.name)
             ),
             policy=self._config.options,
-            limits=self._config.limits,
+            limits=self._limits_of(submission),
             now=submission.at,
             retention=self._config.retention.contents,
         )
@@ -185,6 +193,27 @@ class Examiner:
                 shown.append(f"{each.address} ({found.cause.value})")
         more = f" and {len(people) - _LISTED} more" if len(people) > _LISTED else ""
         raise Refused(550, "5.7.1", f"no mail is sent to {', '.join(shown)}{more}: suppressed")
+
+
+def _heard(parameters: Parameters, resolved: Resolved) -> Parameters:
+    """What ESMTP parameters said of reports, without what the operator has decided."""
+    if not resolved.sources:
+        return parameters
+    if resolved.sources.get("dsn_notify") == POLICY:
+        parameters = replace(parameters, notified=frozenset())
+    if resolved.sources.get("dsn_ret") == POLICY:
+        parameters = replace(parameters, ret=False)
+    return parameters
+
+
+def _check_reverse_path(resolved: Resolved, credential: Credential, directory: Directory, *, sandbox: bool) -> None:
+    """Refuse a stranger's reverse-path that a message asks for.
+
+    The grant `envelope` frees the one of MAIL, which is the application's; this one is whoever's writes its headers.
+    """
+    wanted = resolved.options.envelope_from
+    if wanted and resolved.sources.get("envelope_from", "").startswith(ASKED):
+        check_sender(wanted, replace(credential, grants=credential.grants - {ENVELOPE}), directory, sandbox=sandbox)
 
 
 def _read(octets: bytes, rule: ControlHeaders, on_invalid: OnInvalid) -> Read:

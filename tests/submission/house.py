@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from relay.config import Config, Content, Retention, Sandbox
+from relay.config import Config, Content, Listener, Retention, Sandbox
 from relay.config import Limits as LimitsConfig
 from relay.limits.interface import Limits
 from relay.limits.local import LocalLimits
@@ -106,12 +106,13 @@ class House:
         limits: LimitsConfig | None = None,
         queue: SqliteQueue | None = None,
         hostname: str = "relay.example",
+        listeners: tuple[Listener, ...] = (),
         **more: Any,
     ) -> Intake:
         config = Config(
             hostname=hostname,
             data=self.directory,
-            listeners=(),
+            listeners=listeners,
             content=content or Content(),
             limits=limits or LimitsConfig(),
             sandbox=Sandbox(enabled=sandbox),

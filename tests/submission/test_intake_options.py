@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from relay.config import Content, Delivery
+from relay.config import Content, Delivery, Listener, OptionPolicy
 from relay.config import Limits as LimitsConfig
 from relay.model.envelope import DeliverBy, Envelope, Notify, Parameters, Recipient, Ret
 from relay.model.event import Event, EventName
@@ -167,6 +167,40 @@ async def test_the_reverse_path_may_be_another_of_the_account(house: House) -> N
     assert kept.message.envelope.reverse_path == "other@example.com"
     assert kept.events[0].data["from"] == "other@example.com"
     assert (await take(house, "EnvelopeFrom: <>")).message.envelope.reverse_path == ""
+
+
+async def test_a_header_names_no_reverse_path_of_a_stranger(house: House) -> None:
+    allow(house)
+    reply = await refusal(house, "EnvelopeFrom: other@elsewhere.example")
+    assert reply.startswith("550 5.7.1 the envelope sender: elsewhere.example is not a verified domain")
+    theirs = Envelope(reverse_path="x@elsewhere.example", recipients=(Recipient(address="ann@example.net"),))
+    assert (await take(house, "Tags: a", envelope=theirs)).message.envelope.reverse_path == "x@elsewhere.example"
+    allow(house, options={"envelope_from": "other@elsewhere.example"})  # an operator's word
+    assert (await take(house, "")).message.envelope.reverse_path == "other@elsewhere.example"
+
+
+async def test_what_the_operator_forces_goes_before_what_mail_and_rcpt_said(house: House) -> None:
+    intake = house.intake(options=OptionPolicy(force={"dsn_notify": ["NEVER"], "dsn_ret": "HDRS"}))
+    asked = Parameters(notified=frozenset({"ann@example.net", "bob@example.net"}), ret=True)
+    people = (
+        Recipient(address="ann@example.net", notify=Notify.SUCCESS),
+        Recipient(address="bob@example.net", notify=Notify.DELAY),
+    )
+    envelope = Envelope(reverse_path="me@example.com", recipients=people, ret=Ret.FULL)
+    kept = await take(house, "", intake=intake, envelope=envelope, parameters=asked)
+    assert {each.notify for each in kept.message.envelope.recipients} == {Notify.NEVER}
+    assert kept.message.envelope.ret is Ret.HDRS
+
+
+async def test_options_bring_no_more_recipients_than_the_listener_takes(house: House) -> None:
+    allow(house)
+    listener = Listener.model_validate({"name": "submission", "port": 0, "limits": {"recipients": 3}})
+    intake = house.intake(listeners=(listener,))
+    lines = "Bcc: " + ", ".join(f"{number}@example.org" for number in range(3))
+    assert (await refusal(house, lines, intake=intake)).startswith("554 5.5.3 4 recipients with those of options")
+    archives = lines.replace("Bcc", "ArchiveTo") + "\nPreserveRecipients: no"
+    assert (await refusal(house, archives, intake=intake)).startswith("554 5.5.3 4 recipients with those of")
+    assert len((await take(house, lines)).addresses) == 4
 
 
 async def test_recipients_take_the_place_of_the_one_that_was_given(house: House) -> None:

@@ -369,6 +369,30 @@ def test_a_window_that_is_over_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "other",
+    [
+        "2026-09-20T08:00:00Z/2026-09-20T09:00:00Z",
+        {"dow": ",", "tz": "UTC", "start": "08:00", "end": "09:00"},
+        {"dow": "Mon", "tz": "UTC", "start": "00:00", "end": "24:00"},
+    ],
+)
+def test_no_other_window_hides_one_that_is_late(other: Any) -> None:
+    soon, late, last = (f"2026-{day}T08:00:00Z/2026-12-30T09:00:00Z" for day in ("09-22", "10-20", "12-29"))
+    assert len(ask(field("Window", [other, soon])).options.send_window) == 2
+    said = refusal(field("Window", [other, late]))
+    assert said.startswith("550 5.7.1 option send_window needs grant schedule-long")
+    granted: dict[str, Any] = {"grants": frozenset({"schedule-long"})}
+    assert len(ask(field("Window", [other, last]), **granted).options.send_window) == 2
+    far = last.replace("2026", "2028")
+    assert refusal(field("Window", [other, far]), **granted).endswith("more than a year ahead")
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-00:01", "9999-12-31T23:59:60Z"])
+def test_no_time_is_behind_the_end_of_the_calendar(time: str) -> None:
+    assert "no such time: it is after the year 9999" in refusal(field("MaxDeliverTime", time))
+
+
+@pytest.mark.parametrize(
     ("lines", "text"),
     [
         (field("MaxDeliverTime", "2026-09-21 14:13:19"), "the deadline is past"),

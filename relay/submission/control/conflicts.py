@@ -175,6 +175,8 @@ class _Work:
         windows = self.value("send_window")
         if windows and all(not each.zone and each.end <= self.now for each in windows):
             raise self.refuse("send_window", "the window is past")
+        if windows and any(not each.zone and each.start > self.now + LATEST for each in windows):
+            raise self.refuse("send_window", "more than a year ahead")
 
     def end(self, credential: Credential) -> None:
         """Deadlines: after the message is sent, and no later than the credential's lifetime."""

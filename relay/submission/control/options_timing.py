@@ -25,7 +25,7 @@ def _one_late(value: Any, base: Any, scope: Scope) -> bool:
 
 
 def _opens_late(value: tuple[Window, ...], base: Any, scope: Scope) -> bool:
-    return bool(value) and all(not each.zone and each.start > scope.now + SOON for each in value)
+    return any(not each.zone and each.start > scope.now + SOON for each in value)
 
 
 def _retries(value: Any) -> tuple[float, ...]:

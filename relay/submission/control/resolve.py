@@ -36,7 +36,7 @@ from relay.submission.control.registry import BY_NAME
 WARNINGS = 20
 KEPT = float(Retention().contents)
 
-_POLICY = "operator policy"
+POLICY = "operator policy"
 _DEADLINES = {"deliver_by": "deliver_within", "deliver_within": "deliver_by"}
 _FREE_TO_LEAVE = (Sandbox.OFF, Sandbox.HOLD)  # the laxest first; all others never leave
 
@@ -133,7 +133,7 @@ def _layers(
     """All voices, the strongest first."""
     asked: list[Layer] = []
     if policy.force:
-        asked.append(defaults(policy.force, Door.ACCOUNT, _POLICY))
+        asked.append(defaults(policy.force, Door.ACCOUNT, POLICY))
     if (said := esmtp(parameters, envelope)) is not None:
         asked.append(said)
     if controls.values:
@@ -218,5 +218,5 @@ def _overruled(layers: Sequence[Layer], answers: Mapping[str, Answer]) -> list[s
 
 def _base(layers: Sequence[Layer], name: str) -> Any:
     """What an option would be if the message said nothing."""
-    answer = first([each for each in layers if not each.asked and each.name != _POLICY], name)
+    answer = first([each for each in layers if not each.asked and each.name != POLICY], name)
     return getattr(NOTHING, name) if answer is None else answer.value

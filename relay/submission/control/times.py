@@ -26,6 +26,7 @@ from relay.submission.control.grammar import is_json, items, shown, word
 DAY = 86_400.0
 LONGEST = 366 * DAY  # of a duration
 WINDOWS = 20
+YEAR_10000 = 253_402_300_800.0  # in UTC; no calendar here goes on
 
 _TIME = "expected a time such as 2026-05-01T08:00:00Z, 2026-05-01 08:00:00 (UTC), unix seconds or +90m"
 _ISO = re.compile(
@@ -141,7 +142,10 @@ def _instant(year: Any, month: Any, day: Any, hour: Any, minute: Any, second: An
         at = datetime(
             int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second or 0), tzinfo=zone
         )
-        return at.timestamp() + leap
+        moment = at.timestamp() + leap
+        if moment >= YEAR_10000:
+            raise ValueError("it is after the year 9999")
+        return moment
     except (ValueError, OverflowError) as error:
         raise ValueError(f"no such time: {error}") from error
 
