@@ -141,7 +141,7 @@ def remove(
         raise typer.BadParameter(
             "says all accounts and streams, so leave out --account and --stream", param_hint="--everywhere"
         )
-    checked = settings(config)
+    checked, stream = settings(config), stream.lower()
     wanted = [_normal(each) for each in addresses]
     gone: list[Suppression] = []
     with opened(checked) as listed:

@@ -15,6 +15,7 @@ from typing import Any
 from relay.model.address import ascii_domain, parse_path, printable
 from relay.model.clock import iso
 from relay.model.suppression import Cause, Suppression
+from relay.submission.control.grammar import lower_name
 
 COLUMNS = ("address", "account", "stream", "cause", "note", "until", "created")
 LONGEST_NOTE = 1000  # characters
@@ -51,7 +52,7 @@ def entry(
     return Suppression(
         account=account.strip(),
         address=normal(address),
-        stream=stream.strip(),
+        stream=lower_name(stream) if stream.strip() else "",  # as messages name it
         cause=known,
         note=note,
         created=created,

@@ -17,7 +17,7 @@ class Cause(StrEnum):
 class Suppression:
     account: str  # "" holds for every account
     address: str  # lower case; `@example.net` is everybody there
-    stream: str = ""  # "" holds for every stream
+    stream: str = ""  # lower case; "" holds for every stream
     cause: Cause = Cause.HAND
     note: str = ""
     created: float

@@ -45,6 +45,18 @@ def test_an_entry_of_an_account_is_told_apart_from_that_of_all(ready: Cli) -> No
     assert ready.json("suppress", "list") == []
 
 
+def test_a_stream_is_named_in_any_case_as_messages_name_it(ready: Cli) -> None:
+    ready("suppress", "add", "ann@example.net", "--stream", "Bulk")
+    assert [each["stream"] for each in ready.json("suppress", "list")] == ["bulk"]
+    ready("suppress", "remove", "ann@example.net", "--stream", "BULK")
+    assert ready.json("suppress", "list") == []
+    ready("suppress", "add", "ann@example.net", "--stream", "no such name", code=2)
+    (ready.home / "list.csv").write_text("address,stream\nann@example.net,Bulk\nbob@example.net,a b\n")
+    ready("suppress", "import", "list.csv", code=1)
+    assert "line 3: a name has 1 to 64 letters" in ready.errors
+    assert [each["stream"] for each in ready.json("suppress", "list")] == ["bulk"]
+
+
 @pytest.mark.parametrize("address", ["", "nobody", "a b@example.net", "@"])
 def test_what_is_no_address_is_refused(ready: Cli, address: str) -> None:
     ready("suppress", "add", "fine@example.net", address, code=2)
