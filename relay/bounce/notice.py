@@ -34,6 +34,7 @@ class Case:
     host: str = ""  # who answered so; "" where it was us
     at: float  # time of the last attempt
     expired: bool = False  # given up because its time was over; then the reply is the last deferral
+    attempts: int = 0  # if it was given up after so many, as its sender wished, and not for its time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

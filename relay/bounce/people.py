@@ -105,7 +105,10 @@ def people(report: Report) -> bytes:
 
 
 def _story(report: Report, case: Case) -> Iterator[str]:
-    if case.expired:
+    if case.attempts:
+        times = "once" if case.attempts == 1 else f"{case.attempts} times"
+        yield f"It was tried {times}, as often as the message asked for. The last answer was:"
+    elif case.expired:
         yield f"Its time was over ({span(report.at - report.message.received)}). The last answer was:"
     elif case.host:
         yield f"The server {clean(case.host)} answered:"

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 
 from relay.bounce.dsn import delivery_report
 from relay.bounce.notice import Action, Case, Report
-from relay.delivery.settle import TOO_LATE, Settled
+from relay.delivery.settle import ATTEMPTS, TOO_LATE, Settled
 from relay.model.clock import Clock
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
@@ -119,11 +119,13 @@ class Reporter:
 
 def _case(settled: Settled) -> Case:
     settlement, verdict = settled.settlement, settled.verdict
+    last, expired = settlement.events[-1], settlement.state is State.EXPIRED
     return Case(
         number=settlement.due.number,
         recipient=settlement.due.recipient,
         reply=verdict.outcome.reply,
         host=verdict.facts.host,
-        at=settlement.events[-1].at,
-        expired=settlement.state is State.EXPIRED and verdict.outcome is not TOO_LATE,
+        at=last.at,
+        expired=expired and verdict.outcome is not TOO_LATE,
+        attempts=settlement.attempts if expired and last.data.get("reason") == ATTEMPTS else 0,
     )

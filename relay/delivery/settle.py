@@ -32,6 +32,7 @@ from relay.queue.windows import next_open
 
 KEPT_IN_SANDBOX = Outcome(Fate.DELIVERED, Reply(250, "2.0.0", "kept in sandbox"), Fault.NONE, "accepted")
 TOO_LATE = Outcome(Fate.FAILED, Reply(554, "5.4.7", "delivery time expired"), Fault.NONE, "expired")
+ATTEMPTS = "attempts"  # why no other follows: it may have no more
 _NAMES = {
     State.DELIVERED: EventName.DELIVERED,
     State.QUEUED: EventName.DEFERRED,
@@ -162,7 +163,7 @@ def _again(due: Due, delivery: Delivery, attempts: int, now: float, random: Rand
     message = due.message
     options = message.resolved.options
     if options.max_attempts is not None and attempts >= options.max_attempts:
-        return None, "attempts"
+        return None, ATTEMPTS
     waits = options.retry_schedule or delivery.retry
     again = next_attempt(
         waits, jitter=delivery.jitter, attempts=attempts, now=now, deadline=message.deadline, random=random

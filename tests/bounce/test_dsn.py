@@ -147,6 +147,11 @@ def test_people_find_who_was_not_reached_and_why() -> None:
     people, groups, _ = parts(octets)
     assert "Its time was over (5 days). The last answer was:\n      451 4.2.0 try later" in said(people)
     assert groups[1]["Status"] == "4.4.7"
+    tried, groups, _ = parts(delivery_report(report(replace(late, attempts=3))))
+    assert "It was tried 3 times, as often as the message asked for. The last answer was:\n" in said(tried)
+    assert groups[1]["Status"] == "4.4.7"
+    once, _, _ = parts(delivery_report(report(replace(late, attempts=1))))
+    assert "It was tried once, as often" in said(once)
     ours, _, _ = parts(delivery_report(report(replace(GONE, host="", reply=Reply(556, "5.1.10", "takes no mail")))))
     assert "It could not be sent:\n      556 5.1.10 takes no mail" in said(ours)
 

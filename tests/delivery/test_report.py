@@ -6,17 +6,20 @@ import email
 import email.policy
 import itertools
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 
 from relay.bounce.notice import Action
+from relay.config import Delivery
 from relay.delivery.report import Reporter, news
-from relay.delivery.settle import TOO_LATE, Facts, Settled, Verdict
+from relay.delivery.settle import TOO_LATE, Facts, Settled, Verdict, settled
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
 from relay.model.ids import IdSource
 from relay.model.message import Due, Message, Origin, Settlement, State
+from relay.model.options import Options, Resolved
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
 
@@ -136,3 +139,14 @@ def test_recipients_with_the_same_news_share_a_report() -> None:
     parsed = email.message_from_bytes(new.contents[0], policy=email.policy.default)
     assert parsed["Subject"] == "Relayed mail: 2 recipients"
     assert new.contents[0].count(b"Action: relayed\r\n") == 2
+
+
+def test_mail_that_used_up_its_attempts_says_how_many_and_not_that_its_time_was_over() -> None:
+    recipient = Recipient(address="ann@example.net")
+    mail = replace(case(State.QUEUED).settlement.due.message, resolved=Resolved(options=Options(max_attempts=1)))
+    due = Due(shard=0, message=mail, number=1, recipient=recipient, content=0, attempts=0, due=AT)
+    ended = settled(Verdict(due=due, outcome=LATER), Delivery(), AT, Random(1))
+    assert ended.settlement.state is State.EXPIRED
+    text = reporter().write(mail, b"", Action.FAILED, [ended]).contents[0].decode()
+    assert "It was tried once, as often as the message asked for. The last answer was:\r\n" in text
+    assert "Its time was over" not in text
