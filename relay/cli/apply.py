@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, op
 from relay.cli.output import print_json
 from relay.model.account import Algorithm, KeyState
 from relay.model.clock import system_clock
+from relay.model.spelling import duration_text, written
 
 if TYPE_CHECKING:
     from relay.cli.difference import Change
@@ -137,7 +139,7 @@ def _account(opened: Registry, name: str) -> dict[str, Any]:
                 "name": domain.name,
                 **({"verified": True} if domain.verified is not None else {}),
                 "dkim": [_KIND[each] for each in Algorithm if each in active],
-                **_given({"bounce_host": domain.bounce_host, "options": dict(domain.options)}),
+                **_given({"bounce_host": domain.bounce_host, "options": _options(domain.options)}),
             }
         )
     for credential in opened.credentials(name):
@@ -147,14 +149,21 @@ def _account(opened: Registry, name: str) -> dict[str, Any]:
         for usual, value in (("control_headers", "on"), ("on_invalid", "reject")):
             if described[usual] == value:
                 del described[usual]
+        described["options"] = _options(credential.options)
+        if credential.lifetime is not None:
+            described["lifetime"] = duration_text(credential.lifetime)
         credentials.append(_given(described))
-    presets = [{"name": each.name, **_given({"options": dict(each.options)})} for each in opened.presets(name)]
+    presets = [{"name": each.name, **_given({"options": _options(each.options)})} for each in opened.presets(name)]
     return {
         "name": name,
-        **_given({"disabled": account.disabled, "options": dict(account.options)}),
+        **_given({"disabled": account.disabled, "options": _options(account.options)}),
         **_given({"quota": describe_quota(account.quota)}),
         **_given({"domains": domains, "credentials": credentials, "presets": presets}),
     }
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: written(name, value) for name, value in given.items()}
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

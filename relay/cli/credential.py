@@ -16,6 +16,7 @@ from relay.cli.owner import AccountOption, owner
 from relay.cli.rules import describe_quota, shown_options, shown_quota
 from relay.model.account import Credential
 from relay.model.clock import system_clock
+from relay.model.spelling import duration_text
 
 if TYPE_CHECKING:
     from relay.store.interface import Registry
@@ -174,7 +175,7 @@ def print_credential(credential: Credential, as_json: bool) -> None:
         return
     for name in ("options", "quota", "allowed"):
         del described[name]
-    described["lifetime"] = "-" if credential.lifetime is None else f"{credential.lifetime:g} s"
+    described["lifetime"] = "-" if credential.lifetime is None else duration_text(credential.lifetime)
     allowed = {f"allowed {name}": list(values) for name, values in sorted(credential.allowed.items())}
     print_fields({**described, **allowed, **shown_options(credential.options), **shown_quota(credential.quota)})
 

@@ -18,6 +18,7 @@ from relay.cli.desired import AccountPart, CredentialPart, Desired, DomainPart, 
 from relay.cli.keys import make_keys
 from relay.cli.rules import describe_quota
 from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
+from relay.model.spelling import duration_text, option_text
 from relay.store.interface import Registry
 
 
@@ -293,10 +294,17 @@ def _told(before: Any, wanted: Mapping[str, Any]) -> tuple[str, ...]:
             old, new = describe_quota(old), describe_quota(new)
         if isinstance(new, Mapping):
             differing = (key for key in sorted({*old, *new}) if old.get(key) != new.get(key))
-            lines += [f"{name} {key}: {_shown(old.get(key))} -> {_shown(new.get(key))}" for key in differing]
+            said = option_text if name == "options" else lambda _, value: _shown(value)
+            lines += [f"{name} {key}: {_either(said, key, old)} -> {_either(said, key, new)}" for key in differing]
+        elif old != new and name == "lifetime":
+            lines.append(f"{name}: {_shown(old and duration_text(old))} -> {_shown(new and duration_text(new))}")
         elif old != new:
             lines.append(f"{name}: {_shown(old)} -> {_shown(new)}")
     return tuple(lines)
+
+
+def _either(said: Callable[[str, Any], str], key: str, given: Mapping[str, Any]) -> str:
+    return said(key, given[key]) if key in given else _shown(None)
 
 
 def _shown(value: Any) -> str:

@@ -11,6 +11,7 @@ import typer
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, program, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
+from relay.cli.rules import shown_options
 from relay.cli.selection import Asked, check_names, is_everything
 from relay.cli.times import seconds_of
 from relay.model.ids import Id, parse_id
@@ -124,7 +125,7 @@ def show(
         print_json({**described, "recipients": recipients})
         return
     options = described.pop("options")
-    print_fields({**described, **{f"option {name}": value for name, value in options.items()}})
+    print_fields({**described, **shown_options(options)})
     print()
     columns = ["id", "state", "attempts", "next", "ended", "to", "site", "reply"]
     print_table(columns, [[each[name] for name in columns] for each in recipients])

@@ -12,6 +12,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from relay.model.account import OverQuota, Quota
+from relay.model.spelling import option_text
 
 if TYPE_CHECKING:
     from relay.submission.control.option import Door
@@ -151,7 +152,7 @@ def describe_quota(given: Quota) -> dict[str, Any]:
 
 def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """For a person: `option tags` -> value."""
-    return {f"option {name}": value for name, value in sorted(options.items())}
+    return {f"option {name}": option_text(name, value) for name, value in sorted(options.items())}
 
 
 def shown_quota(given: Quota) -> dict[str, Any]:

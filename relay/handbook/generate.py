@@ -21,6 +21,7 @@ from relay.config import Config
 from relay.config.values import Duration, Size
 from relay.handbook.options_page import options_page
 from relay.model.event import WRITTEN, EventName
+from relay.model.spelling import duration_text
 
 HERE = Path(__file__).parent
 _MADE = "<!-- made by relay/handbook/generate.py; edit the code it is made from -->"
@@ -110,17 +111,10 @@ def _default(value: Any, hint: Any) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if hint == Duration:
-        return f"`{_duration(value)}`"
+        return f"`{duration_text(value)}`"
     if hint == Size:
         return f"`{_size(value)}`"
     return f"`{value}`"
-
-
-def _duration(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length and seconds % length == 0:
-            return f"{seconds / length:g}{unit}"
-    return f"{seconds:g}s"
 
 
 def _size(octets: int) -> str:
@@ -149,7 +143,8 @@ _EVENTS = {
     "was lost after the final dot, so the peer may have the message",
     EventName.DELIVERED: "the next hop took the message; in the sandbox: it was kept, with `test: true`",
     EventName.FAILED: "the next hop refused it for good while we were sending",
-    EventName.EXPIRED: "its deadline came before a delivery",
+    EventName.EXPIRED: "its deadline came before a delivery, or it had as many attempts as its sender asked for "
+    "(`reason` is `attempts`)",
     EventName.BOUNCED: "it was taken, and came back to our return path later; passed on to its sender as `forwarded`",
     EventName.REPLIED: "an answer came to our return path, or a report of a delay or a delivery; passed on likewise",
     EventName.COMPLAINED: "the recipient called it spam",
@@ -158,7 +153,7 @@ _EVENTS = {
     EventName.UNSUBSCRIBED: "the recipient wants no more",
     EventName.SUPPRESSED: "not sent: the recipient is on the list of those we do not send to",
     EventName.HELD: "it waits for an operator",
-    EventName.CANCELLED: "somebody took it back before it was sent",
+    EventName.CANCELLED: "somebody took it back before it was sent; or it was only to be validated",
 }
 
 

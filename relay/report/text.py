@@ -6,10 +6,11 @@ Out: lines; what came from outside has its control characters escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from relay.model.clock import iso
+from relay.model.spelling import option_text
 from relay.report.explain import Explanation, Step, Story
 from relay.report.log import MOST
 
@@ -34,7 +35,7 @@ def _lines(given: Explanation) -> Iterator[str]:
     if not given.kept:
         yield "kept       no: content and queue row were pruned; this is what the events tell"
     for name, option in given.options.items():
-        yield f"option     {name} = {_safe(option['value'])}  (set by {_safe(option['set_by'])})"
+        yield f"option     {name} = {_safe(option_text(name, option['value']))}  (set by {_safe(option['set_by'])})"
     for warning in given.warnings:
         yield f"warning    {_safe(warning)}"
     for step in given.steps:
@@ -72,6 +73,10 @@ def _fact(key: str, value: Any) -> str:
         return iso(value)
     if isinstance(value, list) and len(value) > MOST:
         value = [*value[:MOST], f"... ({len(value)})"]  # all of them are recipients below
+    if key == "options" and isinstance(value, Mapping):
+        value = "; ".join(f"{name}={option_text(name, inner)}" for name, inner in value.items())
+    elif key == "metadata":
+        value = option_text(key, value)
     text = _safe("; ".join(map(str, value)) if key == "warnings" and isinstance(value, list | tuple) else value)
     return f'"{text}"' if " " in text else text
 

@@ -103,7 +103,7 @@ def test_a_change_in_the_file_is_a_change_of_that_alone(shop: Cli) -> None:
     changed = shop.json("apply", "shop.yaml")["changes"]
     assert changed == [
         {"sign": "~", "what": "preset receipts of shop", "details": ["options priority: 7 -> 6"]},
-        {"sign": "~", "what": "credential shop-app", "details": ["lifetime: 86400.0 -> 172800.0"]},
+        {"sign": "~", "what": "credential shop-app", "details": ["lifetime: 1d -> 2d"]},
     ]
     (shop.home / "password").write_text("new")
     assert shop.json("apply", "shop.yaml")["changes"] == [
@@ -141,6 +141,27 @@ def test_an_export_is_a_file_that_changes_nothing(shop: Cli) -> None:
     assert "PRIVATE" not in exported
     (shop.home / "exported.yaml").write_text(exported)
     assert {each["name"] for each in yaml.safe_load(exported)["accounts"]} == {"demo", "shop"}
+    assert shop.json("apply", "exported.yaml", "--prune", "--dry-run")["changes"] == []
+
+
+def test_an_export_and_a_dry_run_have_times_and_windows_in_words(shop: Cli) -> None:
+    window = '{"dow": "Mon-Fri", "tz": "UTC", "start": "09:00", "end": "17:30"}'
+    (shop.home / "shop.yaml").write_text(
+        SHOP.replace("{stream: bulk}", f"{{retention: 30d, send_window: '{window}'}}")
+    )
+    (told,) = (
+        each["details"]
+        for each in shop.json("apply", "shop.yaml", "--dry-run")["changes"]
+        if each["what"] == "account shop"
+    )
+    assert {"options retention: (none) -> 30d", f"options send_window: (none) -> {window}"} <= set(told)
+    shop("apply", "shop.yaml")
+    exported = shop("apply", "--export")
+    (account,) = (each for each in yaml.safe_load(exported)["accounts"] if each["name"] == "shop")
+    assert account["options"]["retention"] == "30d"
+    assert account["options"]["send_window"] == [{"dow": "Mon-Fri", "tz": "UTC", "start": "09:00", "end": "17:30"}]
+    assert next(each for each in account["credentials"] if each["username"] == "shop-app")["lifetime"] == "1d"
+    (shop.home / "exported.yaml").write_text(exported)
     assert shop.json("apply", "exported.yaml", "--prune", "--dry-run")["changes"] == []
 
 

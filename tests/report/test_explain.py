@@ -194,6 +194,20 @@ async def test_the_text_shows_every_step_and_lets_no_peer_speak_to_the_terminal(
     assert "\\x1b[2Jgone\\nnext" in text
 
 
+async def test_the_text_says_options_as_they_are_asked_for(tmp_path: Path) -> None:
+    ident = new_ids().new()
+    options = Options(send_at=NOON + 60, deliver_within=7200.0, preserve_recipients=False)
+    async with shard(tmp_path) as queue:
+        await queue.add(mail("ann@example.net", ident=ident, resolved=Resolved(options=options)))
+        await queue.record([event("received", ident, NOON, options=options.as_dict(), metadata={"order": "1"})])
+    text = explanation_text(explain(tmp_path, ident, clock))
+    assert "option     send_at = 2026-01-01T12:01:00.000Z  (" in text
+    assert "option     deliver_within = 2h  (" in text
+    assert "option     preserve_recipients = no  (" in text
+    assert 'options="send_at=2026-01-01T12:01:00.000Z; deliver_within=2h; preserve_recipients=no"' in text
+    assert 'metadata="{"order": "1"}"' in text
+
+
 async def test_a_thousand_recipients_are_named_once_and_not_in_one_line(tmp_path: Path) -> None:
     addresses = [f"u{number}@example.net" for number in range(1000)]
     ident = new_ids().new()
