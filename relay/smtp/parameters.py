@@ -83,7 +83,10 @@ def _timing(given: Given, offers: Offers, now: float, parameters: Parameters) ->
         until = _hold_until(given.pop("HOLDUNTIL"), now)
         parameters = replace(parameters, hold_until=_not_beyond(until, offers, now, "HOLDUNTIL"))
     if "BY" in given:
-        parameters = replace(parameters, by=_by(given.pop("BY"), offers, now))
+        by = _by(given.pop("BY"), offers, now)
+        if by.give_up and parameters.hold_until is not None and by.at <= parameters.hold_until:
+            raise Refused(501, "5.5.4", "BY= with mode R would return the message before it is released")
+        parameters = replace(parameters, by=by)
     if "MT-PRIORITY" in given:
         parameters = replace(parameters, priority=_priority(given.pop("MT-PRIORITY")))
     return parameters

@@ -63,6 +63,11 @@ def test_mail_says_what_it_wants(text: str, wishes: Wishes) -> None:
     assert mail(text).wishes == wishes
 
 
+def test_a_deadline_behind_the_release_is_taken_and_so_is_one_that_only_asks_for_word() -> None:
+    assert mail("HOLDFOR=600 BY=601;R").wishes.parameters.hold_until == NOW + 600
+    assert mail("HOLDFOR=600 BY=60;N").wishes.parameters.by == DeliverBy(at=NOW + 60, give_up=False)
+
+
 def test_a_mail_that_wants_nothing_costs_no_value_of_its_own() -> None:
     found = mail("SIZE=100 BODY=8BITMIME")
     assert found.wishes is NO_WISHES
@@ -104,6 +109,7 @@ def test_a_mail_that_wants_nothing_costs_no_value_of_its_own() -> None:
         ("BY=0;R", "501 5.5.4 BY= with mode R needs seconds to come; it was to be returned already"),
         ("BY=-5;R", "501 5.5.4 BY= with mode R needs seconds to come; it was to be returned already"),
         ("BY=59;R", "555 5.5.4 BY= with mode R is at least 60 seconds"),
+        ("BY=600;R HOLDFOR=600", "501 5.5.4 BY= with mode R would return the message before it is released"),
         ("MT-PRIORITY", "501 5.5.4 MT-PRIORITY= is a number from -9 to 9"),
         ("MT-PRIORITY=10", "501 5.5.4 MT-PRIORITY= is a number from -9 to 9"),
         ("MT-PRIORITY=high", "501 5.5.4 MT-PRIORITY= is a number from -9 to 9"),
