@@ -81,18 +81,7 @@ class Agent:
         reporter = Reporter(
             hostname=config.hostname, lifetime=config.delivery.lifetime, ids=ids, clock=clock, sign=sign
         )
-        self._settlers = {
-            shard: Settler(
-                queue,
-                queues[home],
-                reporter=reporter,
-                sandbox=config.sandbox.enabled,
-                clock=clock,
-                waits=self._waits,
-                freed=self._freed,
-            )
-            for shard, queue in queues.items()
-        }
+        self._settlers = self._make_settlers(home, reporter, sandbox=config.sandbox.enabled)
         self._scheduler = Scheduler()
         self._claims = Claims(self._scheduler, queues, clock, room=self._room, took=self._took)
         self._limits = limits
@@ -116,6 +105,20 @@ class Agent:
             placed=self._sites.pump,
         )
         self._screen = Screen(suppressed, config.sandbox.enabled)
+
+    def _make_settlers(self, home: int, reporter: Reporter, *, sandbox: bool) -> dict[int, Settler]:
+        return {
+            shard: Settler(
+                queue,
+                self._queues[home],
+                reporter=reporter,
+                sandbox=sandbox,
+                clock=self._clock,
+                waits=self._waits,
+                freed=self._freed,
+            )
+            for shard, queue in self._queues.items()
+        }
 
     # Dispatch: what submission calls.
 

@@ -47,6 +47,7 @@ from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
 from relay.transform.dkim import sign
+from relay.worker.clockstep import steady_clock, watch
 from relay.worker.context import Context
 from relay.worker.lifeline import Lifeline
 from relay.worker.orders import Orders
@@ -89,6 +90,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "settling": asyncio.create_task(_settle(worker.intake)),
         "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
+        "the clock": asyncio.create_task(watch(worker.begin_anew, system_clock, steady_clock)),
         "orders": asyncio.create_task(Orders(queues, worker.registry, worker.outward, system_clock).run()),
     }
     if context.shard == 0:  # it always runs, and one process is enough
@@ -216,6 +218,10 @@ class _Worker:
             queue.reconfigure(config.retention, config.sandbox)
         await self.outward.replace(config)
 
+    async def begin_anew(self) -> None:
+        """Delivery forgets what it remembers with times of a clock that was set."""
+        await self.outward.replace(self.config)
+
     async def drain(self) -> None:
         seconds = self.config.processes.drain
         for server in self.servers:
@@ -236,35 +242,7 @@ def _assemble(
     directory = Directory(registry)
     paths = ReturnKeys(registry, system_clock)
     ids = IdSource(context.shard, system_clock, after=own.last_id)
-    own_ports = frozenset(listener.port for listener, _ in context.listeners)
-
-    def signed(content: bytes, domain: str) -> bytes:
-        return sign(content, directory.signers(domain), system_clock())
-
-    def suppressed(due: Due) -> Suppression | None:
-        message = due.message
-        stream = message.resolved.options.stream
-        return suppressions.find(message.account, due.recipient.address, stream, system_clock())
-
-    def delivery(config: Config) -> tuple[Agent, Resolver]:
-        resolver = Resolver(config.dns, system_clock)
-        router = Router(config.delivery, config.sandbox.enabled, config.hostname, own_ports, resolver, system_clock)
-        agent = Agent(
-            config=config,
-            queues=queues,
-            router=router,
-            limits=limits,
-            clock=system_clock,
-            random=Random(),
-            ids=ids,
-            home=context.shard,
-            sign=signed,
-            suppressed=suppressed,
-            return_path=paths.path,
-        )
-        return agent, resolver
-
-    outward = Outward(delivery, config)
+    outward = _outward(context, limits, queues, ids, directory, suppressions, paths)
     logins = Logins(directory, limits, config.limits, system_clock)
     intake = Intake(
         config=config,
@@ -299,6 +277,46 @@ def _assemble(
         doors=[],
         servers=[],
     )
+
+
+def _outward(
+    context: Context,
+    limits: BrokerLimits,
+    queues: Mapping[int, SqliteQueue],
+    ids: IdSource,
+    directory: Directory,
+    suppressions: SqliteSuppressions,
+    paths: ReturnKeys,
+) -> Outward:
+    own_ports = frozenset(listener.port for listener, _ in context.listeners)
+
+    def signed(content: bytes, domain: str) -> bytes:
+        return sign(content, directory.signers(domain), system_clock())
+
+    def suppressed(due: Due) -> Suppression | None:
+        message = due.message
+        stream = message.resolved.options.stream
+        return suppressions.find(message.account, due.recipient.address, stream, system_clock())
+
+    def delivery(config: Config) -> tuple[Agent, Resolver]:
+        resolver = Resolver(config.dns, system_clock)
+        router = Router(config.delivery, config.sandbox.enabled, config.hostname, own_ports, resolver, system_clock)
+        agent = Agent(
+            config=config,
+            queues=queues,
+            router=router,
+            limits=limits,
+            clock=system_clock,
+            random=Random(),
+            ids=ids,
+            home=context.shard,
+            sign=signed,
+            suppressed=suppressed,
+            return_path=paths.path,
+        )
+        return agent, resolver
+
+    return Outward(delivery, context.config)
 
 
 async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:

@@ -10,7 +10,6 @@ from relay.submission.control import addresses, grammar, times
 from relay.submission.control.option import Alias, Door, Option, Permission, Repeat, Scope
 
 _KEPT = tuple(Archive)  # the most first
-_LONGEST = times.LONGEST
 
 _sandbox = grammar.choice(
     Sandbox,
