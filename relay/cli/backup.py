@@ -130,11 +130,17 @@ def _files(data: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _configuration(config: Config, path: Path) -> Iterator[tuple[Path, str]]:
-    """The file itself, and the certificate where it lies elsewhere."""
+    """The file itself, and the certificates that lie elsewhere."""
+    from relay.smtp.sni import pairs
+
     yield path, f"config/{path.name}"
-    for each in (config.certificate, config.key):
+    outside = [(each, each.name) for each in (config.certificate, config.key)]
+    if (directory := config.certificates) is not None and directory.is_dir():
+        files = [file for pair in pairs(directory) for file in (pair.certificate, pair.key)]
+        outside += [(each, f"{directory.name}/{each.relative_to(directory)}") for each in files]
+    for each, name in outside:
         if each.is_file() and not each.resolve().is_relative_to(config.data.resolve()):
-            yield each, f"config/{each.name}"
+            yield each, f"config/{name}"
 
 
 def _size(data: Path) -> int:

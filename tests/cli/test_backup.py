@@ -213,6 +213,24 @@ def test_the_configuration_is_in_it_and_what_belongs_to_the_running_relay_is_not
     assert not any("-wal" in each or "/lock" in each for each in manifest["files"])
 
 
+def test_certificates_of_other_names_are_in_it_wherever_they_lie(full: Cli) -> None:
+    live = full.home / "live"
+    (live / "mail.example.org").mkdir(parents=True)
+    for name in ("two.pem", "two.key", "mail.example.org/fullchain.pem", "mail.example.org/privkey.pem"):
+        (live / name).write_text(name)
+    (live / "README").write_text("of the ACME client")
+    written = full.home / "config/local.yaml"
+    written.write_text(f"{written.read_text()}\ntls:\n  directory: {live}\n")
+    full("backup", "copy")
+    kept = full.home / "copy/config/live"
+    found = {str(each.relative_to(kept)): each.read_text() for each in kept.rglob("*") if each.is_file()}
+    assert found.keys() == {"two.pem", "two.key", "mail.example.org/fullchain.pem", "mail.example.org/privkey.pem"}
+    assert all(name == text for name, text in found.items())
+    shutil.rmtree(live)
+    full("backup", "without")  # a directory that is gone stops no backup
+    assert not (full.home / "without/config/live").exists()
+
+
 def test_a_person_is_forgotten_everywhere(ready: Cli) -> None:
     data = ready.home / "var"
     post = Post()
