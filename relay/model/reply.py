@@ -12,7 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
+ROOM = 494  # octets of text in a line of a reply: 512 less code, status and line end
 _LINE = re.compile(
     r"(?P<code>[2-5]\d\d)(?:[ -]|$)(?:(?P<status>[245]\.\d{1,3}\.\d{1,3})(?: |$))?(?P<text>.*)",
     re.DOTALL,
@@ -41,14 +43,21 @@ class Reply:
         return " ".join(part for part in (str(self.code), self.status, self.text) if part)
 
     def octets(self) -> bytes:
-        """The reply as it goes over the wire, every line with code and status, CRLF at the end."""
+        """The reply as it goes over the wire, every line with code and status, CRLF at the end.
+
+        Text outside ASCII, which few clients asked for (RFC 6531 section 3.7.4.1), is escaped; a line that is longer
+        than RFC 5321 section 4.5.3.1.5 has it becomes several.
+        """
         head = f"{self.status} " if self.status else ""
         lines = self.text.split("\n")
+        if len(self.text) > ROOM or not self.text.isascii():
+            text = self.text.encode("ascii", "backslashreplace").decode()
+            lines = [piece for line in text.split("\n") for piece in wrap(line, ROOM) or [""]]
         last = len(lines) - 1
         wire = "".join(
             f"{self.code}{' ' if number == last else '-'}{head}{line}\r\n" for number, line in enumerate(lines)
         )
-        return wire.encode("utf-8", "replace")
+        return wire.encode("ascii")
 
     @classmethod
     def parse(cls, line: str) -> Reply:
