@@ -30,6 +30,7 @@ from relay.model.suppression import Cause, Suppression
 
 if TYPE_CHECKING:
     from relay.cli.progress import Progress
+    from relay.cli.suppressions import Usual
     from relay.config import Config
     from relay.store.interface import Suppressions
 
@@ -165,6 +166,7 @@ def remove(
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or one address a line; - is standard input.")],
     account: OfAccount = "",
+    cause: Annotated[Cause, typer.Option(help="Why they are on the list, where a line does not say.")] = Cause.HAND,
     strict: Annotated[bool, typer.Option("--strict", help="Take nothing when a line is bad.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only check the lines.")] = False,
     config: ConfigOption = None,
@@ -173,22 +175,26 @@ def import_(
     """Put the addresses of a file on the list.
 
     Columns: address,account,stream,cause,note,until,created, in this order or as the first line names them; all but
-    the address may be left out. Bad lines are told and left out, and the command then ends with code 1.
+    the address may be left out. `until` is a time, or 30d from now. Bad lines are told and left out, and the command
+    then ends with code 1.
     """
+    from relay.cli.suppressions import Usual
+
     checked = settings(config)
     with opened(checked) as listed:
         _must_be(checked, account)
-        tally = _import(checked, listed, file, account, strict=strict, dry_run=dry_run)
+        usual = Usual(account=account, cause=cause.value, created=system_clock())
+        tally = _import(checked, listed, file, usual, strict=strict, dry_run=dry_run)
     if not dry_run and tally.good:
         _audit(checked, "suppress import", {"entries": tally.good, "new": tally.new, "account": account})
     if as_json:
         print_json({"entries": tally.good, "new": tally.new, "bad": tally.bad, "dry_run": dry_run})
     elif dry_run:
-        print(f"{_entries(tally.good)} would be taken, {tally.bad} lines are bad")
+        print(f"{_entries(tally.good)} would be taken, {_bad_lines(tally.bad)} left out")
     else:
-        print(f"{_entries(tally.new)} added, {tally.good - tally.new} renewed, {tally.bad} lines were bad")
+        print(f"{_entries(tally.new)} added, {tally.good - tally.new} renewed, {_bad_lines(tally.bad)} left out")
     if tally.bad:
-        raise CommandError(f"{file}: {tally.bad} bad lines were left out")
+        raise CommandError(f"{file}: {_bad_lines(tally.bad)} left out")
 
 
 class _Tally:
@@ -199,10 +205,10 @@ class _Tally:
         self._name = name
         self._shown = shown
 
-    def entries(self, lines: Iterable[str], known: frozenset[str], account: str) -> Iterator[Suppression]:
+    def entries(self, lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression]:
         from relay.cli.suppressions import Bad, read
 
-        for each in read(lines, known, account, system_clock()):
+        for each in read(lines, known, usual):
             if isinstance(each, Bad):
                 self._bad(each.line, each.why)
                 continue
@@ -219,7 +225,7 @@ class _Tally:
             print("relay: further bad lines are only counted", file=sys.stderr)
 
 
-def _import(config: Config, listed: Suppressions, file: Path, account: str, *, strict: bool, dry_run: bool) -> _Tally:
+def _import(config: Config, listed: Suppressions, file: Path, usual: Usual, *, strict: bool, dry_run: bool) -> _Tally:
     """Raises CommandError, OSError."""
     from relay.cli.progress import progress
 
@@ -231,15 +237,15 @@ def _import(config: Config, listed: Suppressions, file: Path, account: str, *, s
         if strict or dry_run:
             tally = _Tally(str(file), shown)
             with _reading(file) as lines:
-                for _ in tally.entries(lines, known, account):
+                for _ in tally.entries(lines, known, usual):
                     pass
             if tally.bad and strict:
-                raise CommandError(f"{file}: {tally.bad} bad lines, so nothing was taken")
+                raise CommandError(f"{file}: {_bad_lines(tally.bad)}, so nothing was taken")
             if dry_run:
                 return tally
         tally = _Tally(str(file), shown)
         with _reading(file) as lines:
-            tally.new = listed.add(tally.entries(lines, known, account))
+            tally.new = listed.add(tally.entries(lines, known, usual))
     return tally
 
 
@@ -325,6 +331,10 @@ def _missing(listed: Suppressions, address: str, account: str, stream: str) -> s
 def _audit(config: Config, act: str, detail: dict[str, object]) -> None:
     with registry(config) as found:
         found.audit(system_clock(), operator(), act, {name: value for name, value in detail.items() if value})
+
+
+def _bad_lines(number: int) -> str:
+    return "1 bad line" if number == 1 else f"{number} bad lines"
 
 
 def _entries(number: int) -> str:

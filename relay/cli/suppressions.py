@@ -67,17 +67,22 @@ def normal(address: str) -> str:
         raise ValueError("there is no address")
     if given.startswith("@"):
         return f"@{ascii_domain(given[1:])}"
-    try:
-        return parse_path(given, smtputf8=True).lower()
-    except ValueError as error:
-        raise ValueError(f"{printable(given)} is no address: {error}") from error
+    return parse_path(given, smtputf8=True).lower()
 
 
-def read(lines: Iterable[str], known: frozenset[str], account: str, now: float) -> Iterator[Suppression | Bad]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What holds where a line does not say it."""
+
+    account: str = ""
+    cause: str = "hand"
+    created: float
+
+
+def read(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression | Bad]:
     """Each line of a CSV file. Its first line may name the columns; else there is one, or they stand as in COLUMNS.
 
-    `known`: accounts there are; `account`: whose entries are where a line does not say; `now`: for what says no time
-    of its own.
+    `known`: accounts there are.
     """
     reader = csv.reader(_bounded(lines), strict=True)
     columns: Sequence[str] | None = None
@@ -103,7 +108,7 @@ def read(lines: Iterable[str], known: frozenset[str], account: str, now: float) 
                     )
                     return
                 continue
-        yield _entry(reader.line_num, columns, row, known, account, now)
+        yield _entry(reader.line_num, columns, row, known, usual)
 
 
 def _bounded(lines: Iterable[str]) -> Iterator[str]:
@@ -112,29 +117,40 @@ def _bounded(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _entry(
-    line: int, columns: Sequence[str], row: Sequence[str], known: frozenset[str], account: str, now: float
+    line: int, columns: Sequence[str], row: Sequence[str], known: frozenset[str], usual: Usual
 ) -> Suppression | Bad:
-    from relay.cli.times import instant
-
     if len(row) > len(columns):
         return Bad(line, f"{len(row)} values for {len(columns)} columns")
     given = dict(zip(columns, row, strict=False))
-    whose = given.get("account", "").strip() or account
+    whose = given.get("account", "").strip() or usual.account
     if whose and whose not in known:
         return Bad(line, f"no account {printable(whose, 60)}")
     try:
-        times = {name: instant(given[name].strip()) for name in ("until", "created") if given.get(name, "").strip()}
+        times = {
+            name: _time(name, given[name].strip()) for name in ("until", "created") if given.get(name, "").strip()
+        }
         return entry(
             given.get("address", ""),
-            created=times.get("created", now),
+            created=times.get("created", usual.created),
             account=whose,
             stream=given.get("stream", ""),
-            cause=given.get("cause", ""),
+            cause=given.get("cause", "").strip() or usual.cause,
             note=given.get("note", ""),
             until=times.get("until"),
         )
     except ValueError as error:
         return Bad(line, str(error))
+
+
+def _time(column: str, said: str) -> float:
+    """Raises ValueError. Only an end may be counted from now: the age of an entry is a matter of record."""
+    from relay.cli.times import ahead_or_at, instant
+
+    try:
+        return ahead_or_at(said) if column == "until" else instant(said)
+    except ValueError:
+        example = "2026-05-01T08:00:00Z" + (", or 30d from now" if column == "until" else "")
+        raise ValueError(f"{column}: expected a time as {example}, not {printable(said, 40)}") from None
 
 
 def row(given: Suppression) -> list[str]:

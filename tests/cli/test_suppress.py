@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli.times import instant
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import Cli
 
@@ -103,14 +104,26 @@ def test_bad_lines_are_told_with_their_number_and_the_others_are_taken(ready: Cl
     )
     ready("suppress", "import", "list.csv", code=1)
     for number, why in (
-        (3, "no address"),
+        (3, "not an address: nonsense"),
         (5, "no account nobody"),
         (6, "did you mean complaint?"),
-        (7, "soon"),
+        (7, "until: expected a time as 2026-05-01T08:00:00Z, or 30d from now, not soon"),
         (8, "values for"),
     ):
         assert any(f"line {number}:" in each and why in each for each in ready.errors.splitlines()), (number, why)
     assert [each["address"] for each in ready.json("suppress", "list")] == ["ann@example.net", "fay@example.net"]
+
+
+def test_a_plain_list_is_taken_with_a_cause_and_an_end_may_be_counted_from_now(ready: Cli) -> None:
+    (ready.home / "list.csv").write_text(
+        "address,until,cause\nann@example.net,30d,\nbob@example.net,2030-01-01,bounce\n"
+    )
+    ready("suppress", "import", "list.csv", "--cause", "unsubscribe")
+    ann, bob = ready.json("suppress", "list")
+    assert (ann["cause"], bob["cause"]) == ("unsubscribe", "bounce")
+    lasts = instant(ann["until"]) - instant(ann["created"])
+    assert abs(lasts - 30 * 86_400) < 60
+    assert bob["until"] == "2030-01-01T00:00:00.000Z"
 
 
 def test_a_strict_import_takes_all_or_nothing(ready: Cli) -> None:
