@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,9 +96,10 @@ def _counts(config: Config, selection: Selection) -> Mapping[str, int]:
     """By state, ended ones too unless states were asked for."""
     from relay.cli.shards import every_reader
 
+    wanted = selection if selection.states else replace(selection, states=tuple(State))
     total: Counter[State] = Counter()
     for reader in every_reader(config):
-        total.update(reader.counts() if selection == Selection() else reader.matching(selection))
+        total.update(reader.counts() if selection == Selection() else reader.matching(wanted))
     return {each.value: total[each] for each in selection.states or State}
 
 
@@ -172,7 +174,8 @@ _WAITING = (State.QUEUED, State.HELD)
 _ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
     Act.RETRY: (
         (State.QUEUED,),
-        "Try queued mail now, whatever its next attempt was.\n\nWith --site, a pause of that site ends, too.",
+        "Try queued mail now, whatever its next attempt was.\n\nA send window that is closed still holds. With "
+        "--site, a pause of that site ends, too.",
         ("relay queue retry 0f3k2m9s8t7u6v5a-1", "relay queue retry --site mx.example.net"),
     ),
     Act.HOLD: (

@@ -38,6 +38,17 @@ def test_the_queue_alone_is_listed_and_its_old_options_still_work(ready: Cli, da
     assert "hold" in ready("queue", "--help")
 
 
+def test_counts_of_a_selection_have_ended_recipients_too(ready: Cli, data: Path) -> None:
+    post = Post()
+    gone, waits = post.mail("ann@example.net"), post.mail("bob@example.net")
+    put(data, gone, waits)
+    ready("queue", "delete", gone.message.id)
+    counted = ready.json("queue", "--counts", "--domain", "example.net")
+    assert (counted["cancelled"], counted["queued"]) == (1, 1)
+    assert ready.json("queue", "--counts", "--domain", "example.net", "--state", "queued") == {"queued": 1}
+    assert [each["to"] for each in ready.json("queue", "--domain", "example.net")] == ["bob@example.net"]
+
+
 def test_listings_choose_by_what_a_message_is(ready: Cli, data: Path) -> None:
     post, other = Post(), Post(3)
     old = post.mail("old@example.net", received=system_clock() - 7200, options={"tags": ("a", "b")})
