@@ -107,7 +107,8 @@ class CredentialChanges:
     option: Annotated[list[str] | None, _OPTION] = None
     unset: Annotated[list[str] | None, _UNSET] = None
     grant: Annotated[
-        list[str] | None, typer.Option(metavar="GRANT", help="Let it ask for more; `relay options` lists grants.")
+        list[str] | None,
+        typer.Option(metavar="GRANT", help="Let it ask for more; `relay options --grants` lists them."),
     ] = None
     revoke: Annotated[list[str] | None, typer.Option(metavar="GRANT", help="Take a grant away.")] = None
     allow: Annotated[

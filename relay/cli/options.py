@@ -25,7 +25,11 @@ def options(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List what a message can ask for, and who may."""
+    """List what a message can ask for, and who may.
+
+    Permissions: P0 is everybody's, P1 everybody's within the bounds given, P2 needs a grant, P3 a grant and the value
+    on the credential's list. With NAME: values, limits and an example, too.
+    """
     if schema:
         _print_schema(name)
     elif name is not None:
@@ -53,7 +57,7 @@ def _print_all(as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
-    columns = ["option", "header", "permission", "value"]
+    columns = ["option", "header", "permission", "meaning"]
     print_table(columns, [[each[column] for column in columns] for each in described])
 
 

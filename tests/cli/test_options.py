@@ -16,6 +16,7 @@ def test_every_option_is_listed_with_its_header_and_who_may(cli: Cli) -> None:
         "X-SMTPeter-Tags: welcome, trial",
     )
     assert "X-SMTPeter-MaxDeliverTime" in cli("options")
+    assert "Labels for search and statistics." in cli("options")
 
 
 def test_one_option_is_told_in_detail_by_any_of_its_names(cli: Cli) -> None:
