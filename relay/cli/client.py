@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from relay.cli.possession import told
 from relay.config import Config, ListenerKind
 
 _QUEUED = re.compile(r"queued as ([0-9a-v]{16})")
@@ -104,7 +105,7 @@ def hand_in(server: Server, reverse_path: str, recipients: Sequence[str], octets
     except ssl.SSLError as error:
         raise Unreachable(f"{where}: TLS failed: {error}") from error
     except OSError as error:
-        raise Unreachable(f"no relay answers at {where}: {error}") from error
+        raise Unreachable(f"no relay answers at {where}: {told(error)}") from error
 
 
 def _connect(server: Server, context: ssl.SSLContext) -> smtplib.SMTP:

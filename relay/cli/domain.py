@@ -126,7 +126,10 @@ def change(
     with registry(load_settings(config)) as opened:
         before = opened.domain(plain)
         domain = replace(before, options=changes.options(before.options, "domain"))
-        if bounce_host is not None and (host := normal(bounce_host) if bounce_host else "") != before.bounce_host:
+        if (
+            bounce_host is not None
+            and (host := normal(bounce_host, "--bounce-host") if bounce_host else "") != before.bounce_host
+        ):
             domain = replace(domain, bounce_host=host, bounce_verified=None)
         if domain != before:
             opened.update_domain(domain)
@@ -168,9 +171,9 @@ def bounces(
                 ExitCode.NOT_FOUND,
             )
         if not force and checked.hostname.lower() not in (found := exchangers(checked, domain.bounce_host)):
+            has = f"has MX {', '.join(found)}" if found else "has no MX record"
             raise CommandError(
-                f"{domain.bounce_host} has MX {', '.join(found) or 'none'}; it should have: "
-                f"{domain.bounce_host}. IN MX 10 {checked.hostname}."
+                f"{domain.bounce_host} {has}; it should have: {domain.bounce_host}. IN MX 10 {checked.hostname}."
             )
         now = system_clock()
         domain = replace(domain, bounce_verified=now)
@@ -245,16 +248,17 @@ def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False
         print(f"; {each.purpose.value}: {_WHY[each.purpose].format(host=checked.hostname)}\n{each.zone_line()}")
 
 
-def normal(name: str) -> str:
-    """A domain in A-labels and lower case. Raises BadParameter."""
+def normal(name: str, hint: str = "DOMAIN") -> str:
+    """A domain in A-labels and lower case; `hint` names the parameter. Raises BadParameter."""
     import idna
 
     try:
         plain = idna.encode(name.strip().rstrip("."), uts46=True).decode().lower()
     except idna.IDNAError as error:
-        raise typer.BadParameter(f"{name!r} is no domain name: {error}", param_hint="DOMAIN") from error
+        why = "its labels have letters, digits and -" if name.isascii() else str(error)
+        raise typer.BadParameter(f"{name!r} is no domain name: {why}", param_hint=hint) from error
     if "." not in plain:
-        raise typer.BadParameter(f"{name!r} is no domain name: it has no dot", param_hint="DOMAIN")
+        raise typer.BadParameter(f"{name!r} is no domain name: it has no dot", param_hint=hint)
     return plain
 
 

@@ -52,7 +52,7 @@ def erase(
             print_json({"dry_run": True, "recipients": recipients, "events": events, "suppressions": suppressed})
         else:
             more = "1000 or more" if events == 1000 else str(events)
-            print(f"{recipients} recipients, {more} events, {suppressed} suppressions (which stay)")
+            print(f"{recipients} recipients, {more} events, {_suppressions(suppressed)} (to stay)")
         return
     _confirm(plain, yes)
     came = _order(checked, plain, seconds_of(wait))
@@ -64,7 +64,13 @@ def erase(
         return
     print(f"erased: {came.changed} recipients, {told} events of the report database")
     if suppressed:
-        print(f"{suppressed} suppressions stay: {program()} suppress remove {plain} --everywhere")
+        print(
+            f"{_suppressions(suppressed)} left in place, to go with: {program()} suppress remove {plain} --everywhere"
+        )
+
+
+def _suppressions(number: int) -> str:
+    return "1 suppression" if number == 1 else f"{number} suppressions"
 
 
 def _address(given: str) -> str:

@@ -29,7 +29,7 @@ def message(
     with reader(settings(config), shard) as opened:
         recipient = next((each for each in opened.recipients(wanted.submission) if each.number == number), None)
         if recipient is None:
-            raise CommandError(f"no message {wanted}", ExitCode.NOT_FOUND)
+            raise CommandError(f"there is no message {wanted}", ExitCode.NOT_FOUND)
         octets = opened.content(wanted.submission, recipient.content)
     if as_json:
         print_json({"id": str(wanted), "size": len(octets), "content": _text(octets)})

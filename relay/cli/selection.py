@@ -66,7 +66,7 @@ def _domain(given: str) -> str:
         return given.lower().rstrip(".")
     from relay.cli.domain import normal
 
-    return normal(given)
+    return normal(given, "--domain")
 
 
 def is_everything(selection: Selection) -> bool:

@@ -55,7 +55,8 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from error
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)  # the path is told once
+        raise ConfigError([f"{path}: cannot be read: {why}"]) from error
     return parse(text, str(path))
 
 

@@ -79,6 +79,15 @@ def test_a_domain_comes_with_a_challenge_and_keys(ready: Cli) -> None:
     ready("domain", "records", "unknown.example", code=3)
 
 
+def test_a_bounce_host_that_is_none_is_told_by_the_name_of_its_option(ready: Cli) -> None:
+    ready("domain", "add", "example.org")
+    ready("domain", "set", "example.org", "--bounce-host", "bounces_1.example.org", code=2)
+    assert (
+        "--bounce-host: 'bounces_1.example.org' is no domain name: its labels have letters, digits and -"
+        in " ".join(ready.errors.split())
+    )
+
+
 def test_forced_verification_is_recorded(ready: Cli) -> None:
     ready("domain", "add", "example.org")
     verified = ready.json("domain", "verify", "--force", "example.org")

@@ -90,6 +90,7 @@ def test_without_a_relay_the_code_says_so(client: Cli, server: Receiver) -> None
     server.close()
     client("send", "--to", "you@example.net", "--subject", "x", code=5)
     assert "no relay answers at 127.0.0.1:" in client.errors
+    assert "[Errno" not in client.errors
 
 
 def test_where_no_relay_runs_the_line_says_how_to_start_one(ready: Cli) -> None:

@@ -48,7 +48,7 @@ class SqliteReader:
         def look(connection: apsw.Connection) -> Message:
             key = lookup.key_of(connection, message)
             if key is None:
-                raise NotFound(f"no message {message} in shard {self._shard}")
+                raise NotFound(f"there is no message {message}")
             return lookup.load_message(connection, key)
 
         return self._run(look)
