@@ -62,7 +62,8 @@ install: .venv/installed ## install program, systemd units and configuration; as
 	install -D -m 644 systemd/relay.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/relay.conf
 	install -D -m 644 systemd/relay.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/relay.conf
 	install -d $(DOC) $(DESTDIR)$(COMPLETIONDIR)
-	install -m 644 README.md relay/handbook/*.md config/relay.yaml $(DOC)
+	install -m 644 relay/handbook/*.md config/relay.yaml $(DOC)
+	sed 's|(relay/handbook/|(|' README.md > $(DOC)/README.md && chmod 644 $(DOC)/README.md
 	$(VENV)/bin/python -m relay completion bash > $(DESTDIR)$(COMPLETIONDIR)/relay
 	@# A configuration that is there is somebody's work; the new one lies beside the handbook.
 	test -e $(DESTDIR)$(SYSCONFDIR)/relay/relay.yaml || \
