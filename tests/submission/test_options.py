@@ -580,3 +580,23 @@ def test_header_names_are_told_as_the_documentation_spells_them() -> None:
     ]
     with pytest.raises(Refused):
         ask(field("Wndow", "x"))
+
+
+@pytest.mark.parametrize(
+    "default",
+    [
+        {"options": {"envelope_from": "bounces@example.com"}},
+        {"account": {"envelope_from": "bounces@example.com"}},
+        {"policy": OptionPolicy(force={"envelope_from": "bounces@example.com"})},
+    ],
+)
+def test_no_default_puts_a_reverse_path_where_nobody_wants_a_bounce(default: Any) -> None:
+    assert ask(**default).options.envelope_from == "bounces@example.com"
+    automatic = ask(mail={"reverse_path": ""}, **default)
+    assert (automatic.options.envelope_from, automatic.warnings) == (None, ())
+
+
+def test_a_message_itself_may_put_a_reverse_path_in_place_of_the_null_one() -> None:
+    line = field("EnvelopeFrom", "bounces@example.com")
+    asked = ask(line, mail={"reverse_path": ""}, grants=frozenset({"envelope"}))
+    assert asked.options.envelope_from == "bounces@example.com"

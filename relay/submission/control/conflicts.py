@@ -57,6 +57,7 @@ def settle(
     """
     work = _Work(dict(answers), envelope, now)
     work.clash("send_at", "send_at_each")
+    work.spare_null()
     work.people(limits)
     work.fit_times(strict)
     work.fit_originals()
@@ -91,6 +92,12 @@ class _Work:
     def clash(self, one: str, other: str) -> None:
         if one in self.answers and other in self.answers:
             raise self.refuse(other, f"{one} and {other} exclude one another")
+
+    def spare_null(self) -> None:
+        """The null reverse-path says that nobody wants a bounce: only the message itself may put another in."""
+        answer = self.answers.get("envelope_from")
+        if answer is not None and not answer.layer.asked and not self.envelope.reverse_path:
+            del self.answers["envelope_from"]
 
     def people(self, limits: Limits) -> None:
         """Recipients that options add."""

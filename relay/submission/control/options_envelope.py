@@ -13,7 +13,8 @@ ENVELOPE_OPTIONS: tuple[Option, ...] = (
         header="EnvelopeFrom",
         type="address, or <>",
         read=addresses.reverse_path,
-        help="The reverse-path in place of MAIL FROM; its domain must be one of the account's.",
+        help="The reverse-path in place of MAIL FROM; its domain must be one of the account's. A default leaves the "
+        "null one as it is.",
         example="bounces@example.com",
         permission=Permission(
             words="P2, of the credential's list if it has one", grant="envelope", listed=Listed.NARROWS
