@@ -106,7 +106,8 @@ class SubmissionDoor(Door):
 
     def mail(self, session: SessionInfo, reverse_path: str) -> None:
         try:
-            self._check_mail(_login(session), reverse_path)
+            with self._directory:  # asked three times, by one state of it
+                self._check_mail(_login(session), reverse_path)
         except Refused as refused:
             self._intake.rejected(refused_early(session, refused.reply, self._clock(), sender=reverse_path))
             raise
