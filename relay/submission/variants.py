@@ -5,9 +5,9 @@ Out: the finished contents in order, signed, with the warnings of their making.
 
     control and stripped fields out -> Cc and To as asked -> Received, Date, Message-ID -> long lines -> signatures
 
-Why so: a copy of one's own names nobody else: To is the recipient's address alone, and Cc is gone. Each is a
-message of its own and has its own Message-ID where we write it. What `strip_headers` may never take are the
-fields without which a message cannot be read, answered, verified or unsubscribed from.
+Why so: a copy of one's own names nobody else: To is the recipient's address alone, and Cc, Resent-To and Resent-Cc
+are gone. Each is a message of its own and has its own Message-ID where we write it. What `strip_headers` may never
+take are the fields without which a message cannot be read, answered, verified or unsubscribed from.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from relay.transform.dkim import Signer, sign
 from relay.transform.headers import Field, Header
 from relay.transform.hygiene import Arrival, tidy
 from relay.transform.longlines import shorten
+
+_NAMING = frozenset({b"to", b"cc", b"resent-to", b"resent-cc"})  # fields that name recipients
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def _stripped(header: Header, options: Options) -> list[Field]:
 def _addressed(header: Header, address: str, shown: Sequence[str]) -> tuple[list[Field], list[bytes]]:
     """What of To and Cc goes out, and what is put on top in its place."""
     if address:
-        gone = [each for each in header.fields if each.name in (b"to", b"cc")]
+        gone = [each for each in header.fields if each.name in _NAMING]
         return gone, [f"To: {address}\r\n".encode()]
     if not shown:
         return [], []

@@ -30,6 +30,7 @@ def tags(lines: str) -> tuple[str, ...]:
         ("X-SMTPeter-Tags: a;b ; c\r\n", ("a", "b", "c")),
         ("X-SMTPETER-TAGS: a\r\nSubject: x\r\nx-smtpeter-tags: b,a\r\n", ("a", "b")),
         ("X-SMTPeter-T_a-GS: a\r\n", ("a",)),
+        ("X_SMTPeter_Tags: a\r\nX-SMTPeter_Tags: b\r\nx_smtpeter-tags: c\r\n", ("a", "b", "c")),
         ("X-SMTPeter-Tags:\r\n", ()),
         ("X-SMTPeter-Tags: , ;\r\n", ()),
         ("X-SMTPeter-Tags: one,\r\n\ttwo,\r\n three\r\n", ("one", "two", "three")),

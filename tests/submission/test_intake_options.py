@@ -236,7 +236,8 @@ async def test_a_cc_that_cannot_be_read_is_not_added_to(house: House) -> None:
 
 
 async def test_each_recipient_may_get_a_copy_of_its_own(house: House) -> None:
-    body = PLAIN.replace(b"Subject", b"Cc: bob@example.org\r\nSubject")
+    resent = b"Resent-To: ann@example.net\r\nresent-cc: bob@example.org\r\n"
+    body = PLAIN.replace(b"Subject", b"Cc: bob@example.org\r\n" + resent + b"Subject")
     kept = await take(house, "PreserveRecipients: no", "ann@example.net", "bob@example.org", body=body)
     assert [each.content for each in kept.recipients] == [0, 1]
     for content, address in zip(kept.contents, kept.addresses, strict=True):

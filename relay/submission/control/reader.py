@@ -30,7 +30,8 @@ VALUE_OCTETS = 64 << 10  # of one field
 ALL_OCTETS = 2 << 20
 FIELDS = 500
 
-_PREFIX = PREFIX.lower().encode()
+# In any spelling of `-`, as in the rest of the name: what is not known for a control field would leave.
+_PREFIXES = tuple(f"x{one}smtpeter{other}".encode() for one in "-_" for other in "-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def read_controls(header: Header, rule: ControlHeaders, on_invalid: OnInvalid = 
     """
     if rule is ControlHeaders.PASS:
         return NO_CONTROLS
-    fields = tuple(each for each in header.fields if each.name.startswith(_PREFIX))
+    fields = tuple(each for each in header.fields if each.name.startswith(_PREFIXES))
     if not fields:
         return NO_CONTROLS
     if rule is ControlHeaders.STRIP:
