@@ -195,6 +195,8 @@ def _check_returns(listener: Listener, where: str) -> list[str]:
         faults.append(f"{where}.auth_without_tls: purpose returns has no AUTH; leave it out")
     if listener.credential:
         faults.append(f"{where}.credential: purpose returns takes mail for our return paths only; leave it out")
+    if listener.trusted:
+        faults.append(f"{where}.trusted: purpose returns has no AUTH that could fail; leave it out")
     if listener.kind is ListenerKind.TLS:
         faults.append(f"{where}.kind: mail servers begin without TLS; purpose returns is starttls or plain")
     return faults

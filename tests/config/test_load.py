@@ -253,6 +253,7 @@ def test_a_listener_for_returns_needs_neither_auth_nor_networks() -> None:
         ("auth: required", "auth: purpose returns has no AUTH; leave it out"),
         ("auth_without_tls: true", "auth_without_tls: purpose returns has no AUTH; leave it out"),
         ("credential: crm", "credential: purpose returns takes mail for our return paths only; leave it out"),
+        ("trusted: [192.0.2.0/24]", "trusted: purpose returns has no AUTH that could fail; leave it out"),
         ("kind: tls", "kind: mail servers begin without TLS; purpose returns is starttls or plain"),
     ],
 )
