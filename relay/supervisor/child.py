@@ -17,6 +17,7 @@ from relay.worker.context import Context
 START_GRACE = 60.0  # seconds to the first `ready`: a shard with much in it takes its time to open
 FIRST_WAIT = 0.1  # seconds before the first successor
 LONGEST_WAIT = 30.0
+MOST = 30  # failures counted, or the power overflows for a child that cannot be started for hours
 SETTLED = 60.0  # who lived this long did not die of its start: the waits begin anew
 GIVE_UP = 3  # ends in a row before the relay was ready for the first time
 
@@ -62,6 +63,6 @@ class Child:
         if now - self.started >= SETTLED:
             self.failures = 0
         self.start_at = now + min(LONGEST_WAIT, FIRST_WAIT * 2**self.failures)
-        self.failures += 1
+        self.failures = min(self.failures + 1, MOST)
         self.pid, self.ready = 0, False
         self.facts = {}

@@ -23,6 +23,7 @@ logger = logging.getLogger("relay.worker")
 
 POLL = 0.5  # seconds
 LONGEST = 60.0  # seconds between tries of what fails
+MOST = 30  # failures counted, or the power overflows after hours of them
 KEPT = 7 * 86_400.0  # seconds an order stays in force; then it is forgotten, done or not
 FORGET_EVERY = 3600.0  # seconds
 
@@ -53,7 +54,7 @@ class Orders:
                 self._forget()
                 self._failures = 0
             except Exception as error:
-                self._failures += 1
+                self._failures = min(self._failures + 1, MOST)
                 if isinstance(error, StoreDown):
                     logger.error("orders wait: %s", error)
                 else:

@@ -47,6 +47,15 @@ def test_successors_wait_longer_each_time_and_not_for_ever() -> None:
     assert waits[-1] == LONGEST_WAIT
 
 
+def test_a_child_that_cannot_be_started_for_days_is_tried_on() -> None:
+    child, now = born(0.0), 0.0
+    for _ in range(5000):
+        child.ended(now)
+        assert child.start_at <= now + LONGEST_WAIT
+        now = child.start_at
+        child.born(1, now)
+
+
 def test_after_a_long_life_the_waits_begin_anew() -> None:
     child = born(0.0)
     for at in (1.0, 2.0, 3.0):

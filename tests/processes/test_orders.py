@@ -138,6 +138,25 @@ async def test_an_act_that_fails_is_tried_again_and_the_orders_behind_it_wait(
         assert sum("the disk is gone" in each.message for each in caplog.records) == 2
 
 
+async def test_orders_are_read_again_however_long_the_registry_was_down(
+    tmp_path: Path, registry: SqliteRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "LONGEST", 0.0)
+    failures = 0
+
+    def version() -> int:
+        nonlocal failures
+        failures += 1
+        if failures < 2000:
+            raise StoreDown("no disk")
+        return 1
+
+    monkeypatch.setattr(registry, "version", version)
+    async with shard(tmp_path, 0) as queue, reading({0: queue}, registry, Told()):
+        given = registry.add_order(order(Act.HOLD))
+        await until(lambda: registry.done(given.number))
+
+
 async def test_an_order_of_last_week_is_forgotten(tmp_path: Path, registry: SqliteRegistry) -> None:
     old = registry.add_order(replace(order(Act.HOLD), at=NOON - orders.KEPT - 1))
     young = registry.add_order(replace(order(Act.HOLD), at=NOON - orders.KEPT + 60))
