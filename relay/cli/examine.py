@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
-from relay.cli.checks import certificates, domains, files, machine
+from relay.cli.checks import certificates, defaults, domains, files, machine
 from relay.cli.checks.finding import Finding, fail, warn
 from relay.cli.checks.settings import settings
 from relay.config import Config
@@ -38,20 +38,21 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
         ):
             found += _safely(subject, part)
     found += _safely("egress", machine.egresses(config))
-    kept = _kept(config)
+    kept, holders = _kept(config)
     found += _safely("keys", domains.keys(kept))
+    found += _safely("defaults", defaults.defaults(config, holders, kept.keys))
     if not offline and (public or network):
         found += asyncio.run(_asked(config, kept, probe if network else ""))
     return found
 
 
-def _kept(config: Config) -> domains.Kept:
+def _kept(config: Config) -> tuple[domains.Kept, list[defaults.Holder]]:
     from relay.cli.frame import registry
 
     if not os.access(config.data / "registry.db", os.R_OK, effective_ids=True):
-        return domains.Kept((), ())
+        return domains.Kept((), ()), []
     with registry(config) as opened:
-        return domains.Kept(opened.domains(), opened.keys(None))
+        return domains.Kept(opened.domains(), opened.keys(None)), defaults.holders(opened)
 
 
 async def _asked(config: Config, kept: domains.Kept, probe: str) -> list[Finding]:

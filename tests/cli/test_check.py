@@ -76,6 +76,23 @@ def test_options_in_the_configuration_that_do_not_exist_are_failures(ready: Cli)
     assert found["options.streams.a.options"][0] == "fail"
 
 
+def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
+    configure(ready, {"options": {"streams": {"News": {"options": {"tags": ["n"]}}}, "defaults": {"pool": "far"}}})
+    ready("preset", "add", "receipts", "--option", "stream=news")
+    ready("account", "set", "demo", "--option", "preset=Receipts")
+    ready("credential", "set", "demo", "--option", "stream=nesw")
+    ready("domain", "set", "example.com", "--option", "dkim_key=s9")
+    found = findings(ready, code=1)
+    del found["sandbox.enabled"]
+    assert {subject: level for subject, (level, _) in found.items()} == dict.fromkeys(
+        ("options.defaults", "credential demo", "domain example.com"), "fail"
+    )
+    assert "no stream is called nesw; there are bulk, news, transactional" in found["credential demo"][1]
+    assert found["credential demo"][1].endswith("take it away: relay credential set demo --unset stream")
+    assert "no pool is called far; there are none" in found["options.defaults"][1]
+    assert "example.com has no active key s9" in found["domain example.com"][1]
+
+
 def test_without_init_there_is_nothing_to_start_with(cli: Cli) -> None:
     found = findings(cli, code=1)
     for name in ("registry.db", "tls/cert.pem", "tls/key.pem"):

@@ -1,0 +1,100 @@
+"""Defaults for mail that name what is not there: a stream, a pool, a preset, a key.
+
+In:  the configuration, and the defaults the registry keeps. Out: a finding each.
+
+Why so: a command takes such a default, since the stream or the pool may come into the configuration later, and may be
+taken out of it again; but until it is there, all mail the default is for is refused or put off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from relay.cli.checks.finding import Finding, fail, ok
+from relay.cli.frame import program
+from relay.config import Config
+from relay.model.account import DkimKey, KeyState
+from relay.model.address import printable
+from relay.store.interface import Registry
+from relay.submission.control.layers import BUILT_IN_STREAMS
+from relay.submission.control.option import Door
+from relay.submission.control.registry import parse_setting
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has defaults."""
+
+    subject: str  # "credential shop-app"
+    door: Door
+    options: Mapping[str, Any]
+    unset: str  # the command that takes one away, without its name
+    presets: Collection[str] = ()  # of the account, in lower case
+    domain: str = ""
+
+
+def holders(opened: Registry) -> list[Holder]:
+    """All that the registry knows. Raises StoreDown."""
+    found: list[Holder] = []
+    presets: dict[str, set[str]] = {}
+    for preset in opened.presets():
+        presets.setdefault(preset.account, set()).add(preset.name.lower())
+        unset = f"preset set {preset.name} --account {preset.account} --unset"
+        found.append(Holder(f"preset {preset.name} of {preset.account}", Door.PRESET, preset.options, unset))
+    for account in opened.accounts():
+        unset, names = f"account set {account.name} --unset", presets.get(account.name, ())
+        found.append(Holder(f"account {account.name}", Door.ACCOUNT, account.options, unset, names))
+    for domain in opened.domains():
+        unset, names = f"domain set {domain.name} --unset", presets.get(domain.account, ())
+        found.append(Holder(f"domain {domain.name}", Door.DOMAIN, domain.options, unset, names, domain.name))
+    for credential in opened.credentials():
+        unset, names = f"credential set {credential.username} --unset", presets.get(credential.account, ())
+        found.append(Holder(f"credential {credential.username}", Door.CREDENTIAL, credential.options, unset, names))
+    return [each for each in found if each.options]
+
+
+def defaults(config: Config, given: Sequence[Holder], keys: Sequence[DkimKey]) -> Iterator[Finding]:
+    streams = {*BUILT_IN_STREAMS, *(name.lower() for name in config.options.streams)}
+    active = {f"{each.domain},{each.selector}" for each in keys if each.state is KeyState.ACTIVE}
+    count = 0
+    for holder in (*_configured(config), *given):
+        for name, value in holder.options.items():
+            if why := _lacking(name, value, holder, streams, config.delivery.pools, active):
+                count += 1
+                away = f"name another, or take it away: {program()} {holder.unset} {name}" if holder.unset else ""
+                yield fail(holder.subject, f"has the default {name}, {why}: its mail is not taken", away)
+    if not count:
+        yield ok("defaults", "name nothing that is not there")
+
+
+def _configured(config: Config) -> Iterator[Holder]:
+    for part in ("defaults", "force"):
+        yield Holder(f"options.{part}", Door.ACCOUNT, getattr(config.options, part), "")
+    for name, each in config.options.streams.items():
+        yield Holder(f"options.streams.{name}", Door.PRESET, each.options, "")
+
+
+def _lacking(
+    name: str, value: Any, holder: Holder, streams: Collection[str], pools: Collection[str], keys: Collection[str]
+) -> str:
+    """Why mail with this default is not taken; "" where nothing is known against it."""
+    try:
+        option, read = parse_setting(name, value, holder.door)
+    except ValueError as error:
+        return (
+            "" if holder.unset == "" else f"which cannot be read ({error})"
+        )  # the configuration's are told elsewhere
+    if option == "stream" and read not in streams:
+        return f"and no stream is called {printable(read)}; there are {', '.join(sorted(streams))}"
+    if option == "pool" and read not in pools:
+        return f"and no pool is called {printable(read)}; there are {', '.join(sorted(pools)) or 'none'}"
+    if option == "preset" and holder.unset and read.lower() not in holder.presets:
+        return f"and the account has no preset {printable(read)}"
+    if option == "dkim_key":
+        key = read if "," in read else f"{holder.domain},{read}"
+        if not key.startswith(",") and key not in keys:
+            domain, _, selector = key.partition(",")
+            return f"and {domain} has no active key {selector}"
+    return ""
