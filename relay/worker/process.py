@@ -10,13 +10,17 @@ import asyncio
 import faulthandler
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from relay.config import Config
 from relay.report import log
 from relay.worker.context import Context
 from relay.worker.lifeline import Lifeline
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 logger = logging.getLogger("relay.process")
 
@@ -26,6 +30,7 @@ Work = Callable[[Context, Lifeline], Coroutine[Any, Any, None]]
 def serve(context: Context, work: Work) -> int:
     """Run one child to its end."""
     log.setup(context.config.log, context.name)
+    sys.unraisablehook = unraisable
     # The supervisor asks a silent child for this before it kills it: the log shows where it hung.
     faulthandler.register(signal.SIGUSR2, all_threads=True)
     try:
@@ -60,6 +65,14 @@ def on_reload(context: Context, lifeline: Lifeline, act: Callable[[Config], None
         act(config)
 
     lifeline.hear("reload", heard)
+
+
+def unraisable(fault: UnraisableHookArgs) -> None:
+    """An exception that Python can give to nobody, as a record of the log and not as a trace beside it."""
+    if isinstance(fault.exc_value, UnicodeDecodeError) and isinstance(fault.object, bytes):
+        return  # a client asked in TLS for a name outside ASCII; its handshake failed, and that is told
+    trace = (fault.exc_type, fault.exc_value, fault.exc_traceback) if fault.exc_value is not None else None
+    logger.error("%s %.200r", fault.err_msg or "exception ignored in", fault.object, exc_info=trace)
 
 
 async def _live(context: Context, work: Work) -> None:
