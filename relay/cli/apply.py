@@ -93,6 +93,12 @@ def _changes(opened: Registry, text: str, name: str, prune: bool) -> list[Change
         desired = read(text, name)
     except ConfigError as error:
         raise CommandError("\n".join(error.lines)) from error
+    if prune and not desired.accounts:  # more likely the work of a template that came out empty
+        raise CommandError(
+            f"{name} names no account, so --prune would disable all of them and remove their domains and keys; "
+            "leave in it what is to stay",
+            ExitCode.REFUSED,
+        )
     present = Present.of(opened)
     if faults := list(conflicts(desired, present)):
         raise CommandError("\n".join(faults))

@@ -227,3 +227,16 @@ def test_the_example_of_the_handbook_is_a_file_that_can_be_applied(
     assert ready.json("apply", "example.yaml")["passwords"] == {}
     assert ready.json("apply", "example.yaml")["changes"] == []
     assert ready.json("credential", "show", "shop-app")["lifetime"] == 86_400
+
+
+def test_a_file_that_came_out_empty_prunes_nothing(shop: Cli) -> None:
+    shop("apply", "shop.yaml")
+    (shop.home / "shop.yaml").write_text("accounts: []\n")
+    for more in ((), ("--dry-run",)):
+        shop("apply", "shop.yaml", "--prune", *more, code=4)
+        assert "names no account" in shop.errors
+    opened = registry(shop)
+    assert not opened.account("shop").disabled
+    assert len(opened.domains()) > 1
+    opened.close()
+    assert shop.json("apply", "shop.yaml")["changes"] == []
