@@ -68,7 +68,9 @@ def parse_mail(argument: str, *, esmtp: bool, offers: Offers, now: float) -> Mai
     return Mail(reverse_path=path, size=size, body=body, smtputf8=smtputf8, wishes=wishes)
 
 
-def parse_rcpt(argument: str, *, esmtp: bool, smtputf8: bool, hostname: str) -> tuple[str, Notify | None, str | None]:
+def parse_rcpt(
+    argument: str, *, esmtp: bool, offers: Offers, smtputf8: bool, hostname: str
+) -> tuple[str, Notify | None, str | None]:
     """Address, NOTIFY and decoded ORCPT in what follows RCPT.
 
     Raises:
@@ -80,7 +82,8 @@ def parse_rcpt(argument: str, *, esmtp: bool, smtputf8: bool, hostname: str) -> 
     notify = original = None
     if found["parameters"]:
         parameters = _parameters(found["parameters"], "RCPT", esmtp)
-        notify, original = read_notify(parameters), read_original(parameters, smtputf8=smtputf8)
+        if offers.wishes:
+            notify, original = read_notify(parameters), read_original(parameters, smtputf8=smtputf8)
         if parameters:
             raise Refused(555, "5.5.4", f"{printable(next(iter(parameters)))} is not offered for RCPT")
     text = found["inside"] if found["bare"] is None else found["bare"]

@@ -40,9 +40,9 @@ Given = dict[str, str | None]  # name in upper case: value, None without one
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What a listener takes beside DSN."""
+    """What a listener takes of this; one for returned mail takes nothing."""
 
-    timing: bool = False  # DELIVERBY, FUTURERELEASE, MT-PRIORITY
+    wishes: bool = False  # DSN, DELIVERBY, FUTURERELEASE, MT-PRIORITY
     hold: float = 0.0  # most seconds of HOLDFOR and HOLDUNTIL
     deliver_by: float = 0.0  # least seconds of BY in mode R
 
@@ -65,12 +65,12 @@ def read_wishes(given: Given, offers: Offers, now: float) -> Wishes:
     Raises:
         Refused: 501, or 555 for a BY that is too short.
     """
+    if not offers.wishes:
+        return NO_WISHES
     ret = _ret(given.pop("RET")) if "RET" in given else None
     envid = _envid(given.pop("ENVID")) if "ENVID" in given else None
     parameters = replace(NO_PARAMETERS, ret=True) if ret is not None else NO_PARAMETERS
-    if offers.timing:
-        parameters = _timing(given, offers, now, parameters)
-    return Wishes(envid, ret, parameters)
+    return Wishes(envid, ret, _timing(given, offers, now, parameters))
 
 
 def _timing(given: Given, offers: Offers, now: float, parameters: Parameters) -> Parameters:

@@ -221,7 +221,11 @@ class Session(Authenticating):
         if self._chunks is not None:
             raise Refused(503, "5.5.1", "No RCPT between the chunks of a message")
         address, notify, original = parse_rcpt(
-            arg or "", esmtp=self.info.esmtp, smtputf8=mail.smtputf8, hostname=service.hostname
+            arg or "",
+            esmtp=self.info.esmtp,
+            offers=service.offers,
+            smtputf8=mail.smtputf8,
+            hostname=service.hostname,
         )
         if address not in self._recipients:
             if len(self._recipients) >= service.limits.recipients:

@@ -66,7 +66,7 @@ class Service:
     def reconfigure(self, limits: Limits) -> None:
         self.limits = limits = self.listener.held_to(limits)
         self.rule = Rule(size=limits.size, line=limits.line, mend_lf=self.auth)
-        self.offers = Offers(timing=self.login_needed, hold=limits.hold, deliver_by=limits.deliver_by)
+        self.offers = Offers(wishes=self.login_needed, hold=limits.hold, deliver_by=limits.deliver_by)
         self._make_ehlo(self.clock())
 
     def _make_ehlo(self, now: float) -> None:
@@ -110,7 +110,7 @@ class Service:
             "ENHANCEDSTATUSCODES",
             "CHUNKING",
             # What comes back is never reported on: its next hop gets NOTIFY=NEVER, whatever was asked for.
-            *(("DSN",) if self.login_needed else ()),
+            *(("DSN",) if self.offers.wishes else ()),
             *self._timing(now),
             *self._limits(),
         ]
@@ -122,7 +122,7 @@ class Service:
         return "".join(f"250{' ' if line == 'HELP' else '-'}{line}\r\n" for line in lines).encode()
 
     def _timing(self, now: float) -> list[str]:
-        if not self.offers.timing:
+        if not self.offers.wishes:
             return []
         hold, by = int(self.offers.hold), int(self.offers.deliver_by)
         lines = [f"DELIVERBY {by}" if by else "DELIVERBY"]

@@ -12,15 +12,19 @@ from relay.smtp.commands import Mail, parse_mail, parse_rcpt
 from relay.smtp.parameters import NO_WISHES, Offers, Wishes, read_original
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
-OFFERS = Offers(timing=True, hold=604_800.0, deliver_by=60.0)
+OFFERS = Offers(wishes=True, hold=604_800.0, deliver_by=60.0)
 
 
 def mail(parameters: str, offers: Offers = OFFERS) -> Mail:
     return parse_mail(f"FROM:<me@example.com> {parameters}", esmtp=True, offers=offers, now=NOW)
 
 
-def rcpt(parameters: str, *, smtputf8: bool = False) -> tuple[str, Notify | None, str | None]:
-    return parse_rcpt(f"TO:<ann@example.net> {parameters}", esmtp=True, smtputf8=smtputf8, hostname="mx.example")
+def rcpt(
+    parameters: str, *, smtputf8: bool = False, offers: Offers = OFFERS
+) -> tuple[str, Notify | None, str | None]:
+    return parse_rcpt(
+        f"TO:<ann@example.net> {parameters}", esmtp=True, offers=offers, smtputf8=smtputf8, hostname="mx.example"
+    )
 
 
 def refusal(parameters: str, offers: Offers = OFFERS) -> str:
@@ -122,16 +126,25 @@ def test_what_mail_must_not_say_is_explained(text: str, said: str) -> None:
     assert refusal(text).startswith(said)
 
 
-@pytest.mark.parametrize("text", ["HOLDFOR=60", "HOLDUNTIL=2026-09-22T00:00:00Z", "BY=600;N", "MT-PRIORITY=1"])
-def test_a_listener_for_returns_has_no_timing(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["HOLDFOR=60", "HOLDUNTIL=2026-09-22T00:00:00Z", "BY=600;N", "MT-PRIORITY=1", "RET=FULL", "ENVID=a"]
+)
+def test_what_is_not_offered_with_mail_is_refused(text: str) -> None:
     name = text.partition("=")[0]
     assert refusal(text, Offers()) == f"555 5.5.4 {name} is not offered for MAIL"
 
 
+@pytest.mark.parametrize("text", ["NOTIFY=NEVER", "ORCPT=rfc822;ann@example.org"])
+def test_what_is_not_offered_with_rcpt_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as raised:
+        rcpt(text, offers=Offers())
+    assert str(raised.value.reply) == f"555 5.5.4 {text.partition('=')[0]} is not offered for RCPT"
+
+
 @pytest.mark.parametrize("text", ["HOLDFOR=60", "HOLDUNTIL=2026-09-22T00:00:00Z"])
 def test_where_nothing_may_be_held_holding_is_not_offered(text: str) -> None:
-    assert "is not offered for MAIL" in refusal(text, Offers(timing=True))
-    assert mail("BY=1;R", Offers(timing=True)).wishes.parameters.by is not None
+    assert "is not offered for MAIL" in refusal(text, Offers(wishes=True))
+    assert mail("BY=1;R", Offers(wishes=True)).wishes.parameters.by is not None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +211,9 @@ def test_parameters_after_helo_are_refused() -> None:
         with pytest.raises(Refused, match="only after EHLO"):
             parse_mail(f"FROM:<me@example.com> {text}", esmtp=False, offers=OFFERS, now=NOW)
     with pytest.raises(Refused, match="only after EHLO"):
-        parse_rcpt("TO:<a@example.net> NOTIFY=NEVER", esmtp=False, smtputf8=False, hostname="mx.example")
+        parse_rcpt(
+            "TO:<a@example.net> NOTIFY=NEVER", esmtp=False, offers=OFFERS, smtputf8=False, hostname="mx.example"
+        )
 
 
 @given(st.text(max_size=80))

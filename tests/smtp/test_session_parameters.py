@@ -216,9 +216,13 @@ async def test_anybody_may_hand_in_returns_without_a_login(contexts: Contexts) -
             C: MAIL FROM:<> BODY=8BITMIME MT-PRIORITY=3
             S: 555 5.5.4 MT-PRIORITY is not offered for MAIL
             C: MAIL FROM:<> BODY=8BITMIME RET=HDRS
+            S: 555 5.5.4 RET is not offered for MAIL
+            C: MAIL FROM:<> BODY=8BITMIME
             C: RCPT TO:<return-1@example.com> NOTIFY=NEVER
+            C: RCPT TO:<return-1@example.com>
             C: DATA
             S: 250 2.1.0 Ok
+            S: 555 5.5.4 NOTIFY is not offered for RCPT
             S: 250 2.1.5 Ok
             S: 354 ...
             C: bounced
