@@ -239,6 +239,8 @@ def test_a_transactional_stream_may_be_pinned_off() -> None:
     forbidden = frozenset({"stream=transactional"})
     assert refusal(field("Stream", "transactional"), forbidden=forbidden).startswith("550 5.7.1 option stream")
     assert ask(field("Stream", "bulk"), forbidden=forbidden).options.priority == 3
+    said = refusal(field("SendAt", "+1h"), forbidden=frozenset({"send_at"}))
+    assert said == "550 5.7.1 option send_at: this credential may not ask for it (header X-SMTPeter-SendAt)"
 
 
 def test_asking_for_what_holds_anyway_needs_no_grant() -> None:

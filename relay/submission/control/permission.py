@@ -50,7 +50,7 @@ def _refused(text: str, answer: Answer) -> Refused:
 
 
 def _what(option: Option, value: Any) -> str:
-    return printable(str(value), 60) if isinstance(value, str | int | float) else "it"
+    return printable(str(value), 60) if isinstance(value, str | int) else "it"
 
 
 def _forbidden(entries: Iterable[str], option: Option, value: Any) -> bool:
