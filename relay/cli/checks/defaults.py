@@ -61,7 +61,7 @@ def defaults(config: Config, given: Sequence[Holder], keys: Sequence[DkimKey]) -
     count = 0
     for holder in (*_configured(config), *given):
         for name, value in holder.options.items():
-            if why := _lacking(name, value, holder, streams, config.delivery.pools, active):
+            if why := _lacking(name, value, holder, config, streams, active):
                 count += 1
                 away = f"name another, or take it away: {program()} {holder.unset} {name}" if holder.unset else ""
                 yield fail(holder.subject, f"has the default {name}, {why}: its mail is not taken", away)
@@ -77,7 +77,7 @@ def _configured(config: Config) -> Iterator[Holder]:
 
 
 def _lacking(
-    name: str, value: Any, holder: Holder, streams: Collection[str], pools: Collection[str], keys: Collection[str]
+    name: str, value: Any, holder: Holder, config: Config, streams: Collection[str], keys: Collection[str]
 ) -> str:
     """Why mail with this default is not taken; "" where nothing is known against it."""
     try:
@@ -88,13 +88,25 @@ def _lacking(
         )  # the configuration's are told elsewhere
     if option == "stream" and read not in streams:
         return f"and no stream is called {printable(read)}; there are {', '.join(sorted(streams))}"
-    if option == "pool" and read not in pools:
-        return f"and no pool is called {printable(read)}; there are {', '.join(sorted(pools)) or 'none'}"
+    if option == "pool" and not config.delivery.pool_exists(read):
+        return (
+            f"and no pool is called {printable(read)}; there are {', '.join(sorted(config.delivery.pools)) or 'none'}"
+        )
+    if option == "source_ip" and not config.delivery.egress_names(addresses=read):
+        return f"and {', '.join(read)} is no address of an egress"
     if option == "preset" and holder.unset and read.lower() not in holder.presets:
         return f"and the account has no preset {printable(read)}"
-    if option == "dkim_key":
-        key = read if "," in read else f"{holder.domain},{read}"
-        if not key.startswith(",") and key not in keys:
-            domain, _, selector = key.partition(",")
-            return f"and {domain} has no active key {selector}"
+    if option in ("dkim_key", "dkim_extra"):
+        return _no_key([read] if option == "dkim_key" else read, holder.domain, keys)
+    return ""
+
+
+def _no_key(named: Sequence[str], domain: str, keys: Collection[str]) -> str:
+    for each in named:
+        owner, comma, selector = each.partition(",")
+        owner, selector = (
+            (owner, selector) if comma else (domain, owner)
+        )  # without one it is the author's, unknown here
+        if owner and f"{owner},{selector}" not in keys:
+            return f"and {owner} has no active key {selector}"
     return ""
