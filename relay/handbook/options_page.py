@@ -132,6 +132,7 @@ The first of these that says something about an option decides it, and `relay ex
 Lists and maps of two levels are not joined: the higher one counts alone. Three exceptions:
 
 * `sandbox`: the strictest of all levels holds (off, then hold, then all others); nothing a message says lets test mail out.
+  Where the whole relay or the credential is a sandbox, `off` and `hold` are `accept`.
 * `deliver_by` and `deliver_within` answer one question: the higher level's holds alone; of one level, the earlier.
 * NOTIFY and ORCPT of a recipient hold for that recipient, and options for the others.
 
@@ -142,8 +143,10 @@ value of a key counting. `send_at` with `send_at_each`, a deadline that is past 
 What a bad value or an unknown name comes to: 554 5.6.0, naming the field and, for a name, the nearest there is. A
 credential with `on_invalid: warn` has it left out with a warning, with `ignore` without; but not for the options below
 that say "refused in any case", nor for JSON that cannot be read. A message can make this stricter, never laxer:
-`{PREFIX}Strict: yes`. Warnings stand in the 250, in the event `received` and in `relay explain`. Defaults that cannot
-be read put mail off with 451 4.3.5 until they are mended: it would go out otherwise than was decided."""
+`{PREFIX}Strict: yes`. Warnings stand in the event `received` and in `relay explain`, and their number in the 250.
+
+Defaults that cannot be read, or name a stream, pool or key that is not there, put mail off with 451 4.3.5 until they
+are mended, since it would go out otherwise than was decided. `relay check` finds them."""
 
 
 def _overview() -> Iterator[str]:

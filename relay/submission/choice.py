@@ -4,26 +4,32 @@ In:  the domain it speaks for (None: a stranger's, let through by a grant or a s
 Out: the signers, and warnings; or Refused.
 
 Why so: mail is never sent unsigned unless `dkim: off` asks for it with its grant. A domain without a usable key
-is our fault, so 451 and a word in the log; a key that an option names and that does not exist is the
-client's, so 554. An option may name keys of the account's domains, and of the relay's own, the verified one that
-governs its host name; never those of another account, whatever is granted. A stranger's mail that a grant lets
-through is signed as the relay's own domain; in a sandbox any key of the account will do, since nobody sees it.
+is our fault, so 451 and a word in the log; a key that an option names and that does not exist is the client's, so
+554, unless a default names it: 451. An option may name keys of the account's domains, and of the relay's own, the
+verified one that governs its host name; never those of another account, whatever is granted. A stranger's mail that
+a grant lets through is signed as the relay's own domain; in a sandbox any key of the account will do, since nobody
+sees it.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from relay.model.account import Credential, Domain
 from relay.model.address import ascii_domain, printable
 from relay.model.options import Options
 from relay.model.reply import Refused
 from relay.store.interface import NotFound
+from relay.submission.control.layers import lacking
 from relay.submission.directory import Directory
 from relay.transform.dkim import Signer
 
 log = logging.getLogger("relay.submission")
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +45,25 @@ class Chooser:
     directory: Directory
     hostname: str  # the relay's
 
-    def choose(self, domain: Domain | None, options: Options, credential: Credential, *, sandbox: bool) -> Choice:
-        """The signers of a message. `sandbox` is the relay's or the credential's.
+    def choose(
+        self,
+        domain: Domain | None,
+        options: Options,
+        credential: Credential,
+        *,
+        sandbox: bool,
+        sources: Mapping[str, str] = NOBODY,
+    ) -> Choice:
+        """The signers of a message. `sandbox` is the relay's or the credential's; `sources`: who set which option.
 
         Raises:
-            Refused: 451 4.7.5 no key can be used; 554 5.6.0 a key that was named does not exist; 550 5.7.1 it is
-                another account's.
+            Refused: 451 4.7.5 no key can be used; 554 5.6.0 a key that was named does not exist, or 451 4.3.5 where a
+                default names it; 550 5.7.1 it is another account's.
         """
         if not options.dkim:
             choice = Choice(())
         elif options.dkim_key:
-            choice = Choice((self._named("dkim_key", options.dkim_key, domain, credential),))
+            choice = Choice((self._named("dkim_key", options.dkim_key, domain, credential, sources),))
         elif domain is None and not sandbox:
             choice = Choice(self._own())
         elif sandbox:
@@ -59,7 +73,7 @@ class Chooser:
             choice = Choice(self._usual(domain.name))
         if not options.dkim_extra:
             return choice
-        extra = tuple(self._named("dkim_extra", each, domain, credential) for each in options.dkim_extra)
+        extra = tuple(self._named("dkim_extra", each, domain, credential, sources) for each in options.dkim_extra)
         return Choice(tuple(dict.fromkeys((*choice.signers, *extra))), choice.warnings)
 
     def _usual(self, name: str) -> tuple[Signer, ...]:
@@ -90,12 +104,15 @@ class Chooser:
         kind = f"with the demo key of {signers[0].domain}" if signers else "by nobody: the account has no key"
         return Choice(signers, (*warnings, f"signed {kind}"))
 
-    def _named(self, option: str, text: str, domain: Domain | None, credential: Credential) -> Signer:
+    def _named(
+        self, option: str, text: str, domain: Domain | None, credential: Credential, sources: Mapping[str, str]
+    ) -> Signer:
         """The key an option names: `selector` or `domain,selector`."""
         name, comma, selector = (each.strip() for each in text.rpartition(","))
         if not comma:
             if domain is None:
-                raise Refused(554, "5.6.0", f"{option}: give domain,selector; From is of no domain of the account")
+                text = f"{option}: give domain,selector; From is of no domain of the account"
+                raise lacking(text, sources.get(option, ""))
             name = domain.name
         try:
             name = ascii_domain(name)
@@ -110,7 +127,7 @@ class Chooser:
             signer = self.directory.signer(name, selector.lower())
         except NotFound:
             text = f"{option}: {name} has no active key {printable(selector, 63)}"
-            raise Refused(554, "5.6.0", text) from None
+            raise lacking(text, sources.get(option, "")) from None
         if signer is None:
             raise Refused(451, "4.7.5", f"{option}: the key {selector} of {name} cannot be used at the moment")
         return signer

@@ -8,7 +8,7 @@ Out: a `Case`; or Refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
@@ -23,6 +23,7 @@ from relay.store.interface import Suppressions
 from relay.submission.addressing import Addressed, address
 from relay.submission.bounces import ASKED, return_host
 from relay.submission.choice import Chooser
+from relay.submission.control.layers import lacking
 from relay.submission.control.reader import Controls, read_controls
 from relay.submission.control.resolve import POLICY, Holder, resolve
 from relay.submission.control.vendors import vendor_fields, vendor_warning
@@ -90,11 +91,13 @@ class Examiner:
         addressed = address(submission.envelope, options, _heard(submission.parameters, resolved), limit)
         permitted = permit(author, addressed.envelope.reverse_path, credential, directory, sandbox=sandbox)
         check_loop(header, config.limits.received)
-        choice = self._chooser.choose(permitted.domain, options, credential, sandbox=sandbox)
+        choice = self._chooser.choose(
+            permitted.domain, options, credential, sandbox=sandbox, sources=resolved.sources
+        )
         host, told = "", tuple[str, ...]()
         if options is not NOTHING:
             _check_reverse_path(resolved, credential, directory, sandbox=sandbox)
-            self._check_means(submission, addressed, options)
+            self._check_means(submission, addressed, options, resolved.sources)
             host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
         if credential.refuse_suppressed:
             self._check_suppressed(addressed, options, account.name, submission.at)
@@ -165,15 +168,19 @@ class Examiner:
             sandbox=sandbox,
         )
 
-    def _check_means(self, submission: Submission, addressed: Addressed, options: Options) -> None:
+    def _check_means(
+        self, submission: Submission, addressed: Addressed, options: Options, sources: Mapping[str, str]
+    ) -> None:
         """Is there what the options need here?"""
         delivery, limit = self._config.delivery, self._config.limits.copies
         if options.pool and not delivery.pool_exists(options.pool):
             known = ", ".join(delivery.pools) or "none"
-            raise Refused(554, "5.6.0", f"pool: there is no {options.pool} here; the pools are: {known}")
+            text = f"pool: there is no {options.pool} here; the pools are: {known}"
+            raise lacking(text, sources.get("pool", ""))
         if options.source_ip and not delivery.egress_names(options.pool, options.source_ip):
             whose = f" by an egress of pool {options.pool}" if options.pool else ""
-            raise Refused(554, "5.6.0", f"source_ip: {', '.join(options.source_ip)} is not used here{whose}")
+            text = f"source_ip: {', '.join(options.source_ip)} is not used here{whose}"
+            raise lacking(text, sources.get("source_ip", ""))
         octets = len(addressed.alone) * len(submission.octets)
         if octets > limit:
             text = (

@@ -524,6 +524,29 @@ async def test_where_it_leaves_must_exist(house: House) -> None:
     assert (await take(house, "Pool: marketing", intake=intake)).message.resolved.options.pool == "marketing"
 
 
+@pytest.mark.parametrize(
+    ("options", "reply"),
+    [
+        ({"pool": "marketing"}, "451 4.3.5 pool: there is no marketing here; the pools are: none (credential App)"),
+        ({"source_ip": ["192.0.2.9"]}, "451 4.3.5 source_ip: 192.0.2.9 is not used here (credential App)"),
+        (
+            {"send_window": [{"days": [], "zone": "", "start": 1e9, "end": 1e9 + 1}]},
+            "451 4.3.5 send_window: the window is past (credential App)",
+        ),
+        ({"dkim_key": "e9"}, "451 4.3.5 dkim_key: example.com has no active key e9 (credential App)"),
+        (
+            {"dkim_extra": ["example.com,e9"]},
+            "451 4.3.5 dkim_extra: example.com has no active key e9 (credential App)",
+        ),
+    ],
+)
+async def test_mail_waits_for_a_default_that_names_what_is_not_there_to_be_mended(
+    house: House, options: dict[str, Any], reply: str
+) -> None:
+    house.credential(options=options)
+    assert await refusal(house, "Tags: a") == reply
+
+
 # --- return path -----------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from relay.model.address import printable
 from relay.model.envelope import Envelope
 from relay.model.options import RequireTls, VerifyTls
 from relay.model.reply import Refused
-from relay.submission.control.layers import Answer
+from relay.submission.control.layers import Answer, lacking
 from relay.submission.control.options_timing import LATEST
 from relay.submission.control.times import settled
 
@@ -181,6 +181,8 @@ class _Work:
                 self.put(name, coming)
         windows = self.value("send_window")
         if windows and all(not each.zone and each.end <= self.now for each in windows):
+            if not self.answers["send_window"].layer.asked:
+                raise lacking("send_window: the window is past", self.answers["send_window"].source)
             raise self.refuse("send_window", "the window is past")
         if windows and any(not each.zone and each.start > self.now + LATEST for each in windows):
             raise self.refuse("send_window", "more than a year ahead")

@@ -28,6 +28,7 @@ REMEMBERED = 1000  # sets of defaults
 
 log = logging.getLogger("relay.submission")
 
+_BY_MESSAGE = ("ESMTP ", f"{Door.HEADER} ", f"{Door.PROPERTY} ")  # how sources begin that are the message's own words
 BUILT_IN_STREAMS: Mapping[str, Stream] = {"transactional": Stream(), "bulk": Stream(options={"priority": 3})}
 
 
@@ -56,6 +57,17 @@ def first(layers: Sequence[Layer], option: str) -> Answer | None:
         if option in layer.values:
             return Answer(layer.values[option], layer, layer.source(option))
     return None
+
+
+def lacking(text: str, source: str) -> Refused:
+    """What an option names is not there: 554 5.6.0, or 451 4.3.5 where a default names it, not the message.
+
+    `source`: of the option, as `Resolved` has it; "" is the message. It is its owner who has to mend a default, and
+    mail that was returned meanwhile would not come back.
+    """
+    if not source or source.startswith(_BY_MESSAGE):
+        return Refused(554, "5.6.0", text)
+    return Refused(451, "4.3.5", f"{text} ({printable(source)})")
 
 
 _remembered: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
