@@ -3,8 +3,7 @@
 In:  the envelope as the client gave it, the resolved options, what its ESMTP parameters asked for.
 Out: `Addressed`: the final envelope, the content of every recipient, whom Cc has to show; or Refused.
 
-Options that are maps by address fit an exact address first, then one that differs in case only. Their keys are no
-recipients, and never become any: one that fits nobody is a warning.
+Options that are maps by address name recipients in these' own spelling by now (`control/conflicts.py`).
 
 Why so: an archive gets the octets each recipient gets, one copy for every content, and hears of no failure: the
 sender must not learn of it, and the operator sees it in the events. RET, ENVID, NOTIFY and ORCPT that were
@@ -14,15 +13,12 @@ the message one that needs SMTPUTF8, since no next hop could take it otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.model.envelope import Envelope, Notify, Parameters, Recipient
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
-
-_LISTED = 3  # addresses a warning names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +28,6 @@ class Addressed:
     contents: tuple[int, ...]  # number of each recipient's content
     alone: tuple[str, ...] = ()  # whose content it is, by its number; empty: one content for all
     shown: tuple[str, ...] = ()  # to be added to Cc
-    warnings: tuple[str, ...] = ()
 
 
 def address(envelope: Envelope, options: Options, parameters: Parameters, limit: int) -> Addressed:
@@ -46,8 +41,7 @@ def address(envelope: Envelope, options: Options, parameters: Parameters, limit:
         if not envelope.recipients:
             raise Refused(554, "5.5.1", "the message has no recipient")
         return Addressed(envelope=envelope, wanted=len(envelope.recipients), contents=(0,) * len(envelope.recipients))
-    warnings: list[str] = []
-    people = _with_reports(_people(envelope, options), options, parameters, warnings)
+    people = _with_reports(_people(envelope, options), options, parameters)
     alone = () if options.preserve_recipients else tuple(each.address for each in people)
     contents = list(range(len(people))) if alone else [0] * len(people)
     archives = _archives(people, options.bcc_archive, contents)
@@ -69,26 +63,7 @@ def address(envelope: Envelope, options: Options, parameters: Parameters, limit:
         contents=(*contents, *(number for _, number in archives)),
         alone=alone,
         shown=() if alone else options.extra_cc,
-        warnings=tuple(warnings),
     )
-
-
-def by_address(given: Mapping[str, Any], addresses: Iterable[str], name: str, warnings: list[str]) -> dict[str, Any]:
-    """Whom the values of a map are for. Keys that fit nobody are told in `warnings`, under the option's name."""
-    folded: dict[str, Any] = {}
-    for key, value in given.items():
-        folded.setdefault(key.lower(), value)
-    found: dict[str, Any] = {}
-    for each in addresses:
-        if each in given:
-            found[each] = given[each]
-        elif each.lower() in folded:
-            found[each] = folded[each.lower()]
-    fitting = {each.lower() for each in found}
-    if strangers := [each for each in given if each.lower() not in fitting]:
-        more = f" and {len(strangers) - _LISTED} more" if len(strangers) > _LISTED else ""
-        warnings.append(f"{name}: no recipient is {', '.join(strangers[:_LISTED])}{more}")
-    return found
 
 
 def _people(envelope: Envelope, options: Options) -> tuple[Recipient, ...]:
@@ -106,30 +81,15 @@ def _people(envelope: Envelope, options: Options) -> tuple[Recipient, ...]:
     return tuple(named.values())
 
 
-def _with_reports(
-    people: tuple[Recipient, ...], options: Options, parameters: Parameters, warnings: list[str]
-) -> tuple[Recipient, ...]:
+def _with_reports(people: tuple[Recipient, ...], options: Options, parameters: Parameters) -> tuple[Recipient, ...]:
     """The same with what options say of reports, where no parameter did."""
-    if options.dsn_notify is not None:
-        wanted = options.dsn_notify
+    if (wanted := options.dsn_notify) is not None:
         people = tuple(
             each if each.address in parameters.notified else replace(each, notify=wanted) for each in people
         )
-    if not options.dsn_orcpt:
-        return people
-    given = dict(options.dsn_orcpt)
-    only = given.pop("", "")
-    originals = by_address(given, (each.address for each in people), "dsn_orcpt", warnings)
-    if only and len(people) == 1:
-        originals.setdefault(people[0].address, only)
-    elif only:
-        warnings.append(f"dsn_orcpt: one address for {len(people)} recipients; left out")
-    return tuple(
-        replace(each, original=originals[each.address])
-        if each.original is None and each.address in originals
-        else each
-        for each in people
-    )
+    if originals := options.dsn_orcpt:
+        people = tuple(replace(each, original=each.original or originals.get(each.address)) for each in people)
+    return people
 
 
 def _archives(

@@ -118,7 +118,6 @@ class Examiner:
             warnings=(
                 *resolved.warnings,
                 *((vendor_warning(foreign),) if foreign else ()),
-                *addressed.warnings,
                 *permitted.warnings,
                 *choice.warnings,
                 *told,

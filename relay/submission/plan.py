@@ -19,7 +19,7 @@ from relay.model.message import State
 from relay.model.options import NOTHING, Options, Sandbox
 from relay.model.reply import Refused
 from relay.queue.windows import next_open
-from relay.submission.addressing import Addressed, by_address
+from relay.submission.addressing import Addressed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def plan(
             sandbox=allowed.sandbox,
         )
     warnings: list[str] = []
-    dues = _dues(addressed, options, max(at, not_before), warnings)
+    dues = _dues(addressed, options, max(at, not_before))
     last = max(dues)
     deadline = _deadline(options, allowed, last, warnings)
     if deadline <= last and (options.deliver_by is not None or options.deliver_within is not None):
@@ -84,16 +84,13 @@ def plan(
     )
 
 
-def _dues(addressed: Addressed, options: Options, now: float, warnings: list[str]) -> tuple[float, ...]:
+def _dues(addressed: Addressed, options: Options, now: float) -> tuple[float, ...]:
     start = max(now, options.send_at or now)
     people = addressed.envelope.recipients[: addressed.wanted]
-    each_at: dict[str, float] = {}
-    if options.send_at_each:
-        each_at = by_address(options.send_at_each, (one.address for one in people), "send_at_each", warnings)
     opened: dict[float, float] = {}  # most recipients share one time
     dues: list[float] = []
     for one in people:
-        wanted = max(start, each_at.get(one.address, start))
+        wanted = max(start, options.send_at_each.get(one.address, start))
         if wanted not in opened:
             opened[wanted] = _open(options, wanted)
         dues.append(opened[wanted])
