@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from relay.cli import rules
+from relay.cli import rules, words
 from relay.model.account import Account, ControlHeaders, Credential, OnInvalid, OverQuota, Quota
 
 if TYPE_CHECKING:
@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OPTION = typer.Option(
-    "--option", "-o", metavar="NAME=VALUE", help="A default for its mail, as tags=invoice; may be given again."
+    "--option",
+    "-o",
+    metavar="NAME=VALUE",
+    help="A default for its mail, as tags=invoice; may be given again.",
+    autocompletion=words.option_equals,
 )
-_UNSET = typer.Option("--unset", metavar="NAME", help="Take such a default away; may be given again.")
+_UNSET = typer.Option(
+    "--unset",
+    metavar="NAME",
+    help="Take such a default away; may be given again.",
+    autocompletion=words.option_names,
+)
 
 
 def each(read: Callable[[str], T], given: Iterable[str] | None, hint: str) -> list[T]:
@@ -108,13 +117,21 @@ class CredentialChanges:
     unset: Annotated[list[str] | None, _UNSET] = None
     grant: Annotated[
         list[str] | None,
-        typer.Option(metavar="GRANT", help="Let it ask for more; `relay options --grants` lists them."),
+        typer.Option(
+            metavar="GRANT",
+            help="Let it ask for more; `relay options --grants` lists them.",
+            autocompletion=words.grants,
+        ),
     ] = None
-    revoke: Annotated[list[str] | None, typer.Option(metavar="GRANT", help="Take a grant away.")] = None
+    revoke: Annotated[
+        list[str] | None, typer.Option(metavar="GRANT", help="Take a grant away.", autocompletion=words.grants)
+    ] = None
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="OPTION=VALUE", help="A value a message may ask for, as source_ip=192.0.2.7 or pool=bulk*."
+            metavar="OPTION=VALUE",
+            help="A value a message may ask for, as source_ip=192.0.2.7 or pool=bulk*.",
+            autocompletion=words.option_equals,
         ),
     ] = None
     disallow: Annotated[
@@ -122,7 +139,11 @@ class CredentialChanges:
     ] = None
     forbid: Annotated[
         list[str] | None,
-        typer.Option(metavar="OPTION[=VALUE]", help="What a message may not ask for, as sandbox or priority=7."),
+        typer.Option(
+            metavar="OPTION[=VALUE]",
+            help="What a message may not ask for, as sandbox or priority=7.",
+            autocompletion=words.option_names,
+        ),
     ] = None
     permit: Annotated[list[str] | None, typer.Option(metavar="OPTION[=VALUE]", help="Take such a ban away.")] = None
     preset: Annotated[

@@ -8,6 +8,7 @@ import typer
 
 from relay.cli.frame import CommandError, ExitCode, JsonOption
 from relay.cli.output import print_fields, print_json, print_table
+from relay.cli.words import option_names
 
 if TYPE_CHECKING:
     from relay.submission.control.option import Option
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 def options(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One option in detail, by any of its names.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="One option in detail, by any of its names.", autocompletion=option_names
+        ),
     ] = None,
     grants: Annotated[
         bool, typer.Option("--grants", help="The grants there are, and the options they are for.")

@@ -41,6 +41,9 @@ def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
     assert set(in_bash(tmp_path, "relay", "queue", "r")) == {"release", "retry"}
     assert in_bash(tmp_path, "relay", "queue", "hold", "--cam") == ["--campaign"]
     assert in_bash(tmp_path, "relay", "queue", "list", "--state", "del") == ["delivered"]
+    assert in_bash(tmp_path, "relay", "options", "pri") == ["priority"]
+    assert in_bash(tmp_path, "relay", "credential", "set", "demo", "--grant", "dkim") == ["dkim", "dkim-off"]
+    assert in_bash(tmp_path, "relay", "account", "set", "demo", "--option", "pri") == ["priority="]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
