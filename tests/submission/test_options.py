@@ -114,6 +114,8 @@ def test_values_are_read_as_clients_write_them(lines: str, name: str, value: Any
         ("X-SMTPeter-Tenant: x\r\n", "550 5.7.1 option tenant needs grant tenant (header X-SMTPeter-Tenant)"),
         ("X-SMTPeter-ControlHeaders: pass\r\n", "control_headers is set on the credential, not by a message"),
         ("X-SMTPeter-Tags: a b\r\nX-SMTPeter-Priority: x\r\n", "a b (and 1 more)"),
+        ("X-SMTPeter-StripHeaders: To\r\n", "554 5.6.0 X-SMTPeter-StripHeaders: to is never taken out"),
+        ("X-SMTPeter-StripHeaders: t*\r\n", "X-SMTPeter-StripHeaders: to is never taken out; t* would"),
     ],
 )  # fmt: skip
 def test_faults_are_told_with_the_header_and_what_is_wrong(lines: str, reply: str) -> None:

@@ -125,7 +125,8 @@ def header_names(value: Any) -> tuple[str, ...]:
         if len(name) > 100 or _GLOB.fullmatch(name) is None:
             raise ValueError(f"expected names of header fields, a * only at the end of one, not {shown(each)}")
         if kept := _kept(name):
-            raise ValueError(f"{shown(name)} would take out {kept}, which stays")
+            wider = "" if name == kept else f"; {shown(name)} would"
+            raise ValueError(f"{kept} is never taken out{wider}")
         found[name] = None
     return tuple(found)
 
