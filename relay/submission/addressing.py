@@ -34,8 +34,7 @@ def address(envelope: Envelope, options: Options, parameters: Parameters, limit:
     """The final envelope. `limit` is how many recipients options may bring it to.
 
     Raises:
-        Refused: 554 5.5.1 nobody is left to send to; 554 5.5.3 more recipients than the limit; 554 5.6.0 the option
-            `recipients` beside other recipients.
+        Refused: 554 5.5.1 nobody is left to send to; 554 5.5.3 more recipients than the limit.
     """
     if options is NOTHING:
         if not envelope.recipients:
@@ -70,9 +69,6 @@ def _people(envelope: Envelope, options: Options) -> tuple[Recipient, ...]:
     """The recipients with those of options, each once; without archives."""
     named = {each.address: each for each in envelope.recipients}
     if options.recipients:
-        if len(named) > 1 and set(named) != set(options.recipients):
-            text = f"recipients: the envelope has {len(named)} others; give it one, or the same"
-            raise Refused(554, "5.6.0", text)
         named = {each: named.get(each) or Recipient(address=each) for each in options.recipients}
     for each in (*options.extra_cc, *options.extra_bcc):
         named.setdefault(each, Recipient(address=each))
