@@ -7,6 +7,7 @@ is made of `--subject`, `--text` and `--html`, or is taken ready from a file or 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser
@@ -151,11 +152,20 @@ def _field(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
+def _listed(given: list[str]) -> Iterator[str]:
+    """Addresses out of `Ann <ann@example.net>, bob@example.net`; a bare word as it is, for the relay to judge."""
+    for each in given:
+        if any(mark in each for mark in '<,"(:;\n'):
+            yield from (address for _, address in getaddresses([each]))
+        else:
+            yield each
+
+
 def _envelope(octets: bytes, sender: str, to: list[str]) -> tuple[str, list[str]]:
     """Who it is from and for: as the options say, else as the header fields do."""
     fields = BytesHeaderParser(policy=policy.compat32).parsebytes(octets)
     named = [str(each) for name in ("To", "Cc", "Bcc") for each in fields.get_all(name, [])]
-    recipients = [address for _, address in getaddresses(to or named) if address]
+    recipients = list(filter(None, map(str.strip, _listed(to or named))))
     writers = [address for _, address in getaddresses([sender] if sender else [str(fields.get("From", ""))])]
     if not recipients:
         raise typer.BadParameter("nobody to send to: neither --to, nor To, Cc or Bcc", param_hint="--to")

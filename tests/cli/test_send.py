@@ -63,6 +63,11 @@ def test_the_envelope_can_differ_from_the_header(client: Cli, server: Receiver) 
     assert (server.messages[0].sender, server.messages[0].recipients) == ("bounces@example.com", ("you@example.org",))
 
 
+def test_recipients_go_to_the_server_as_they_were_typed(client: Cli, server: Receiver) -> None:
+    client("send", "--to", "odd@@example.net", "--to", "Ann <ann@example.net>, bob@example.net", "--text", "x")
+    assert server.messages[0].recipients == ("odd@@example.net", "ann@example.net", "bob@example.net")
+
+
 def test_the_id_is_printed(client: Cli, server: Receiver) -> None:
     server.behaviour.on["dot"] = "250 2.0.0 Ok: queued as 0123456789abcdef"
     said = client("send", "--to", "you@example.net", "--subject", "x")
