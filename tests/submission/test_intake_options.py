@@ -423,6 +423,16 @@ async def test_a_deadline_is_kept_and_cut_to_what_is_allowed(
     assert kept.message.delay_at == (AT + 4 * HOUR if deadline > 4 * HOUR else None)
 
 
+async def test_a_deadline_is_cut_by_the_time_of_the_first_attempt(house: House) -> None:
+    house.credential(lifetime=HOUR)
+    start = AT + 86_400
+    window = f"Window: {start:.0f}/{start + HOUR:.0f}\nMaxDeliverTime: {AT + 5 * 86_400:.0f}"
+    kept = await take(house, window)
+    assert (kept.recipients[0].next_attempt, kept.message.deadline) == (start, start + HOUR)
+    (warning,) = kept.warnings
+    assert warning.startswith("deliver_by: cut to ")
+
+
 async def test_parameters_say_when_too(house: House) -> None:
     wish = Parameters(by=DeliverBy(at=AT + HOUR, give_up=False, trace=True))
     kept = await take(house, "", parameters=wish)

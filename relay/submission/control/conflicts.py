@@ -188,7 +188,7 @@ class _Work:
             raise self.refuse("send_window", "more than a year ahead")
 
     def end(self, credential: Credential) -> None:
-        """Deadlines: after the message is sent, and no later than the credential's lifetime."""
+        """Deadlines: after the message is sent. `plan.py` cuts one that is a time: it knows the first attempt."""
         each = self.value("send_at_each") or {}
         start = max([self.now, self.value("send_at") or 0.0, *each.values()])
         if "deliver_by" in self.answers:
@@ -197,12 +197,11 @@ class _Work:
                 raise self.refuse("deliver_by", "the deadline is past")
             if by <= start:
                 raise self.refuse("deliver_by", "the deadline is not after the time it is to be sent")
-        if credential.lifetime is None or "deadline-long" in credential.grants:
+        longest, within = credential.lifetime, self.value("deliver_within")
+        if longest is None or within is None or within <= longest or "deadline-long" in credential.grants:
             return
-        for name, longest in (("deliver_by", start + credential.lifetime), ("deliver_within", credential.lifetime)):
-            if name in self.answers and self.value(name) > longest:
-                self.warn(name, f"cut to the {credential.lifetime / 3600:g} hours of this credential")
-                self.put(name, longest)
+        self.warn("deliver_within", f"cut to the {longest / 3600:g} hours of this credential")
+        self.put("deliver_within", longest)
 
     def doubts(self) -> None:
         """What is allowed, and hardly meant."""
