@@ -47,6 +47,7 @@ class ListenerLimits(Part):
     data_timeout: Duration | None = Field(
         None, description="longest silence inside a message; default: as in `limits`"
     )
+    pace: Size | None = Field(None, description="least octets a second of a message; default: as in `limits`")
     session_timeout: Duration | None = Field(None, description="longest life of a session; default: as in `limits`")
     line: Size | None = Field(None, description="octets of a line of content; default: as in `limits`")
 
@@ -148,6 +149,11 @@ class Limits(Part):
     data_timeout: Duration = Field(
         180.0, description="longest silence inside a message (RFC 5321 section 4.5.3.2.5); then 421 4.4.2"
     )
+    pace: Size = Field(
+        100,
+        description="least octets a second of a message, counted once it took longer than `data_timeout`; "
+        "slower ones 421 4.4.2; 0 is no limit",
+    )
     session_timeout: Duration = Field(14_400.0, description="longest life of a session; then 421 4.4.2")
     proxy_timeout: Duration = Field(5.0, description="longest wait for a whole PROXY header; then the end")
     line: Size = Field(64 << 10, description="octets of a line of content; over it 500 5.6.0")
@@ -155,6 +161,7 @@ class Limits(Part):
     auth_failures: int = Field(10, ge=1, description="failed AUTH of one address and user name before a ban")
     auth_window: Duration = Field(900.0, description="the time in which those failures are counted")
     auth_ban: Duration = Field(900.0, description="how long a ban lasts")
+    returned: int = Field(100, ge=1, description="messages to one of our return paths in a day; over it 452 4.7.1")
     hold: Duration = Field(
         604_800.0, description="longest HOLDFOR and HOLDUNTIL (FUTURERELEASE, RFC 4865); over it 501 5.5.4"
     )

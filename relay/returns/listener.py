@@ -25,6 +25,7 @@ from relay.model.address import printable
 from relay.model.clock import Clock
 from relay.model.envelope import Envelope, Parameters
 from relay.model.reply import Refused, Reply
+from relay.returns.flood import Flood
 from relay.returns.forward import Back
 from relay.returns.keep import Keeper
 from relay.returns.originals import Original, Originals
@@ -46,6 +47,7 @@ class ReturnsDoor(Door):
         originals: Originals,
         limits: Limits,
         keeper: Keeper,
+        flood: Flood,
         clock: Clock,
     ) -> None:
         self._listener = listener
@@ -54,6 +56,7 @@ class ReturnsDoor(Door):
         self._originals = originals
         self._limits = limits
         self._keeper = keeper
+        self._flood = flood
         self._clock = clock
         self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
         # By session, what its transaction has named so far; bounded by the recipients it may name.
@@ -95,6 +98,8 @@ class ReturnsDoor(Door):
             raise Refused(451, "4.3.0", "Cannot look that address up at the moment; please try again") from down
         if host != original.message.return_host:
             raise Refused(550, "5.1.1", f"{printable(address)}: not a return path of this relay")
+        if self._flood.full((original.id,), self._settings.returned, self._clock()):
+            raise Refused(452, "4.7.1", f"At most {self._settings.returned} messages a day to one return path")
         self._named[id(session)][address] = original
 
     async def message(
@@ -124,6 +129,7 @@ class ReturnsDoor(Door):
         except StoreDown as down:
             log.error("the store failed: %s", down)
             raise Refused(451, "4.3.0", "Cannot store mail at the moment; please try again later") from down
+        self._flood.add((each.id for each in originals), back.at)
         return Reply(250, "2.0.0", f"Ok: queued as {copies[0]}" if copies else "Ok: noted")
 
     def _check_loop(self, octets: bytes) -> None:

@@ -12,6 +12,7 @@ end in CRLF gets one, as it would on its next way in DATA. A chunk far beyond th
 
 from __future__ import annotations
 
+import math
 import re
 
 from relay.model.reply import Refused
@@ -38,7 +39,8 @@ class Chunks:
         self._budget = budget
         self._pieces: list[bytes] = []
         self._left = 0  # octets of this chunk that have not come
-        self._seen = 0  # of all chunks
+        self.seen = 0  # octets of all chunks that came
+        self.latest = math.inf  # loop time: until then this chunk has come at the least pace, as far as it has
         self._refusal: Refused | None = None
         self.size = 0  # of this chunk
         self.last = False
@@ -59,10 +61,10 @@ class Chunks:
         end = min(len(data), at + self._left)
         piece = data[at:end] if at or end < len(data) else data
         self._left -= len(piece)
-        self._seen += len(piece)
+        self.seen += len(piece)
         if self._refusal is not None:
             return end
-        if self._seen > self._rule.size:
+        if self.seen > self._rule.size:
             self.drop(oversize(self._rule))
         elif self._budget.take(len(piece)):
             self.held += len(piece)
@@ -79,7 +81,7 @@ class Chunks:
     @property
     def endless(self) -> bool:
         """The client sends so much beyond the limit that we need not hear the end."""
-        return bool(self._left) and self._seen > 2 * self._rule.size + SLACK
+        return bool(self._left) and self.seen > 2 * self._rule.size + SLACK
 
     @property
     def false_end(self) -> bool:

@@ -16,6 +16,7 @@ many a receiver. Eight-bit octets without BODY=8BITMIME are taken, as everybody 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -46,7 +47,8 @@ class Collector:
         self._budget = budget
         self._pieces: list[bytes] = []
         self._tail = b"\r\n"  # the last octets seen; the content starts at the start of a line
-        self._seen = 0
+        self.seen = 0  # octets that came
+        self.latest = math.inf  # loop time: until then it has come at the least pace, as far as it has
         self._no_room = False
         # A dot is stuffed into lines of at least three octets, dot and CRLF: at most a third more.
         self._keep = rule.size + rule.size // 3 + len(_END)
@@ -57,9 +59,9 @@ class Collector:
         """Take octets from `data[at:]`; returns where the rest begins that is no longer content."""
         end = self._end(data, at)
         piece = data[at:end] if at or end < len(data) else data
-        self._seen += len(piece)
+        self.seen += len(piece)
         self._tail = piece[-_TAIL:] if len(piece) >= _TAIL else (self._tail + piece)[-_TAIL:]
-        if self._seen > self._keep:
+        if self.seen > self._keep:
             self.release()
         elif not self._no_room:
             if self._budget.take(len(piece)):
@@ -73,7 +75,7 @@ class Collector:
     @property
     def endless(self) -> bool:
         """The client has sent so much beyond the limit that we need not hear the end."""
-        return not self.ended and self._seen > 2 * self._rule.size + SLACK
+        return not self.ended and self.seen > 2 * self._rule.size + SLACK
 
     @property
     def false_end(self) -> bool:
@@ -108,7 +110,7 @@ class Collector:
         if self._no_room:
             raise no_memory()
         too_large = oversize(rule)
-        if self._seen > self._keep:
+        if self.seen > self._keep:
             raise too_large
         content = b"".join(self._pieces)[:-3]  # the last CRLF of the content is the first of the end
         self._pieces.clear()

@@ -5,7 +5,8 @@ handshake, the answer to a challenge) runs as the session's one task, and until 
 kept, up to a bound, and then reading pauses. All replies that a packet causes leave in one write.
 
 Every session has one deadline:
-    the client's turn     command_timeout for a whole command; data_timeout for silence inside a content
+    the client's turn     command_timeout for a whole command; data_timeout for silence inside a content, which
+                          comes at a least pace besides
     our turn              WORK; the client's patience ends after ten minutes (RFC 5321 section 4.5.3.2.6)
     a PROXY header        proxy_timeout
     a TLS handshake       HANDSHAKE
@@ -20,6 +21,7 @@ the client that did not hear so will send it again in any case (RFC 1047).
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Coroutine
 from typing import Any, cast
 
@@ -231,13 +233,21 @@ class Wire(Connection):
         elif self._eof and not self._choked:
             self.hang_up()
         elif self._collector is not None:
-            self.watch(FALSE_END if self._collector.false_end else self.service.limits.data_timeout, self._ends)
+            self._watch_content(self._collector)
         elif turn:
             self.watch(self.service.limits.command_timeout, self._ends)
 
     def collect(self, collector: Contents) -> None:
         """What follows is content."""
         self._collector = collector
+        limits = self.service.limits
+        if limits.pace:
+            collector.latest = self.loop.time() + limits.data_timeout - collector.seen / limits.pace
+
+    def _watch_content(self, collector: Contents) -> None:
+        limits = self.service.limits
+        latest = collector.latest + collector.seen / limits.pace if limits.pace else math.inf
+        self.watch(FALSE_END if collector.false_end else limits.data_timeout, min(self._ends, latest))
 
     def cut(self) -> None:
         self._input = b""
@@ -331,5 +341,13 @@ class Wire(Connection):
         elif self._collector is not None and self._collector.false_end:
             self.farewell(Reply(550, "5.6.0", "The message must end with CR LF dot CR LF, and nothing else"))
         else:
-            whole = self.loop.time() >= self._ends
-            self.farewell(Reply(421, "4.4.2", "The session has lasted too long" if whole else "Timeout, closing"))
+            self.farewell(Reply(421, "4.4.2", self._lateness()))
+
+    def _lateness(self) -> str:
+        """What a client hears that took too long."""
+        now, collector, pace = self.loop.time(), self._collector, self.service.limits.pace
+        if now >= self._ends:
+            return "The session has lasted too long"
+        if collector is not None and pace and now >= collector.latest + collector.seen / pace:
+            return f"Timeout: a message comes with {pace} octets a second at the least"
+        return "Timeout, closing"

@@ -10,6 +10,7 @@ from relay.config import Config, Listener
 from relay.limits.interface import Limits
 from relay.model.clock import Clock
 from relay.model.ids import IdSource
+from relay.returns.flood import Flood
 from relay.returns.keep import Dispatch, Keeper
 from relay.returns.listener import ReturnsDoor
 from relay.returns.originals import Originals
@@ -37,6 +38,7 @@ class Returning:
         self._keeper = Keeper(
             hostname=config.hostname, lifetime=config.delivery.lifetime, queue=queue, ids=ids, dispatch=dispatch
         )
+        self._flood = Flood()
         self._doors: list[ReturnsDoor] = []
 
     def door(self, listener: Listener) -> ReturnsDoor:
@@ -47,6 +49,7 @@ class Returning:
             originals=self._originals,
             limits=self._limits,
             keeper=self._keeper,
+            flood=self._flood,
             clock=self._clock,
         )
         self._doors.append(made)

@@ -17,6 +17,7 @@ from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event, EventName
 from relay.model.ids import IdSource
 from relay.model.message import Due, Lane, Message, NewMessage, NewRecipient, Origin, State
+from relay.returns.flood import Flood
 from relay.returns.keep import Keeper
 from relay.returns.listener import ReturnsDoor
 from relay.returns.originals import Originals
@@ -149,6 +150,7 @@ async def stage(
         originals=originals,
         limits=LocalLimits(1, now),
         keeper=keeper,
+        flood=Flood(),
         clock=now,
     )
     budget = Budget(limits.memory, limits.sessions)

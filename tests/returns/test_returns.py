@@ -55,6 +55,28 @@ async def test_a_bounce_is_told_of_its_recipient_and_passed_on_to_the_client(tmp
         assert due.message == copy
 
 
+async def test_so_much_a_day_comes_through_one_return_path_and_no_more(tmp_path: Path) -> None:
+    async with stage(tmp_path, limits=Limits(returned=2)) as it:
+        message = await it.sent(Recipient(address="bob@example.org"), Recipient(address="ann@example.net"))
+        for _ in range(2):
+            assert (await it.hand_in(POSTFIX, it.path(message, 2))).startswith("250")
+        script = """
+            S: 220 ...
+            C: EHLO mx.example.net
+            S+ 250
+            C: MAIL FROM:<>
+            S: 250 ...
+            C: RCPT TO:<{path}>
+            S: {reply}
+            """
+        over = "452 4.7.1 At most 2 messages a day to one return path"
+        await it.play(script.format(path=it.path(message, 2).upper(), reply=over))
+        await it.play(script.format(path=it.path(message, 1), reply="250 ..."))
+        assert len(it.copies()) == 2
+        it.clock[0] += 86_400
+        assert (await it.hand_in(POSTFIX, it.path(message, 2))).startswith("250")
+
+
 async def test_what_is_passed_on_has_one_field_more_and_is_the_same_otherwise(tmp_path: Path) -> None:
     content = b"From: \xe4\r\nnot a field at all\r\n\r\n" + bytes(range(128, 256)) + b"\r\n..\r\nlast"
     wire = content.replace(b"..", b"...") + b"\r\n.\r\n"

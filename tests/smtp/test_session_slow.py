@@ -75,6 +75,53 @@ async def test_a_content_that_trickles_in_ends_with_the_longest_life_of_a_sessio
         assert here.door.taken == []
 
 
+@pytest.mark.parametrize("how", [b"DATA", b"BDAT 100000 LAST"])
+async def test_a_content_that_comes_too_slowly_is_ended_with_the_pace_it_should_have(how: bytes) -> None:
+    limits = Limits(data_timeout=0.3, pace=2000)  # what trickles is 50 octets a second
+    async with stage(limits=limits) as here:
+
+        def talk() -> str:
+            with here.client() as client:
+                for said in (b"EHLO a", b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.net>", how):
+                    client.reply()
+                    client.send(said + b"\r\n")
+                if how == b"DATA":
+                    assert client.line().startswith("354")
+                begun = time.monotonic()
+                client.sock.settimeout(0.02)
+                while time.monotonic() - begun < 10:
+                    client.send(b"x")
+                    try:
+                        return client.sock.recv(4096).decode()
+                    except TimeoutError:
+                        continue
+            raise AssertionError("it went on for ever")
+
+        said = await asyncio.to_thread(talk)
+        assert said == "421 4.4.2 Timeout: a message comes with 2000 octets a second at the least\r\n"
+        await here.settled()
+        assert here.door.taken == []
+
+
+async def test_a_content_at_the_least_pace_may_take_longer_than_the_longest_silence() -> None:
+    async with stage(limits=Limits(data_timeout=0.3, pace=1000)) as here:
+
+        def talk() -> str:
+            with here.client() as client:
+                for said in (b"EHLO a", b"MAIL FROM:<a@example.com>", b"RCPT TO:<b@example.net>", b"DATA"):
+                    client.reply()
+                    client.send(said + b"\r\n")
+                assert client.line().startswith("354")
+                for _ in range(8):
+                    client.send(b"x" * 998 + b"\r\n")
+                    time.sleep(0.1)  # the client's own slowness is what is tried
+                client.send(b".\r\n")
+                return client.line()
+
+        assert (await asyncio.to_thread(talk)).startswith("250")
+        await here.settled()
+
+
 async def test_a_reply_to_a_challenge_that_trickles_in_does_not_win_time() -> None:
     async with stage(CLEAR, limits=Limits(command_timeout=0.3)) as here:
 
