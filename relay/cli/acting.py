@@ -104,8 +104,10 @@ async def _until_done(config: Config, registry: Registry, order: Order, wait: fl
 
 async def _act(config: Config, registry: Registry, shard: int) -> str:
     """Carry out a shard's orders where nobody else does; else why not."""
+    from relay.cli.files import give_to_holder
     from relay.store.interface import ShardBusy, StoreDown, StoreFull
     from relay.store.sqlite import open_queue, shard_directory
+    from relay.store.sqlite.layout import CONTENTS, LOCK
     from relay.worker.orders import carry_out
 
     directory = shard_directory(config.data, shard)
@@ -115,6 +117,8 @@ async def _act(config: Config, registry: Registry, shard: int) -> str:
         return f"{error}, which has not done it yet"
     except StoreDown as error:
         return str(error)
+    for made in (LOCK, CONTENTS):  # opening a shard that was restored makes them
+        give_to_holder(directory / made)
     try:
         async for _ in carry_out(queue, registry, system_clock):
             pass

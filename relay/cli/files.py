@@ -32,7 +32,7 @@ def give_to_holder(path: Path) -> None:
     """What a command of root's made belongs to whom the relay runs as: the holder of its directory."""
     if os.geteuid() == 0:
         holder = path.parent.stat()
-        os.chown(path, holder.st_uid, holder.st_gid)
+        os.chown(path, holder.st_uid, holder.st_gid, follow_symlinks=False)  # that user might lead us elsewhere
 
 
 def make_directory(path: Path) -> None:

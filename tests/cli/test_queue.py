@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -177,3 +179,16 @@ def test_a_shard_that_somebody_holds_is_waited_for_and_named(ready: Cli, data: P
     # The next order finds the shard free, and does the former one there first.
     assert ready.json("queue", "release", mine.message.id)["outstanding"] == {}
     assert states(data, theirs, 3) == [State.HELD]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_in_a_restored_shard_belongs_to_the_user_of_the_relay(ready: Cli) -> None:
+    put(ready.home / "var", Post().mail("ann@example.net"))
+    ready("backup", "copy")
+    data = ready.home / "var"
+    shutil.rmtree(data)
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    ready("restore", "copy", "--data", "var")
+    assert ready.json("queue", "hold", "--yes")["changed"] == 1
+    assert {each.stat().st_uid for each in (data, *data.rglob("*"))} == {65534}
