@@ -206,7 +206,8 @@ class _Checker:
         found = {}
         for name, values in given.items():
             try:
-                found[rules.listed_option(name)] = values
+                known = rules.listed_option(name)
+                found[known] = tuple(rules.listed_value(known, each) for each in values)
             except ValueError as error:
                 self.fault((*path, "allowed", name), str(error))
         return found

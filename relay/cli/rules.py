@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from relay.model.account import OverQuota, Quota
@@ -71,7 +72,18 @@ def allowed(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not value.strip():
         raise ValueError(f"{text!r} is not OPTION=VALUE, as source_ip=192.0.2.0/28")
-    return listed_option(name), value.strip()
+    known = listed_option(name)
+    return known, listed_value(known, value.strip())
+
+
+def listed_value(name: str, value: str) -> str:
+    """A value such a list can have: an address or a network for `source_ip`, any text for the others."""
+    if name == "source_ip" and not any(mark in value for mark in "*?["):
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(f"{name}: expected an IP address or a network, not {value!r}") from None
+    return value
 
 
 def listed_option(text: str) -> str:

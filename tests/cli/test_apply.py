@@ -174,6 +174,7 @@ def test_an_export_and_a_dry_run_have_times_and_windows_in_words(shop: Cli) -> N
         ("2GiB", "lots", "lots", "a size"),
         ("[schedule-long, source-ip]", "[schedule-lon]", "schedule-lon", "did you mean schedule-long?"),
         ("allowed: {source_ip", "allowed: {tags", "allowed", "no list of allowed values"),
+        ("[192.0.2.7]", "[192.0.2.300]", "allowed", "expected an IP address or a network, not '192.0.2.300'"),
         ("presets: [receipts]", "presets: [receipt]", "presets: [receipt]", "no preset"),
         ("password: file:password", "password: hunter2", "hunter2", "file:PATH"),
         ("password: file:password", "password: file:nowhere", "nowhere", "nowhere"),

@@ -99,6 +99,7 @@ def test_lists_are_taken_back_value_by_value_or_whole(ready: Cli) -> None:
         (("--grant", "schedule-lon"), "did you mean schedule-long?"),
         (("--revoke", "tenant"), "does not have tenant"),
         (("--allow", "tags=a"), "no list of allowed values"),
+        (("--allow", "source_ip=192.0.2.999"), "expected an IP address or a network, not '192.0.2.999'"),
         (("--forbid", "priority=lots"), "priority"),
         (("--preset", "none-such"), "has no preset"),
         (("--quota", "message-hour=1"), "did you mean messages-hour?"),
