@@ -27,7 +27,7 @@ from relay.store.interface import Entry, NotFound, RecipientState
 from relay.store.running import running
 from relay.store.sqlite import open_reader, shard_directory
 
-_ATTEMPT = (EventName.ATTEMPTED, EventName.DEFERRED, EventName.DELIVERED, EventName.FAILED)
+_ATTEMPT = (EventName.ATTEMPTED, EventName.DEFERRED, EventName.DELIVERED, EventName.FAILED, EventName.EXPIRED)
 _ENDS = {
     EventName.DELIVERED: State.DELIVERED,
     EventName.FAILED: State.FAILED,

@@ -194,6 +194,17 @@ async def test_the_text_shows_every_step_and_lets_no_peer_speak_to_the_terminal(
     assert "\\x1b[2Jgone\\nnext" in text
 
 
+async def test_an_attempt_that_was_the_last_one_has_its_route(tmp_path: Path) -> None:
+    ident = new_ids().new()
+    async with shard(tmp_path) as queue:
+        await queue.add(mail("ann@example.net", ident=ident))
+        await queue.record(
+            [event("expired", ident, NOON + 1, 1, to="ann@example.net", site="mx", host="mx.example.net")]
+        )
+    (story,) = explain(tmp_path, ident, clock).recipients
+    assert story.route == {"site": "mx", "host": "mx.example.net"}
+
+
 async def test_the_text_says_options_as_they_are_asked_for(tmp_path: Path) -> None:
     ident = new_ids().new()
     options = Options(send_at=NOON + 60, deliver_within=7200.0, preserve_recipients=False)
