@@ -47,7 +47,7 @@ class Order:
     act: Act
     selection: Selection
     reason: str = ""
-    lifetime: float = 0.0  # release: seconds the mail is tried from then on; one that asked for less gets that
+    lifetime: float = 0.0  # release: seconds the mail is tried from then on; one that had less gets that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

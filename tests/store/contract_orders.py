@@ -82,20 +82,22 @@ class OrdersContract:
         self, shard: Shard
     ) -> None:
         queue = await shard.open()
-        options = {
-            "plain": Options(),
-            "within": Options(deliver_within=60.0),
-            "by": Options(deliver_by=NOON + 5),
+        wanted = {
+            "plain": (Options(), NOON + 2 * DAY),
+            "short": (Options(), NOON + 5),
+            "within": (Options(deliver_within=60.0), NOON + DAY),
+            "by": (Options(deliver_by=NOON + 5), NOON + 5),
+            "long": (Options(), NOON + 9 * DAY),
         }
-        for name, given in options.items():
+        for name, (given, deadline) in wanted.items():
             resolved = Resolved(options=given)
-            await queue.add(mail(f"{name}@example.net", resolved=resolved, state=State.HELD, deadline=NOON + 5))
-        await queue.add(mail("long@example.net", state=State.HELD, deadline=NOON + 9 * DAY))
+            await queue.add(mail(f"{name}@example.net", resolved=resolved, state=State.HELD, deadline=deadline))
         release = replace(order(Act.RELEASE), lifetime=2 * DAY)
-        assert (await queue.act(release, LATER + DAY)).changed == 4
+        assert (await queue.act(release, LATER + DAY)).changed == 5
         dues = (await queue.claim(NET, LATER + DAY, 10)).dues
         assert {each.recipient.address.partition("@")[0]: each.message.deadline for each in dues} == {
             "plain": LATER + 3 * DAY,
+            "short": LATER + DAY + 5,
             "within": LATER + DAY + 60,
             "by": NOON + 5,
             "long": NOON + 9 * DAY,

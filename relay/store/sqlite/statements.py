@@ -190,10 +190,11 @@ select bytes, key, open from message indexed by message_ended
  where sandbox = ? and ended is null and bytes > ? order by bytes, key limit ?
 """
 
-# renew: what an operator held did not use up the time it may be tried, unless it has to arrive by a given moment.
+# renew: what an operator held did not use up the time it may be tried, unless it has to arrive by a given moment. It
+# gets no more of it than it had.
 RENEW: Final = """
 update message
-   set deadline = max(deadline, ? + ifnull(resolved ->> '$.options.deliver_within', ?))
+   set deadline = max(deadline, ? + min(ifnull(resolved ->> '$.options.deliver_within', ?), deadline - received))
  where key = ? and resolved ->> '$.options.deliver_by' is null
 """
 
