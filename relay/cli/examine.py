@@ -38,21 +38,23 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
         ):
             found += _safely(subject, part)
     found += _safely("egress", machine.egresses(config))
-    kept, holders = _kept(config)
+    kept, holders, usable = _kept(config)
     found += _safely("keys", domains.keys(kept))
+    if usable is not None:
+        found += _safely("listeners", defaults.listeners(config, usable))
     found += _safely("defaults", defaults.defaults(config, holders, kept.keys))
     if not offline and (public or network):
         found += asyncio.run(_asked(config, kept, probe if network else ""))
     return found
 
 
-def _kept(config: Config) -> tuple[domains.Kept, list[defaults.Holder]]:
+def _kept(config: Config) -> tuple[domains.Kept, list[defaults.Holder], dict[str, bool] | None]:
     from relay.cli.frame import registry
 
     if not os.access(config.data / "registry.db", os.R_OK, effective_ids=True):
-        return domains.Kept((), ()), []
+        return domains.Kept((), ()), [], None
     with registry(config) as opened:
-        return domains.Kept(opened.domains(), opened.keys(None)), defaults.holders(opened)
+        return domains.Kept(opened.domains(), opened.keys(None)), defaults.holders(opened), defaults.usable(opened)
 
 
 async def _asked(config: Config, kept: domains.Kept, probe: str) -> list[Finding]:

@@ -98,6 +98,23 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
     assert "192.0.2.9 is no address of an egress" in found["preset far of demo"][1]
 
 
+def test_a_listener_whose_credential_cannot_be_used_is_a_failure(ready: Cli) -> None:
+    open_door = {"port": 0, "kind": "plain", "auth": "none", "networks": ["127.0.0.0/8"]}
+    listeners = [{"name": name, "credential": name, **open_door} for name in ("App", "demo", "off")]
+    configure(ready, {"listeners": listeners})
+    ready("credential", "add", "--username", "off")
+    ready("credential", "disable", "off")
+    found = findings(ready, code=1)
+    del found["sandbox.enabled"]
+    assert found == {
+        "listeners.App.credential": (
+            "fail",
+            "is App, which is not there: nobody is let in; relay credential add --username App",
+        ),
+        "listeners.off.credential": ("fail", "is off, which is disabled, or its account is: nobody is let in"),
+    }
+
+
 def test_without_init_there_is_nothing_to_start_with(cli: Cli) -> None:
     found = findings(cli, code=1)
     for name in ("registry.db", "tls/cert.pem", "tls/key.pem"):

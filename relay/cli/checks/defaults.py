@@ -1,6 +1,6 @@
-"""Defaults for mail that name what is not there: a stream, a pool, a preset, a key.
+"""Names of what is not there: a listener's credential; the stream, pool, preset or key of a default for mail.
 
-In:  the configuration, and the defaults the registry keeps. Out: a finding each.
+In:  the configuration, and what the registry keeps. Out: a finding each.
 
 Why so: a command takes such a default, since the stream or the pool may come into the configuration later, and may be
 taken out of it again; but until it is there, all mail the default is for is refused or put off.
@@ -53,6 +53,28 @@ def holders(opened: Registry) -> list[Holder]:
         unset, names = f"credential set {credential.username} --unset", presets.get(credential.account, ())
         found.append(Holder(f"credential {credential.username}", Door.CREDENTIAL, credential.options, unset, names))
     return [each for each in found if each.options]
+
+
+def listeners(config: Config, usable: Mapping[str, bool]) -> Iterator[Finding]:
+    """`usable`: whether mail is taken by a credential, by its user name in lower case."""
+    for each in config.listeners:
+        known = usable.get(each.credential.lower())
+        if each.credential and not known:
+            subject, add = (
+                f"listeners.{each.name}.credential",
+                f"{program()} credential add --username {each.credential}",
+            )
+            yield (
+                fail(subject, f"is {each.credential}, which is not there: nobody is let in", add)
+                if known is None
+                else fail(subject, f"is {each.credential}, which is disabled, or its account is: nobody is let in")
+            )
+
+
+def usable(opened: Registry) -> dict[str, bool]:
+    """Raises StoreDown."""
+    disabled = {each.name for each in opened.accounts() if each.disabled}
+    return {each.username.lower(): not (each.disabled or each.account in disabled) for each in opened.credentials()}
 
 
 def defaults(config: Config, given: Sequence[Holder], keys: Sequence[DkimKey]) -> Iterator[Finding]:
