@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,8 +32,8 @@ def options(
 ) -> None:
     """List what a message can ask for, and who may.
 
-    Permissions: P0 is everybody's, P1 everybody's within the bounds given, P2 needs a grant, P3 a grant and the value
-    on the credential's list. With NAME: values, limits and an example, too.
+    Who: P0 is everybody, P1 everybody within bounds, P2 needs a grant, P3 a grant and the value on the credential's
+    list. With NAME: who may ask for what exactly, values, limits and an example, too.
     """
     if schema:
         _print_schema(name)
@@ -61,8 +62,13 @@ def _print_all(as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
-    columns = ["option", "header", "permission", "meaning"]
-    print_table(columns, [[each[column] for column in columns] for each in described])
+    rows = [(each["option"], each["header"], _classes(each["permission"]), each["meaning"]) for each in described]
+    print_table(["option", "header", "who", "meaning"], rows)
+
+
+def _classes(words: str) -> str:
+    """`P1 P2` of `P1 up to 7 days, P2 up to a year`: a table has no room for more."""
+    return " ".join(re.findall(r"\bP\d", words))
 
 
 def _print_one(option: Option, as_json: bool) -> None:

@@ -31,7 +31,9 @@ def _read(text: str, option: str, direction: int) -> float | None:
     try:
         return instant(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is neither a time nor a duration", param_hint=option) from error
+        raise typer.BadParameter(
+            f"{text!r} is neither a time, as 2026-01-31T12:00:00Z, nor a duration, as 2h", param_hint=option
+        ) from error
 
 
 def seconds_of(text: str, option: str = "--wait") -> float:

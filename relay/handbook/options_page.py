@@ -40,8 +40,8 @@ def options_page(made: str) -> str:
 
 
 _SAYING = f"""\
-What a message asks of the relay, beyond being delivered. `relay options` prints the same table, `relay options NAME`
-one of them.
+What a message asks of the relay, beyond being delivered. `relay options` prints the same table in short,
+`relay options NAME` all about one of them.
 
 ## How to say it
 

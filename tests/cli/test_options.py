@@ -16,7 +16,9 @@ def test_every_option_is_listed_with_its_header_and_who_may(cli: Cli) -> None:
         "X-SMTPeter-Tags: welcome, trial",
     )
     assert "X-SMTPeter-MaxDeliverTime" in cli("options")
-    assert "Labels for search and statistics." in cli("options")
+    lines = {line.split()[0]: line for line in cli("options").splitlines()}
+    assert lines["tags"].split(maxsplit=2)[2].split(maxsplit=1) == ["P0", "Labels for search and statistics."]
+    assert " P1 P2 " in lines["send_at"]
 
 
 def test_one_option_is_told_in_detail_by_any_of_its_names(cli: Cli) -> None:
