@@ -28,6 +28,9 @@ def fork(run: Callable[[], int], leave: Callable[[], None]) -> int:
     """Start a child that calls `leave` (close what is not its own) and then `run`; returns its pid.
 
     The child ends with the exit code `run` returns, without unwinding the supervisor's stack.
+
+    Raises:
+        OSError: the system gives us no process.
     """
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
@@ -35,7 +38,11 @@ def fork(run: Callable[[], int], leave: Callable[[], None]) -> int:
             stream.flush()
     # No handler of the supervisor may run in the child before it has taken them out.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        raise
     if pid:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return pid

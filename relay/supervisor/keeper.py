@@ -121,18 +121,22 @@ class Keeper:
     # Children
 
     def _start(self, child: Child) -> None:
+        """Raises OSError: there is no descriptor, process or memory left for it; nothing of it stays."""
         role = child.role
         ours, theirs = socket.socketpair()
-        limits = self._broker.connect(role.name)
-        context = self._make_context(role, self._config, theirs, limits)
+        with contextlib.ExitStack() as undo, theirs:
+            undo.callback(ours.close)
+            limits = self._broker.connect(role.name)
+            undo.callback(self._broker.disconnect, role.name)
+            context = self._make_context(role, self._config, theirs, limits)
 
-        def leave() -> None:
-            ours.close()
-            self._leave(role)
+            def leave() -> None:
+                ours.close()
+                self._leave(role)
 
-        pid = fork(lambda: role.run(context), leave)
-        theirs.close()
-        limits.close()
+            with limits:
+                pid = fork(lambda: role.run(context), leave)
+            undo.pop_all()
         self._links[role.name] = Link(ours, self._selector, lambda line: self._heard(child, line), lambda: None)
         child.born(pid, time.monotonic())
         logger.info("%s started with pid %d", role.name, pid)
@@ -187,8 +191,15 @@ class Keeper:
     def _start_successors(self, now: float) -> None:
         for child in self._children:
             # Only once the old one is reaped: until then it may hold the lock of its shard.
-            if not child.pid and now >= child.start_at:
+            if child.pid or now < child.start_at:
+                continue
+            try:
                 self._start(child)
+            except OSError as error:  # the others go on without it, until there is room again
+                child.born(0, now)
+                child.ended(now)
+                wait = child.start_at - now
+                logger.error("%s cannot be started: %s; tried again in %.1f s", child.role.name, error, wait)
 
     def _check_beats(self, now: float) -> None:
         for child in self._children:

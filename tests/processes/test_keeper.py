@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import selectors
 import signal
 import socket
@@ -35,6 +36,21 @@ def test_a_killed_child_is_replaced(loop: str) -> None:
         program.line("worker-1 ended with signal 9")
         assert pid_of(program, "worker-1", after=1) != first
         assert alive(pid_of(program, "worker-0"))
+
+
+def test_a_child_for_which_there_is_no_room_is_started_once_there_is() -> None:
+    with tiny("good", "good") as program:
+        program.line("^all ready$")
+        first = pid_of(program, "worker-1")
+        before = resource.prlimit(program.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(program.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        os.kill(first, signal.SIGKILL)
+        program.line("worker-1 cannot be started: .*Too many open files; tried again in", after=2)
+        assert alive(pid_of(program, "worker-0"))
+        resource.prlimit(program.pid, resource.RLIMIT_NOFILE, before)
+        assert pid_of(program, "worker-1", after=1) != first
+        program.send(signal.SIGTERM)
+        assert program.end() == 0
 
 
 def test_a_stopped_child_is_noticed_killed_and_replaced() -> None:
