@@ -21,6 +21,7 @@ from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, pr
 from relay.cli.output import print_json
 
 if TYPE_CHECKING:
+    from relay.cli.client import Receipt
     from relay.config import Config
 
 
@@ -82,6 +83,11 @@ def send(
         raise CommandError(f"{refusal}{hint}", ExitCode.REFUSED) from refusal
     except Unreachable as error:
         raise CommandError(str(error), ExitCode.UNREACHABLE) from error
+    _say(receipt, as_json)
+
+
+def _say(receipt: Receipt, as_json: bool) -> None:
+    """Raises Exit where somebody was refused."""
     if as_json:
         print_json({"id": receipt.id, "reply": receipt.reply, "refused": receipt.refused})
     else:
