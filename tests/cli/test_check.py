@@ -83,11 +83,15 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
     ready("credential", "set", "demo", "--option", "stream=nesw")
     ready("domain", "set", "example.com", "--option", "dkim_key=s9")
     ready("preset", "add", "far", "--option", "source_ip=192.0.2.9")
+    ready("preset", "add", "named", "--option", "dkim_key=s7")
     ready("preset", "add", "signed", "--option", "dkim_extra=example.com,s8")
     found = findings(ready, code=1)
     del found["sandbox.enabled"]
     assert {subject: level for subject, (level, _) in found.items()} == dict.fromkeys(
-        ("options.defaults", "credential demo", "domain example.com", "preset far of demo", "preset signed of demo"),
+        (
+            *("options.defaults", "credential demo", "domain example.com"),
+            *("preset far of demo", "preset named of demo", "preset signed of demo"),
+        ),
         "fail",
     )
     assert "no stream is called nesw; there are bulk, news, transactional" in found["credential demo"][1]
@@ -95,6 +99,7 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
     assert "no pool is called far; there are none" in found["options.defaults"][1]
     assert "example.com has no active key s9" in found["domain example.com"][1]
     assert "example.com has no active key s8" in found["preset signed of demo"][1]
+    assert "no domain has an active key s7" in found["preset named of demo"][1]
     assert "192.0.2.9 is no address of an egress" in found["preset far of demo"][1]
 
 

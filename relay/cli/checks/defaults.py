@@ -126,9 +126,10 @@ def _lacking(
 def _no_key(named: Sequence[str], domain: str, keys: Collection[str]) -> str:
     for each in named:
         owner, comma, selector = each.partition(",")
-        owner, selector = (
-            (owner, selector) if comma else (domain, owner)
-        )  # without one it is the author's, unknown here
+        if not comma:
+            owner, selector = domain, owner
         if owner and f"{owner},{selector}" not in keys:
             return f"and {owner} has no active key {selector}"
+        if not any(key.endswith(f",{selector}") for key in keys):  # the domain is the author's, whoever that is
+            return f"and no domain has an active key {selector}"
     return ""
