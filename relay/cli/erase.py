@@ -52,7 +52,7 @@ def erase(
             print_json({"dry_run": True, "recipients": recipients, "events": events, "suppressions": suppressed})
         else:
             more = "1000 or more" if events == 1000 else str(events)
-            print(f"{recipients} recipients, {more} events, {_suppressions(suppressed)} (to stay)")
+            print(f"{recipients} recipients, {more} events; kept: {_suppressions(suppressed)}")
         return
     _confirm(plain, yes)
     came = _order(checked, plain, seconds_of(wait))
@@ -64,9 +64,8 @@ def erase(
         return
     print(f"erased: {came.changed} recipients, {told} events of the report database")
     if suppressed:
-        print(
-            f"{_suppressions(suppressed)} left in place, to go with: {program()} suppress remove {plain} --everywhere"
-        )
+        hint = f"{program()} suppress remove {plain} --everywhere"
+        print(f"kept: {_suppressions(suppressed)}, so that no mail goes there again; {hint}")
 
 
 def _suppressions(number: int) -> str:

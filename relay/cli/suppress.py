@@ -190,9 +190,9 @@ def import_(
     if as_json:
         print_json({"entries": tally.good, "new": tally.new, "bad": tally.bad, "dry_run": dry_run})
     elif dry_run:
-        print(f"{_entries(tally.good)} would be taken, {_bad_lines(tally.bad)} left out")
+        print(f"{_entries(tally.good)} would be taken{_left_out(tally)}")
     else:
-        print(f"{_entries(tally.new)} added, {tally.good - tally.new} renewed, {_bad_lines(tally.bad)} left out")
+        print(f"{_entries(tally.new)} added, {tally.good - tally.new} renewed{_left_out(tally)}")
     if tally.bad:
         raise CommandError(f"{file}: {_bad_lines(tally.bad)} left out")
 
@@ -331,6 +331,10 @@ def _missing(listed: Suppressions, address: str, account: str, stream: str) -> s
 def _audit(config: Config, act: str, detail: dict[str, object]) -> None:
     with registry(config) as found:
         found.audit(system_clock(), operator(), act, {name: value for name, value in detail.items() if value})
+
+
+def _left_out(tally: _Tally) -> str:
+    return f", {_bad_lines(tally.bad)} left out" if tally.bad else ""
 
 
 def _bad_lines(number: int) -> str:
