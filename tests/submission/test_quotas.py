@@ -16,6 +16,7 @@ from relay.model.clock import iso
 from relay.model.envelope import Envelope, Recipient
 from relay.model.message import State
 from relay.model.reply import Refused
+from relay.report.holds import OVER_QUOTA
 from relay.submission.quotas import cost, delay, refusal
 from tests.submission.accounts import APP, AT
 from tests.submission.house import PLAIN, Broken, House, submission
@@ -91,6 +92,7 @@ def test_a_reply_names_the_quota_its_limit_and_when_there_is_room() -> None:
         "550 5.7.1 the message alone is over the quota of account demo: 10 bytes an hour (0 used)"
     )
     assert delay(Spent(charge, 9, AT)).endswith(f"; it is sent from {iso(AT)} on")
+    assert delay(Spent(charge, 9, AT)).startswith(OVER_QUOTA)  # by which `relay explain` knows it
 
 
 async def test_without_a_quota_nobody_is_asked(house: House, limits: Asked) -> None:
