@@ -59,6 +59,7 @@ class Outward:
     def __init__(self, make: Make, config: Config) -> None:
         self._make = make
         self._crew = _Crew(*make(config))
+        self._draining = False
         self._stored = 0  # recipients reserved whose message is being stored
         self._retiring: set[asyncio.Task[None]] = set()
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,7 +99,9 @@ class Outward:
         await asyncio.shield(self._failed)
 
     async def replace(self, config: Config) -> None:
-        """All mail goes by `config` from now on."""
+        """All mail goes by `config` from now on. In a drain nothing begins: it would be cut off."""
+        if self._draining:
+            return
         old, new = self._crew, _Crew(*self._make(config))
         new.agent.reserve(self._stored)  # these were promised room, and are offered to the new one
         self._crew = new
@@ -110,6 +113,7 @@ class Outward:
 
     async def drain(self, seconds: float) -> None:
         """Begin nothing more; what is under way may take so long. Returns when all that is known is on disk."""
+        self._draining = True
         for each in self._retiring:
             each.cancel()  # its transactions are ended as those of the other
         await asyncio.gather(*self._retiring, return_exceptions=True)
