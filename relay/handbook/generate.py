@@ -137,7 +137,8 @@ def commands() -> str:
 _EVENTS = {
     EventName.RECEIVED: "we took a message; from here on it is ours",
     EventName.REJECTED: "we refused a message, and kept nothing of it",
-    EventName.SCHEDULED: "a message waits: for the time its sender asked for or a quota has room, or as an operator ordered (`act`)",
+    EventName.SCHEDULED: "a message waits: for the time its sender asked for or a quota has room, or as an operator "
+    "ordered (`act`)",
     EventName.ATTEMPTED: "a step of an attempt that decided nothing yet, as a host that could not be reached",
     EventName.DEFERRED: "an attempt failed for now; the next one is at `next`. Class `uncertain`: the connection "
     "was lost after the final dot, so the peer may have the message",
