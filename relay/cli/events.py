@@ -53,7 +53,7 @@ def events(
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only of recipients at this domain.")] = "",
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only of messages with this tag.")] = "",
     campaign: Annotated[str, typer.Option(metavar="NAME", help="Only of messages of this campaign.")] = "",
-    ref: Annotated[str, typer.Option(metavar="REF", help="Only of messages with this message_ref.")] = "",
+    message_ref: Annotated[str, typer.Option(metavar="REF", help="Only of messages with this message_ref.")] = "",
     since: Annotated[
         str, typer.Option(metavar="TIME", help="Not before: 2026-01-31T12:00:00Z, or 2h, 30min, 7d ago.")
     ] = "",
@@ -85,7 +85,7 @@ def events(
         domain=domain,
         tag=tag,
         campaign=campaign,
-        ref=ref,
+        message_ref=message_ref,
     )
     wanted = _about(asked, message_id, since, until)
     data = relay_data(checked)

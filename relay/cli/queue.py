@@ -198,7 +198,7 @@ _ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
     Act.DELETE: (
         _WAITING,
         "End waiting mail without a word to its sender: it ends as cancelled.",
-        ("relay queue delete --cancel-id newsletter-17", "relay queue delete --tag test --older 1d"),
+        ("relay queue delete --send-cancel-id newsletter-17", "relay queue delete --tag test --older 1d"),
     ),
 }
 

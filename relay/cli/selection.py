@@ -34,7 +34,7 @@ class Asked:
     credential: Annotated[str, typer.Option(metavar="NAME", help="Only what this credential handed in.")] = ""
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only messages with this tag.")] = ""
     campaign: Annotated[str, typer.Option(metavar="NAME", help="Only messages of this campaign.")] = ""
-    cancel_id: Annotated[str, typer.Option(metavar="ID", help="Only messages with this send_cancel_id.")] = ""
+    send_cancel_id: Annotated[str, typer.Option(metavar="ID", help="Only messages with this send_cancel_id.")] = ""
     older: Annotated[
         str, typer.Option(metavar="AGE", help="Only what came longer ago: 2h, 3d, or before a time.")
     ] = ""
@@ -53,7 +53,7 @@ class Asked:
             credential=self.credential,
             tag=self.tag,
             campaign=self.campaign,
-            cancel_id=self.cancel_id,
+            send_cancel_id=self.send_cancel_id,
             states=tuple(self.state or ()),
             before=ago(self.older, "--older"),
             since=ago(self.newer, "--newer"),
@@ -86,7 +86,7 @@ def describe(selection: Selection) -> dict[str, Any]:
         "credential": selection.credential,
         "tag": selection.tag,
         "campaign": selection.campaign,
-        "cancel_id": selection.cancel_id,
+        "send_cancel_id": selection.send_cancel_id,
         "address": selection.address,
         "states": [each.value for each in selection.states],
         "before": None if selection.before is None else iso(selection.before),

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from relay.config import Config
 from relay.config.values import Duration, Size
 from relay.handbook.options_page import options_page
-from relay.model.event import WRITTEN, EventName
+from relay.model.event import WORDS, WRITTEN, EventName
 from relay.model.spelling import duration_text
 
 HERE = Path(__file__).parent
@@ -177,6 +177,13 @@ def events() -> str:
         "| event | what it will mean |",
         "| --- | --- |",
         *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName if name not in WRITTEN),
+        "",
+        "Beside `event`, `at` (seconds since 1970, UTC), `message`, `recipient` (its number), `account` and",
+        "`credential` an event has those of these words that apply:",
+        "",
+        "| word | meaning |",
+        "| --- | --- |",
+        *(f"| `{word}` | {meaning} |" for word, meaning in WORDS.items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -58,23 +58,59 @@ WRITTEN = frozenset(
 )
 
 
+# The words an event's data may have, where they apply.
+WORDS: Mapping[str, str] = {
+    "from": "reverse-path of the message; empty is the null one",
+    "to": "forward-path; a list where it concerns several",
+    "author": "address in the From field",
+    "message_id": "the Message-ID field, as it came",
+    "size": "octets",
+    "peer": "address and port of the client",
+    "listener": "name of the listener it came in by",
+    "tls": "protocol and cipher",
+    "warnings": "what was worth a warning, as a list",
+    "test": "true: nothing left the relay, this is a test",
+    "options": "the options that hold, by name; without those that have a word of their own here",
+    "tags": "option `tags`",
+    "metadata": "option `metadata`",
+    "campaign": "option `campaign`",
+    "tenant": "option `tenant`",
+    "stream": "option `stream`",
+    "message_ref": "option `message_ref`",
+    "send_cancel_id": "option `send_cancel_id`",
+    "due": "time of the first attempt",
+    "attempt": "number of the attempt, from 1",
+    "reply": "the reply of the next hop, or ours in its place",
+    "class": "what kind of reply it is: `accepted`, `no-mailbox`, `greylist`, `rate`, `policy`, `uncertain`, ...",
+    "fault": "whom the reply speaks of: `none`, `recipient`, `message`, `site`, `session`",
+    "egress": "where it left from",
+    "site": "the set of MX hosts it went to, or `smarthost:` and the rule",
+    "host": "name of the next hop",
+    "address": "IP address of the next hop",
+    "port": "TCP port of the next hop",
+    "demand": "how much TLS the message demanded: `must`, `verified`",
+    "dsn": "true: the next hop reports further on to those who asked to hear of success",
+    "seconds": "how long the attempt took",
+    "next": "time of the next attempt",
+    "conversation": "the SMTP lines of the attempt, `C: ` and `S: `",
+    "report": "id of the DSN that was sent for it",
+    "about": "of a DSN, or of mail that came back: id of the submission or recipient it tells of",
+    "forwarded": "of mail that came back: id of the submission that passes it on to the sender",
+    "action": "what a report that came back says became of the recipient (RFC 3464)",
+    "status": "the enhanced status it gives",
+    "diagnostic": "the reply it quotes",
+    "cause": "why the recipient is suppressed: `hand`, `bounce`, `complaint`, `unsubscribe`",
+    "note": "what was noted with the suppression",
+    "order": "number of the operator's order that did it",
+    "act": "what that was: `retry`, `hold`, `release`, `fail`, `delete`, `erase`",
+    "by": "who gave it",
+    "reason": "why",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One fact.
-
-    `data` holds JSON types only. Its words, where they apply: `from` (reverse-path), `to` (forward-path; a list
-    where it concerns several), `author` (address in From), `message_id` (header field), `listener`, `size`
-    (octets), `peer`, `tags`, `reply`, `class`, `fault`, `attempt` (number from 1), `egress`, `site`,
-    `host`, `address`, `port`, `tls`, `demand` (how much TLS the message demanded: `must`, `verified`), `dsn` (whether
-    the next hop reports further on, for those who asked to hear of success), `cause` and `note` (of a suppression),
-    `seconds`, `next` (time of the next attempt), `conversation` (list of lines,
-    `C: ` and `S: `), `warnings`, `test` (true in the sandbox), `report` (id of a DSN we sent for it), `about` (of a
-    DSN or of returned mail: id of the submission, or of the recipient, it tells of), `options` (those that were
-    asked for, by name), `metadata`, `campaign`, `tenant`, `stream`, `ref` (message_ref), `cancel_id`, `due` (time of
-    the first attempt), `order` (number of the operator's order that did it), `act` (what that was), `by` (who gave
-    it), `reason`; and of what came back: `forwarded` (id of the submission that passes it on to the sender),
-    `action`, `status` and `diagnostic` (what a report said of the recipient; RFC 3464).
-    """
+    """One fact. `data` holds JSON types only, by the words of `WORDS`."""
 
     name: EventName
     at: float

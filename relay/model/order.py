@@ -32,7 +32,7 @@ class Selection:
     credential: str = ""
     tag: str = ""
     campaign: str = ""
-    cancel_id: str = ""  # send_cancel_id
+    send_cancel_id: str = ""
     address: str = ""  # of the recipient, whole, without regard to case
     states: tuple[State, ...] = ()  # none: all that are not final
     before: float | None = None  # received before

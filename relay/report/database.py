@@ -54,7 +54,7 @@ STEPS = (
     ) without rowid;
     """,
     """
-    -- what a message was labelled with: kind is tag, campaign, ref or from (its reverse-path, lower case)
+    -- what a message was labelled with: kind is tag, campaign, message_ref or from (its reverse-path, lower case)
     create table labelled (
         kind text not null,
         value text not null,

@@ -17,7 +17,7 @@ from relay.model.event import Event, EventName
 from relay.store.interface import Entry
 
 Row = tuple[int, int, float, str, str, str, str]  # shard, seq, at, name, message, account, JSON
-Label = tuple[str, str]  # kind (tag, campaign, ref, from) and value; all events of a message are found by it
+Label = tuple[str, str]  # kind (tag, campaign, message_ref, from) and value; all events of a message are found by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Filter:
     sender: str = ""  # reverse-path of the message
     tag: str = ""
     campaign: str = ""
-    ref: str = ""  # message_ref
+    message_ref: str = ""
     name: EventName | None = None
     since: float | None = None  # times, both ends included
     until: float | None = None
@@ -48,7 +48,12 @@ class Filter:
     @property
     def labels(self) -> tuple[Label, ...]:
         """What the message must be labelled with."""
-        wanted = (("tag", self.tag), ("campaign", self.campaign), ("ref", self.ref), ("from", self.sender.lower()))
+        wanted = (
+            ("tag", self.tag),
+            ("campaign", self.campaign),
+            ("message_ref", self.message_ref),
+            ("from", self.sender.lower()),
+        )
         return tuple((kind, value) for kind, value in wanted if value)
 
 
@@ -68,7 +73,7 @@ def labels(event: Event) -> tuple[Label, ...]:
     if not event.message:
         return ()
     found = [("tag", each) for each in _each_once(event.data.get("tags"), lower=False)]
-    found += [(each, str(event.data[each])) for each in ("campaign", "ref") if event.data.get(each)]
+    found += [(each, str(event.data[each])) for each in ("campaign", "message_ref") if event.data.get(each)]
     if event.name is EventName.RECEIVED and (sender := event.data.get("from")):
         found.append(("from", str(sender).lower()))
     return tuple(found)
@@ -113,7 +118,7 @@ def _says(event: Event, label: Label) -> bool:
     return value in _each_once(event.data.get(_WORDS[kind]), lower=False)
 
 
-_WORDS = {"tag": "tags", "campaign": "campaign", "ref": "ref"}
+_WORDS = {"tag": "tags", "campaign": "campaign", "message_ref": "message_ref"}
 
 
 def query(wanted: Filter) -> tuple[str, dict[str, Any]]:

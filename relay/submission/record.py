@@ -150,8 +150,8 @@ def _asked(options: Options) -> dict[str, Any]:
         "campaign": options.campaign,
         "tenant": options.tenant,
         "stream": options.stream,
-        "ref": options.message_ref,
-        "cancel_id": options.send_cancel_id,
+        "message_ref": options.message_ref,
+        "send_cancel_id": options.send_cancel_id,
         "options": {name: value for name, value in options.as_dict().items() if name not in _TOLD},
     }
 

@@ -65,7 +65,7 @@ def test_listings_choose_by_what_a_message_is(ready: Cli, data: Path) -> None:
     assert found("--newer", "1h") == ["new"]
     assert found("--tag", "b") == ["old"]
     assert found("--campaign", "spring") == ["new"]
-    assert found("--cancel-id", "c1") == ["new"]
+    assert found("--send-cancel-id", "c1") == ["new"]
     assert found("--account", "demo", "--credential", "APP@example.com", "--tag", "a") == ["old"]
     assert found("--tag", "c") == []
     assert found(new.message.id) == found(f"{new.message.id}-1") == ["new"]

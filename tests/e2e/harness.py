@@ -22,6 +22,9 @@ from typing import Any, TypeVar
 
 import yaml
 
+from relay.model.event import WORDS
+from relay.store.sqlite import existing_shards, open_reader, shard_directory
+
 PROGRAM = [sys.executable, "-m", "relay"]
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0  # seconds until a condition counts as never coming true; the machine may be busy
@@ -225,3 +228,16 @@ def running(home: Path, config: Mapping[str, Any]) -> Iterator[Relay]:
         raise
     finally:
         relay.kill()
+    assert strange_words(relay.data) == set()
+
+
+def strange_words(data: Path) -> set[str]:
+    """Words in the journals' events that no page of the handbook tells of."""
+    found: set[str] = set()
+    for shard in existing_shards(data):
+        with contextlib.closing(open_reader(shard_directory(data, shard), shard)) as reader:
+            after = 0
+            while entries := reader.journal(after, 1000):
+                found.update(word for entry in entries for word in entry.event.data)
+                after = entries[-1].seq
+    return found - WORDS.keys()

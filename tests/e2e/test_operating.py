@@ -95,7 +95,7 @@ def test_mail_that_is_deleted_is_not_sent_and_nobody_hears_of_it(town: World) ->
     before = len(town.receivers["example.com"].messages)
     ids = [waiting(relay, "ann@one.example", BatchId="letter-7") for _ in range(4)]
     other = waiting(relay, "ann@one.example", BatchId="letter-8")
-    done = relay.ask("queue", "delete", "--cancel-id", "letter-7", "--older", "0s", "--credential", "demo")
+    done = relay.ask("queue", "delete", "--send-cancel-id", "letter-7", "--older", "0s", "--credential", "demo")
     assert (done["changed"], done["in_flight"]) == (4, 0)
     assert {state for each in ids for state in states(relay, each)} == {"cancelled"}
     assert states(relay, other) == ["queued"]

@@ -31,7 +31,7 @@ class ChoosingContract:
             (Selection(tag="news"), {"tagged"}),
             (Selection(tag="new"), set()),
             (Selection(campaign="spring"), {"tagged"}),
-            (Selection(cancel_id="c1"), {"tagged"}),
+            (Selection(send_cancel_id="c1"), {"tagged"}),
             (Selection(address="ÜBER@EXAMPLE.ORG"), {"Über"}),
             (Selection(address="ber@example.org"), set()),
             (Selection(before=NOON), {"old"}),

@@ -193,7 +193,7 @@ class OrdersContract:
             {"credential": "App@example.com"},
             {"tag": "a"},
             {"campaign": "spring"},
-            {"cancel_id": "c"},
+            {"send_cancel_id": "c"},
             {"address": "ANN@example.net"},
             {"states": (State.HELD, State.QUEUED)},
             {"before": NOON + 1},

@@ -137,8 +137,8 @@ class RegistryContract:
 
     def test_orders_wait_for_each_shard(self, registry: Registry, other: Registry) -> None:
         selection = Selection(
-            ids=("a", "b"), domain="d", site="s", account="x", credential="y", tag="t", campaign="c", cancel_id="i",
-            address="z", states=(State.HELD, State.QUEUED), before=NOON, since=NOON - 1,
+            ids=("a", "b"), domain="d", site="s", account="x", credential="y", tag="t", campaign="c",
+            send_cancel_id="i", address="z", states=(State.HELD, State.QUEUED), before=NOON, since=NOON - 1,
         )  # fmt: skip
         version = other.version()
         first = registry.add_order(ORDER)

@@ -132,13 +132,13 @@ async def test_the_event_tells_what_was_asked_under_the_names_searches_use(house
     [event] = kept.events
     assert event.data["tags"] == ["a", "b"]
     assert event.data["metadata"] == {"order": "4711"}
-    told = {word: event.data[word] for word in ("campaign", "tenant", "stream", "ref", "cancel_id")}
+    told = {word: event.data[word] for word in ("campaign", "tenant", "stream", "message_ref", "send_cancel_id")}
     assert told == {
         "campaign": "spring",
         "tenant": "blue",
         "stream": "bulk",
-        "ref": "order-4711",
-        "cancel_id": "may",
+        "message_ref": "order-4711",
+        "send_cancel_id": "may",
     }
     assert event.data["options"]["max_attempts"] == 3
     assert event.data["options"]["archive"] == "none"

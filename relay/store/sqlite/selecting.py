@@ -32,7 +32,7 @@ def given(selection: Selection, states: Iterable[State]) -> dict[str, Any]:
         "credential": selection.credential.casefold(),
         "tag": selection.tag,
         "campaign": selection.campaign,
-        "cancel_id": selection.cancel_id,
+        "send_cancel_id": selection.send_cancel_id,
         "before": selection.before,
         "since": selection.since,
     }

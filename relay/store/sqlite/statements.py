@@ -145,7 +145,7 @@ _FITS: Final = """
           and (:credential = '' or folded(message.credential) = :credential)
           and (:before is null or received < :before) and (:since is null or received >= :since)
           and (:campaign = '' or resolved ->> '$.options.campaign' = :campaign)
-          and (:cancel_id = '' or resolved ->> '$.options.send_cancel_id' = :cancel_id)
+          and (:send_cancel_id = '' or resolved ->> '$.options.send_cancel_id' = :send_cancel_id)
           and (:tag = '' or exists (select 1 from json_each(resolved, '$.options.tags') where value = :tag))))
 """
 _STATE: Final = """
