@@ -6,9 +6,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from relay.config.values import Duration, Network, Part, Port, Size, TlsFile
+from relay.model.spelling import duration_text
+
+LONGEST_HOLD = 366 * 86_400.0  # seconds; nothing is scheduled later, so no more may be offered
 
 
 class ListenerKind(StrEnum):
@@ -163,7 +166,8 @@ class Limits(Part):
     auth_ban: Duration = Field(900.0, description="how long a ban lasts")
     returned: int = Field(100, ge=1, description="messages to one of our return paths in a day; over it 452 4.7.1")
     hold: Duration = Field(
-        604_800.0, description="longest HOLDFOR and HOLDUNTIL (FUTURERELEASE, RFC 4865); over it 501 5.5.4"
+        604_800.0,
+        description="longest HOLDFOR and HOLDUNTIL (FUTURERELEASE, RFC 4865), 366 days at most; over it 501 5.5.4",
     )
     deliver_by: Duration = Field(
         60.0, description="shortest BY= that may return a message (DELIVERBY, RFC 2852); under it 555 5.5.4"
@@ -177,3 +181,10 @@ class Limits(Part):
     idempotency: Duration = Field(
         86_400.0, description="how long an `idempotency_key` stands for the message that was taken with it"
     )
+
+    @field_validator("hold")
+    @classmethod
+    def _no_longer_than_anything(cls, value: float) -> float:
+        if value > LONGEST_HOLD:
+            raise ValueError(f"must be at most {duration_text(LONGEST_HOLD)}, not {duration_text(value)}")
+        return value

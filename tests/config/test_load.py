@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from relay.config import Auth, ConfigError, Listener, ListenerKind, Purpose, load, parse, parse_duration, parse_size
+from relay.submission.control.options_timing import LATEST
 
 SMALLEST = """
 hostname: relay.example.net
@@ -166,6 +167,8 @@ def test_the_configuration_does_not_change() -> None:
         ("limits: {recipients: 0}", "limits.recipients: must be at least 1, not 0"),
         ("limits: {errors: }", "limits.errors: expected a whole number, not nothing"),
         ("processes: {workers: 999}", "processes.workers: must be at most 256, not 999"),
+        ("limits: {hold: 400d}", "limits.hold: must be at most 366d, not 400d"),
+        ("limits: {hold: 31622401}", "limits.hold: must be at most 366d, not 31622401s"),
         ("processes: {loop: fast}", "processes.loop: expected 'uvloop' or 'asyncio', not 'fast'"),
         ("sandbox: {enabled: perhaps}", "sandbox.enabled: expected true or false, not 'perhaps'"),
         ("sandbox: []", "sandbox: expected keys and values"),
@@ -175,6 +178,10 @@ def test_the_configuration_does_not_change() -> None:
 )
 def test_what_a_value_should_have_been_is_said_in_plain_words(key: str, text: str) -> None:
     assert faults(f"{SMALLEST}{key}\n") == [f"relay.yaml, line 6: {text}"]
+
+
+def test_mail_is_held_for_as_long_as_anything_is_scheduled() -> None:
+    assert parse(f"{SMALLEST}limits: {{hold: 366d}}\n").limits.hold == LATEST
 
 
 def test_a_secret_that_is_no_text_is_not_repeated() -> None:
