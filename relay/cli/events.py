@@ -36,6 +36,8 @@ _SHORT = (
     "due",
     "warnings",
     "test",
+    "act",
+    "by",
     "reason",
 )  # for the table
 _LOOK = 250  # milliseconds between looks for what is new

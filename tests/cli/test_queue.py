@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli.frame import operator
 from relay.model.clock import system_clock
 from relay.model.ids import Id
 from relay.model.message import State
@@ -98,6 +99,7 @@ def test_what_is_held_waits_until_it_is_released(ready: Cli, data: Path) -> None
     assert states(data, theirs, 3) == [State.HELD]
     (held,) = [each for each in events(data) if each.name == "held"]
     assert (held.data["reason"], held.data["order"]) == ("moving", done["order"])
+    assert f"act=hold by={operator()} reason=moving" in ready("events", "--event", "held")
     assert ready.json("queue", "release", theirs.message.id)["changed"] == 1
     assert states(data, theirs, 3) == [State.QUEUED]
     assert states(data, mine) == [State.HELD, State.QUEUED]
