@@ -2,12 +2,15 @@
 
 In:  the AUTH command and the answers to its challenges. Out: a user name and a password for `Door.login`.
 
-Of aiosmtpd remain AUTH PLAIN and LOGIN, which speak by `push` and `challenge_auth`.
+Of aiosmtpd remains AUTH LOGIN, which speaks by `push` and `challenge_auth`; its PLAIN takes any authorization
+identity for nothing.
 
 Standards: RFC 4954 (AUTH), RFC 4616 (PLAIN). LOGIN has none, and old programs speak nothing else.
 
 Why so: SCRAM-SHA-256 and OAUTHBEARER are not offered: no well-kept library has the server's side of them, SCRAM
 needs verifiers that cannot be made from the argon2id hashes we keep, and a bearer token needs somebody to issue it.
+Nobody may act as another: an authorization identity that is not the user's own fails like a wrong password, and
+before that is looked at, so that it costs no examination and tells nothing of it.
 """
 
 from __future__ import annotations
@@ -58,7 +61,7 @@ class Authenticating(Wire):
     async def _log_in(self, mechanism: str, words: list[str]) -> None:
         speak = self.auth_PLAIN if mechanism == "PLAIN" else self.auth_LOGIN
         result = await speak(None, words)
-        if not result.success:  # aiosmtpd has said why
+        if not result.success:  # it was said why
             self.count_error()
             return
         try:
@@ -67,6 +70,25 @@ class Authenticating(Wire):
             raise Refused(501, "5.5.2", "User name and password are UTF-8") from None
         self.info.login = await self.service.door.login(self.info, username, password)
         self.say(b"235 2.7.0 Authentication successful\r\n")
+
+    async def auth_PLAIN(self, _: object, args: list[str]) -> AuthResult:
+        """`[authorization identity] NUL user name NUL password` (RFC 4616 section 2).
+
+        Raises:
+            Refused: 501 5.5.2 it is nothing of the kind; 535 5.7.8 the identity is another's.
+        """
+        answer = _decoded(args[1].encode()) if len(args) > 1 else await self.challenge_auth("")
+        if answer is MISSING:
+            return AuthResult(success=False)
+        if answer is None:
+            raise Refused(501, "5.5.2", "Can't decode base64")
+        parts = answer.split(b"\0")
+        if len(parts) != 3:
+            raise Refused(501, "5.5.2", "Can't split auth value")
+        identity, username, password = parts
+        if identity and identity.lower() != username.lower():
+            raise Refused(535, "5.7.8", "Nobody may act as another: leave the authorization identity empty")
+        return self._authenticate("PLAIN", LoginPassword(username, password))
 
     async def push(self, status: AnyStr) -> None:
         self.say((status.encode() if isinstance(status, str) else status) + b"\r\n")
@@ -84,10 +106,15 @@ class Authenticating(Wire):
         if answer == b"*":
             self.say(b"501 5.7.0 AUTH cancelled\r\n")
             return MISSING
-        if _BASE64.fullmatch(answer) is None or len(answer) % 4:
+        if (decoded := _decoded(answer)) is None:
             self.say(b"501 5.5.2 Can't decode base64\r\n")
             return MISSING
-        return b64decode(answer)
+        return decoded
 
     def _authenticate(self, mechanism: str, auth_data: LoginPassword) -> AuthResult:
         return AuthResult(success=True, auth_data=auth_data)  # the Door decides, once both are known
+
+
+def _decoded(answer: bytes) -> bytes | None:
+    """None for what is no base64."""
+    return None if _BASE64.fullmatch(answer) is None or len(answer) % 4 else b64decode(answer)

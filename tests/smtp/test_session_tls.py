@@ -342,6 +342,24 @@ async def test_auth_in_all_its_ways() -> None:
             await here.play(EHLO_CLEAR + way + "            S: 235 2.7.0 Authentication successful")
 
 
+async def test_nobody_acts_as_another() -> None:
+    """`bob NUL ann NUL sécret`, then `ANN NUL ann NUL sécret`: the authorization identity comes first (RFC 4616)."""
+    async with stage(CLEAR) as here:
+        await here.play(
+            EHLO_CLEAR
+            + """
+            C: AUTH PLAIN Ym9iAGFubgBzw6ljcmV0
+            S: 535 5.7.8 Nobody may act as another: leave the authorization identity empty
+            C: AUTH PLAIN
+            S: 334 ...
+            C: Ym9iAGFubgBzw6ljcmV0
+            S: 535 5.7.8 Nobody may act as another: leave the authorization identity empty
+            C: AUTH PLAIN QU5OAGFubgBzw6ljcmV0
+            S: 235 2.7.0 Authentication successful
+            """
+        )
+
+
 async def test_auth_that_goes_wrong_says_why_and_the_session_goes_on() -> None:
     async with stage(CLEAR) as here:
         await here.play(
