@@ -262,7 +262,7 @@ def test_a_list_allows_names_patterns_domains_and_networks() -> None:
     }
     for name, value in (("Recipients", "Ann@example.net, boss@example.org"), ("SourceIp", "192.0.2.15")):
         assert ask(field(name, value), **mine) is not NOTHING_ASKED
-    assert ask(field("Tenant", "SHOP-1"), **mine).options.tenant == "SHOP-1"
+    assert ask(field("Tenant", "SHOP-1"), **mine).options.tenant == "shop-1"
     for name, value in (("Recipients", "a@sub.example.net"), ("SourceIp", "192.0.2.16"), ("Tenant", "shop")):
         assert "is not on the list of this credential" in refusal(field(name, value), **mine)
 

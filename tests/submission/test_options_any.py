@@ -123,7 +123,7 @@ def several(each: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tu
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "tags": several(WORDS, 25),
     "campaign": TEXT,
-    "tenant": NAME,
+    "tenant": NAME.map(str.lower),
     "stream": st.sampled_from(["bulk", "transactional"]),
     "metadata": st.dictionaries(
         TEXT, TEXT | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
