@@ -12,11 +12,12 @@ from relay.config import Limits
 from relay.model.account import ReturnKey
 from relay.model.envelope import Body, Notify, Recipient
 from relay.model.event import EventName
+from relay.model.ids import IdSource
 from relay.model.message import Due, Lane, Settlement, State
 from relay.store.interface import NotFound, StoreDown, StoreFull
 from relay.worker.returnkeys import ROTATE, ReturnKeys
 from tests.bounce.test_returned import POSTFIX
-from tests.returns.stage import HERE, HOST, LISTENER, NOW, Stage, stage
+from tests.returns.stage import HERE, HOST, LISTENER, NOW, THERE, Stage, stage
 from tests.smtp.conversation import Client
 
 REPLY = b"From: ann@example.net\r\nSubject: Re: hi\r\n\r\nThanks!\r\n.dot\r\n"
@@ -211,8 +212,7 @@ async def test_a_message_that_is_known_no_longer_is_refused_at_rcpt(tmp_path: Pa
         path = it.path(message)
         (reply,) = await refusals(it, path.replace(path[3:6], "vvv"))
         assert "not a return path" in reply
-        other = await it.sent()
-        gone = make(it.keys._known()[0], f"{other.id[:-1]}{'0' if other.id[-1] != '0' else '1'}-1")
+        gone = make(it.keys._known()[0], f"{IdSource(THERE, lambda: NOW + 1).new()}-1")
         (reply,) = await refusals(it, f"{gone}@{HOST}")
         assert reply.endswith("its message is no longer known here")
         far = make(it.keys._known()[0], f"{'v' * 16}-1")  # of a shard that is not there
