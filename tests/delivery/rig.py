@@ -20,7 +20,6 @@ from relay.delivery.route import as_wished
 from relay.delivery.screen import Suppressed
 from relay.delivery.wishes import NO_WISH, Wishes
 from relay.limits.interface import Limits
-from relay.limits.local import LocalLimits
 from relay.model.clock import Clock, system_clock
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
@@ -33,6 +32,7 @@ from relay.model.route import Host, NoRoute, Route, TlsDemand, Way
 from relay.smtp.dialogue import Timeouts
 from relay.store.interface import Queue, Reader, RecipientState
 from relay.store.sqlite import open_queue, open_reader, shard_directory
+from tests.limits.local import LocalLimits
 from tests.peers.receiver import Receiver
 
 SHORT = Timeouts(greeting=1, ehlo=1, starttls=1, auth=1, mail=1, rcpt=1, data=1, block=1, message=1, rset=1, quit=1)

@@ -13,7 +13,6 @@ import pytest
 from relay.delivery import carrier, claims, settler
 from relay.delivery.agent import Agent
 from relay.delivery.attempt import Attempt
-from relay.limits.local import LocalLimits
 from relay.model.clock import system_clock
 from relay.model.event import EventName
 from relay.model.ids import IdSource, shard_of
@@ -21,6 +20,7 @@ from relay.model.message import Due, Lane, NewMessage, Settlement, State
 from relay.store.interface import Claim, StoreDown, StoreFull
 from relay.store.sqlite import open_queue, open_reader, shard_directory
 from tests.delivery.rig import HOME, SHORT, Rig, Table, config, route_to
+from tests.limits.local import LocalLimits
 from tests.peers.receiver import Receiver
 
 

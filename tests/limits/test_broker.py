@@ -16,7 +16,7 @@ import pytest
 from relay.limits.broker import QUOTAS, Broker, read_marks
 from relay.limits.client import BrokerLimits
 from relay.limits.interface import Charge, Kind, Mark, Place
-from relay.limits.local import LocalLimits
+from relay.limits.spending import Alone
 
 
 class Turning:
@@ -237,12 +237,14 @@ async def test_a_client_that_talks_nonsense_is_cut_off(turning: Turning) -> None
         pass
 
 
-async def test_alone_a_worker_has_its_share_at_least_one() -> None:
-    limits = LocalLimits(4, time.time)
-    assert [await limits.lease(Place.SESSION, "a", 10) for _ in range(3)] == [True, True, False]
-    assert [await limits.lease(Place.SESSION, "b", 1) for _ in range(2)] == [True, False]
-    limits.give_back(Place.SESSION, "a")
-    assert await limits.lease(Place.SESSION, "a", 10)
+async def test_alone_a_worker_has_its_share_at_least_one(turning: Turning) -> None:
+    async with client(turning, "one", workers=4) as limits:
+        turning.disconnect("one")
+        await until(lambda: limits._silent)
+        assert [await limits.lease(Place.SESSION, "a", 10) for _ in range(3)] == [True, True, False]
+        assert [await limits.lease(Place.SESSION, "b", 1) for _ in range(2)] == [True, False]
+        limits.give_back(Place.SESSION, "a")
+        assert await limits.lease(Place.SESSION, "a", 10)
 
 
 MESSAGES = Charge("credential crm messages 3600", 3600, 10, 1)
@@ -324,10 +326,10 @@ def test_a_file_of_quotas_that_makes_no_sense_is_told_of_and_begun_anew(
     assert "all quotas are counted anew" in caplog.text
 
 
-async def test_alone_a_worker_spends_its_share() -> None:
-    limits = LocalLimits(2, time.time)
-    assert [await limits.spend([MESSAGES]) is None for _ in range(6)] == [True] * 5 + [False]
-    forced = await limits.spend([Charge("other", 60, 10, 8)], force=True)
+def test_alone_a_worker_spends_its_share() -> None:
+    alone = Alone(2, time.time)
+    assert [alone.spend([MESSAGES], force=False) is None for _ in range(6)] == [True] * 5 + [False]
+    forced = alone.spend([Charge("other", 60, 10, 8)], force=True)
     assert forced is not None
     assert forced.until < time.time() + 60
 

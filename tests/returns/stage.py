@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import Limits, Listener, ListenerKind, Purpose, Retention, Sandbox
-from relay.limits.local import LocalLimits
 from relay.model.account import Account
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event, EventName
@@ -26,6 +25,7 @@ from relay.smtp.listen import Server, listen
 from relay.store.interface import Queue, Reader
 from relay.store.sqlite import open_queue, open_reader, open_registry, shard_directory
 from relay.worker.returnkeys import ReturnKeys
+from tests.limits.local import LocalLimits
 from tests.smtp.conversation import Client, until
 
 NOW = 1_795_000_000.0

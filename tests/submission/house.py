@@ -12,7 +12,6 @@ from typing import Any
 from relay.config import Config, Content, Listener, Retention, Sandbox
 from relay.config import Limits as LimitsConfig
 from relay.limits.interface import Limits
-from relay.limits.local import LocalLimits
 from relay.model.account import Login
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event
@@ -33,6 +32,7 @@ from relay.store.sqlite import (
 from relay.submission.directory import Directory
 from relay.submission.intake import Intake, Submission
 from relay.worker.stored import Stored
+from tests.limits.local import LocalLimits
 from tests.submission.accounts import AT, DEMO, furnished
 
 SHARD = 7

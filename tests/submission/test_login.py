@@ -15,7 +15,6 @@ import pytest
 from relay import config
 from relay.config import Auth, Listener, ListenerKind
 from relay.limits.interface import Kind, Place
-from relay.limits.local import LocalLimits
 from relay.model.account import Account, Credential, Domain, Login
 from relay.model.envelope import NO_PARAMETERS, Envelope, Recipient
 from relay.model.event import Event, EventName
@@ -31,6 +30,7 @@ from relay.submission.directory import Directory
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins, hash_password
 from relay.submission.submission import Submission, Taken
+from tests.limits.local import LocalLimits
 from tests.smtp.conversation import Client
 
 HASH = hash_password("right")

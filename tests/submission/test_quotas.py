@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from relay.limits.interface import Charge, Spent
-from relay.limits.local import LocalLimits
 from relay.model.account import NO_QUOTA, Account, OverQuota, Quota
 from relay.model.clock import iso
 from relay.model.envelope import Envelope, Recipient
@@ -18,6 +17,7 @@ from relay.model.message import State
 from relay.model.reply import Refused
 from relay.report.holds import OVER_QUOTA
 from relay.submission.quotas import cost, delay, refusal
+from tests.limits.local import LocalLimits
 from tests.submission.accounts import APP, AT
 from tests.submission.house import PLAIN, Broken, House, submission
 

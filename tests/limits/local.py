@@ -1,7 +1,7 @@
-"""Limits without a broker: what one process may do on its own.
+"""Limits of one process without a broker, for tests of the rooms that ask for them.
 
-A process that cannot ask keeps to its share, limit / workers, rounded down but at least one, so that all
-processes together stay at or under the limit wherever the limit allows one place a process.
+It counts with the ledger and the book the broker and its clients count with, and keeps to limit / workers, as a
+worker does that cannot ask.
 """
 
 from __future__ import annotations
