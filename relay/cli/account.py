@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from relay.cli.changes import AccountChanges
+from relay.cli.doubts import doubt
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
@@ -69,13 +70,15 @@ def enable(name: Name, config: ConfigOption = None, as_json: JsonOption = False)
 @gather
 def change(name: Name, changes: AccountChanges, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Change the defaults for an account's mail, and what all its credentials may send together."""
-    with registry(settings(config)) as opened:
+    checked = settings(config)
+    with registry(checked) as opened:
         before = opened.account(name)
         account = changes.apply(before)
         if account != before:
             opened.update_account(account)
             detail = {"account": name, "options": dict(account.options), "quota": describe_quota(account.quota)}
             opened.audit(system_clock(), operator(), "account set", detail)
+        doubt(checked, opened, account)
     _print(account, as_json)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from relay.cli.doubts import doubt_all
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, operator, registry, settings
 from relay.cli.output import print_json
 from relay.model.account import Algorithm, KeyState
@@ -58,6 +59,8 @@ def apply(
     with registry(checked) as opened:
         changes = _changes(opened, text, name, prune)
         made = [] if dry_run else [_make(opened, each) for each in changes]
+        if not dry_run:
+            doubt_all(checked, opened)
     passwords = {each.what.partition(" ")[2]: word for each, word in zip(changes, made, strict=False) if word}
     if as_json:
         described = [{"sign": each.sign, "what": each.what, "details": list(each.details)} for each in changes]

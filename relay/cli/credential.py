@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relay.cli.changes import CredentialChanges
+from relay.cli.doubts import doubt
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
@@ -61,6 +62,7 @@ def add(
         credential = changes.apply(bare, [each.name for each in opened.presets(name)])
         opened.add_credential(credential)
         _audit(opened, "credential add", credential, bare)
+        doubt(checked, opened, credential)
     _print_once(credential, password, as_json)
 
 
@@ -83,12 +85,14 @@ def change(
     username: Username, changes: CredentialChanges, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Change what a credential may do, and what holds for its mail; what is not named stays as it is."""
-    with registry(settings(config)) as opened:
+    checked = settings(config)
+    with registry(checked) as opened:
         before = opened.credential(username)
         credential = changes.apply(before, [each.name for each in opened.presets(before.account)])
         if credential != before:
             opened.update_credential(credential)
             _audit(opened, "credential set", credential, before)
+        doubt(checked, opened, credential)
     print_credential(credential, as_json)
 
 

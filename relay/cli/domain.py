@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relay.cli.changes import OptionChanges
+from relay.cli.doubts import doubt
 from relay.cli.frame import (
     CommandError,
     ConfigOption,
@@ -123,7 +124,8 @@ def change(
 ) -> None:
     """Change the defaults for mail of a domain, and where its bounces come back to."""
     plain = normal(name)
-    with registry(load_settings(config)) as opened:
+    checked = load_settings(config)
+    with registry(checked) as opened:
         before = opened.domain(plain)
         domain = replace(before, options=changes.options(before.options, "domain"))
         if (
@@ -135,6 +137,7 @@ def change(
             opened.update_domain(domain)
             detail = {"domain": plain, "options": dict(domain.options), "bounce_host": domain.bounce_host}
             opened.audit(system_clock(), operator(), "domain set", detail)
+        doubt(checked, opened, domain)
     _print(domain, as_json)
 
 

@@ -18,6 +18,7 @@ from relay.cli.checks.finding import Finding, fail, warn
 from relay.cli.checks.settings import settings
 from relay.config import Config
 from relay.dns.answer import DnsFailure
+from relay.model.clock import system_clock
 
 PATIENCE = 60.0  # seconds for all questions to DNS and the network together
 
@@ -42,7 +43,7 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
     found += _safely("keys", domains.keys(kept))
     if usable is not None:
         found += _safely("listeners", defaults.listeners(config, usable))
-    found += _safely("defaults", defaults.defaults(config, holders, kept.keys))
+    found += _safely("defaults", defaults.defaults(config, holders, kept.keys, system_clock()))
     if not offline and (public or network):
         found += asyncio.run(_asked(config, kept, probe if network else ""))
     return found
@@ -61,7 +62,6 @@ async def _asked(config: Config, kept: domains.Kept, probe: str) -> list[Finding
     from relay.cli.checks.names import names
     from relay.cli.checks.outbound import outbound
     from relay.dns.resolver import Resolver
-    from relay.model.clock import system_clock
 
     resolver = Resolver(config.dns, system_clock)
     parts = [names(config, resolver), domains.published(config, kept, resolver)]

@@ -8,6 +8,7 @@ import typer
 
 from relay.cli.account import check_name
 from relay.cli.changes import OptionChanges
+from relay.cli.doubts import doubt
 from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
@@ -37,7 +38,8 @@ def add(
     from relay.store.interface import NotFound
 
     check_name(name)
-    with registry(settings(config)) as opened:
+    checked = settings(config)
+    with registry(checked) as opened:
         whose = owner(opened, account)
         try:
             opened.preset(whose, name)
@@ -47,6 +49,7 @@ def add(
             raise CommandError(f"account {whose} has a preset {name} already; `preset set` changes it")
         opened.put_preset(preset)
         opened.audit(preset.created, operator(), "preset add", _describe(preset))
+        doubt(checked, opened, preset)
     _print(preset, as_json)
 
 
@@ -60,7 +63,8 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change options of a preset; those not named stay as they are."""
-    with registry(settings(config)) as opened:
+    checked = settings(config)
+    with registry(checked) as opened:
         before = opened.preset(owner(opened, account), name)
         preset = Preset(
             account=before.account,
@@ -71,6 +75,7 @@ def change(
         if preset != before:
             opened.put_preset(preset)
             opened.audit(system_clock(), operator(), "preset set", _describe(preset))
+        doubt(checked, opened, preset)
     _print(preset, as_json)
 
 

@@ -84,6 +84,7 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
     ready("domain", "set", "example.com", "--option", "dkim_key=s9")
     ready("preset", "add", "far", "--option", "source_ip=192.0.2.9")
     ready("preset", "add", "named", "--option", "dkim_key=s7")
+    ready("preset", "add", "past", "--option", "send_window=2020-01-01T08:00:00Z/2020-01-01T18:00:00Z")
     ready("preset", "add", "signed", "--option", "dkim_extra=example.com,s8")
     found = findings(ready, code=1)
     del found["sandbox.enabled"]
@@ -91,6 +92,7 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
         (
             *("options.defaults", "credential demo", "domain example.com"),
             *("preset far of demo", "preset named of demo", "preset signed of demo"),
+            "preset past of demo",
         ),
         "fail",
     )
@@ -100,6 +102,7 @@ def test_defaults_that_name_what_is_not_there_are_failures(ready: Cli) -> None:
     assert "example.com has no active key s9" in found["domain example.com"][1]
     assert "example.com has no active key s8" in found["preset signed of demo"][1]
     assert "no domain has an active key s7" in found["preset named of demo"][1]
+    assert "send_window, which was over at 2020-01-01T18:00:00.000Z: " in found["preset past of demo"][1]
     assert "192.0.2.9 is no address of an egress" in found["preset far of demo"][1]
 
 

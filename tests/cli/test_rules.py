@@ -168,3 +168,45 @@ def test_who_changed_what_is_recorded(ready: Cli) -> None:
     registry.close()
     assert audit["act"] == "credential set"
     assert audit["detail"] == {"username": "demo", "grants": ["any-sender"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("account", "set", "demo", "--option", "pool=far"),
+            "account demo has the default pool, and no pool is called",
+        ),
+        (("domain", "set", "example.com", "--option", "dkim_key=s9"), "example.com has no active key s9"),
+        (("credential", "set", "demo", "--option", "preset=gone"), "and the account has no preset gone"),
+        (
+            ("credential", "add", "--username", "app", "--option", "stream=x"),
+            "credential app has the default stream,",
+        ),
+        (("preset", "add", "far", "--option", "source_ip=192.0.2.9"), "192.0.2.9 is no address of an egress"),
+    ],
+)
+def test_a_default_with_which_no_mail_is_taken_is_set_and_warned_of(
+    ready: Cli, words: tuple[str, ...], said: str
+) -> None:
+    ready(*words)
+    assert ready.errors.startswith("warning: ")
+    assert said in ready.errors
+    assert f"take it away: relay {words[0]} set " in ready.errors
+
+
+def test_a_default_that_holds_is_no_word_worth(ready: Cli) -> None:
+    ready("preset", "add", "receipts", "--option", "tags=receipt")
+    ready("preset", "set", "receipts", "--option", "stream=bulk")
+    ready("credential", "set", "demo", "--option", "preset=Receipts")
+    assert ready.errors == ""
+
+
+def test_a_file_is_applied_with_a_warning_for_each_default_that_names_nothing(ready: Cli) -> None:
+    options = "{pool: far, send_window: '2020-01-01T08:00:00Z/2020-01-01T18:00:00Z'}"
+    (ready.home / "a.yaml").write_text(f"accounts: [{{name: shop, options: {options}}}]\n")
+    ready("apply", "a.yaml", "--dry-run")
+    assert ready.errors == ""
+    ready("apply", "a.yaml")
+    assert ready.errors.count("warning: account shop has the default ") == 2
+    assert "send_window, which was over at 2020-01-01T18:00:00.000Z" in ready.errors

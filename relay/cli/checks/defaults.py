@@ -1,4 +1,5 @@
 """Names of what is not there: a listener's credential; the stream, pool, preset or key of a default for mail.
+And a default `send_window` that is over for good.
 
 In:  the configuration, and what the registry keeps. Out: a finding each.
 
@@ -8,15 +9,16 @@ taken out of it again; but until it is there, all mail the default is for is ref
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from relay.cli.checks.finding import Finding, fail, ok
 from relay.cli.frame import program
 from relay.config import Config
-from relay.model.account import DkimKey, KeyState
+from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, Preset
 from relay.model.address import printable
+from relay.model.clock import iso
 from relay.store.interface import Registry
 from relay.submission.control.layers import BUILT_IN_STREAMS
 from relay.submission.control.option import Door
@@ -35,24 +37,36 @@ class Holder:
     domain: str = ""
 
 
+Owner = Preset | Account | Domain | Credential
+
+
 def holders(opened: Registry) -> list[Holder]:
     """All that the registry knows. Raises StoreDown."""
-    found: list[Holder] = []
+    named = opened.presets()
     presets: dict[str, set[str]] = {}
-    for preset in opened.presets():
+    for preset in named:
         presets.setdefault(preset.account, set()).add(preset.name.lower())
-        unset = f"preset set {preset.name} --account {preset.account} --unset"
-        found.append(Holder(f"preset {preset.name} of {preset.account}", Door.PRESET, preset.options, unset))
-    for account in opened.accounts():
-        unset, names = f"account set {account.name} --unset", presets.get(account.name, ())
-        found.append(Holder(f"account {account.name}", Door.ACCOUNT, account.options, unset, names))
-    for domain in opened.domains():
-        unset, names = f"domain set {domain.name} --unset", presets.get(domain.account, ())
-        found.append(Holder(f"domain {domain.name}", Door.DOMAIN, domain.options, unset, names, domain.name))
-    for credential in opened.credentials():
-        unset, names = f"credential set {credential.username} --unset", presets.get(credential.account, ())
-        found.append(Holder(f"credential {credential.username}", Door.CREDENTIAL, credential.options, unset, names))
-    return [each for each in found if each.options]
+    owners: list[Owner] = [*named, *opened.accounts(), *opened.domains(), *opened.credentials()]
+    return [holder(each, presets.get(account_of(each), ())) for each in owners if each.options]
+
+
+def holder(owner: Owner, presets: Collection[str]) -> Holder:
+    """`presets`: of its account, in lower case."""
+    match owner:
+        case Preset(account=account, name=name):
+            unset = f"preset set {name} --account {account} --unset"
+            return Holder(f"preset {name} of {account}", Door.PRESET, owner.options, unset)
+        case Account(name=name):
+            return Holder(f"account {name}", Door.ACCOUNT, owner.options, f"account set {name} --unset", presets)
+        case Domain(name=name):
+            return Holder(f"domain {name}", Door.DOMAIN, owner.options, f"domain set {name} --unset", presets, name)
+        case Credential(username=name):
+            unset = f"credential set {name} --unset"
+            return Holder(f"credential {name}", Door.CREDENTIAL, owner.options, unset, presets)
+
+
+def account_of(owner: Owner) -> str:
+    return owner.name if isinstance(owner, Account) else owner.account
 
 
 def listeners(config: Config, usable: Mapping[str, bool]) -> Iterator[Finding]:
@@ -77,18 +91,20 @@ def usable(opened: Registry) -> dict[str, bool]:
     return {each.username.lower(): not (each.disabled or each.account in disabled) for each in opened.credentials()}
 
 
-def defaults(config: Config, given: Sequence[Holder], keys: Sequence[DkimKey]) -> Iterator[Finding]:
+def defaults(config: Config, given: Sequence[Holder], keys: Sequence[DkimKey], now: float) -> Iterator[Finding]:
+    found = list(faults(config, (*_configured(config), *given), keys, now))
+    yield from found or [ok("defaults", "name nothing that is not there")]
+
+
+def faults(config: Config, given: Iterable[Holder], keys: Iterable[DkimKey], now: float) -> Iterator[Finding]:
+    """The defaults with which no mail is taken at the time `now`."""
     streams = {*BUILT_IN_STREAMS, *(name.lower() for name in config.options.streams)}
     active = {f"{each.domain},{each.selector}" for each in keys if each.state is KeyState.ACTIVE}
-    count = 0
-    for holder in (*_configured(config), *given):
-        for name, value in holder.options.items():
-            if why := _lacking(name, value, holder, config, streams, active):
-                count += 1
-                away = f"name another, or take it away: {program()} {holder.unset} {name}" if holder.unset else ""
-                yield fail(holder.subject, f"has the default {name}, {why}: its mail is not taken", away)
-    if not count:
-        yield ok("defaults", "name nothing that is not there")
+    for each in given:
+        for name, value in each.options.items():
+            if why := _lacking(name, value, each, config, streams, active, now):
+                away = f"set another, or take it away: {program()} {each.unset} {name}" if each.unset else ""
+                yield fail(each.subject, f"has the default {name}, {why}: its mail is not taken", away)
 
 
 def _configured(config: Config) -> Iterator[Holder]:
@@ -99,7 +115,13 @@ def _configured(config: Config) -> Iterator[Holder]:
 
 
 def _lacking(
-    name: str, value: Any, holder: Holder, config: Config, streams: Collection[str], keys: Collection[str]
+    name: str,
+    value: Any,
+    holder: Holder,
+    config: Config,
+    streams: Collection[str],
+    keys: Collection[str],
+    now: float,
 ) -> str:
     """Why mail with this default is not taken; "" where nothing is known against it."""
     try:
@@ -118,6 +140,8 @@ def _lacking(
         return f"and {', '.join(read)} is no address of an egress"
     if option == "preset" and holder.unset and read.lower() not in holder.presets:
         return f"and the account has no preset {printable(read)}"
+    if option == "send_window" and all(not each["zone"] and each["end"] <= now for each in read):
+        return f"which was over at {iso(max(each['end'] for each in read))}"
     if option in ("dkim_key", "dkim_extra"):
         return _no_key([read] if option == "dkim_key" else read, holder.domain, keys)
     return ""
