@@ -255,7 +255,8 @@ def _act(
     if is_everything(selection) and not yes:
         _confirm(act, concerned)
     came = give(config, act, selection, reason, seconds)
-    _say(came, as_json)
+    idle = not (as_json or came.changed or came.outstanding)
+    _say(came, as_json, _left(act, states, _counts(config, selection)) if idle else "")
 
 
 def _say_dry(act: Act, concerned: int, in_flight: int, as_json: bool) -> None:
@@ -277,7 +278,22 @@ def _confirm(act: Act, concerned: int) -> None:
         raise CommandError("nothing was done")
 
 
-def _say(came: Came, as_json: bool) -> None:
+def _left(act: Act, states: tuple[State, ...], counts: Mapping[str, int]) -> str:
+    """Why nothing was changed: what fits, and is in a state the act is not for."""
+    already = {Act.HOLD: State.HELD, Act.RELEASE: State.QUEUED}.get(act)
+    said = []
+    for state in _WAITING:
+        if state not in states and (number := counts.get(state.value, 0)):
+            verb = "is" if number == 1 else "are"
+            said.append(f"{number} that {'fits' if number == 1 else 'fit'} {verb} {state.value}")
+            said[-1] += " already" if state is already else ""
+    if ended := sum(counts.get(each.value, 0) for each in State if each.final):
+        fit = "" if said else " that fits" if ended == 1 else " that fit"
+        said.append(f"{ended}{fit} {'has' if ended == 1 else 'have'} ended")
+    return f"; {', '.join(said)}" if said else "" if any(counts.values()) else "; none fits"
+
+
+def _say(came: Came, as_json: bool, left: str = "") -> None:
     """Raises CommandError where shards are outstanding."""
     if as_json:
         print_json(
@@ -292,7 +308,7 @@ def _say(came: Came, as_json: bool) -> None:
         )
     else:
         flying = f"; {came.in_flight} are being sent now and were left alone" if came.in_flight else ""
-        print(f"{came.order.act.value}: {_recipients(came.changed)}{flying}")
+        print(f"{came.order.act.value}: {_recipients(came.changed)}{left}{flying}")
     if came.outstanding:
         raise CommandError("\n".join([*_outstanding(came), f"`{program()} check` tells who owns each shard"]))
 

@@ -105,6 +105,22 @@ def test_what_is_held_waits_until_it_is_released(ready: Cli, data: Path) -> None
     assert states(data, mine) == [State.HELD, State.QUEUED]
 
 
+def test_an_order_that_changes_nothing_says_what_fits(ready: Cli, data: Path) -> None:
+    one = Post().mail("ann@example.net", "bob@example.net", "cy@example.net")
+    put(data, one)
+    assert (
+        ready("queue", "release", "--domain", "example.net")
+        == "release: 0 recipients; 3 that fit are queued already\n"
+    )
+    ready("queue", "delete", f"{one.message.id}-3")
+    ready("queue", "hold", one.message.id)
+    again = ready("queue", "hold", "--domain", "example.net")
+    assert again == "hold: 0 recipients; 2 that fit are held already, 1 has ended\n"
+    assert ready("queue", "retry", f"{one.message.id}-1") == "retry: 0 recipients; 1 that fits is held\n"
+    assert ready("queue", "delete", f"{one.message.id}-3") == "delete: 0 recipients; 1 that fits has ended\n"
+    assert ready("queue", "hold", "--domain", "example.org") == "hold: 0 recipients; none fits\n"
+
+
 def test_mail_is_retried_failed_and_deleted_by_id(ready: Cli, data: Path) -> None:
     one = Post().mail("ann@example.net", "bob@example.org", "cy@example.net")
     put(data, one)
