@@ -10,6 +10,17 @@ import typer
 
 VARIABLE = "_RELAY_COMPLETE"  # by which the shell asks us
 
+# Behind the script of typer, whose function it calls: no blank where a value follows, as in `--option priority=`.
+_NO_BLANK = """\
+_relay_completion_open() {
+    _relay_completion "$@"
+    if [[ ${COMPREPLY[0]} == *= ]]; then compopt -o nospace; fi
+    return 0
+}
+
+complete -o default -F _relay_completion_open relay
+"""
+
 
 class Shell(StrEnum):
     BASH = "bash"
@@ -28,6 +39,8 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Which shell's.")]) -
     prepare()
     command: Any = None  # only asked for what follows the first word, which a script does not need
     shell_complete(command, {}, "relay", VARIABLE, f"source_{shell.value}")
+    if shell is Shell.BASH:
+        print(_NO_BLANK)
 
 
 def asked() -> bool:

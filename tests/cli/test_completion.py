@@ -21,7 +21,7 @@ def in_bash(tmp_path: Path, *words: str) -> list[str]:
     line = " ".join(f"'{each}'" for each in words)
     script = (
         f"source <(relay completion bash); COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; "
-        '_relay_completion relay; printf "%s\\n" "${COMPREPLY[@]}"'
+        'compopt() { echo "compopt $*"; }; $(complete -p relay | sed "s/.* -F //"); printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
         ["bash", "-c", script],
@@ -43,7 +43,10 @@ def test_bash_completes_commands_options_and_values(tmp_path: Path) -> None:
     assert in_bash(tmp_path, "relay", "queue", "list", "--state", "del") == ["delivered"]
     assert in_bash(tmp_path, "relay", "options", "pri") == ["priority"]
     assert in_bash(tmp_path, "relay", "credential", "set", "demo", "--grant", "dkim") == ["dkim", "dkim-off"]
-    assert in_bash(tmp_path, "relay", "account", "set", "demo", "--option", "pri") == ["priority="]
+    assert in_bash(tmp_path, "relay", "account", "set", "demo", "--option", "pri") == [
+        *("compopt", "-o", "nospace"),  # the value follows without a blank
+        "priority=",
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
