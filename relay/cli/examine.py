@@ -33,17 +33,23 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
             ("permissions", files.permissions(config)),
             ("owners", files.owners(config)),
             ("disk", files.disk(config)),
+            ("databases", files.databases(config)),
             ("clock", machine.clock(config, public=public)),
             ("ports", machine.ports(config)),
             ("shards", files.shards(config)),
         ):
             found += _safely(subject, part)
     found += _safely("egress", machine.egresses(config))
-    kept, holders, usable = _kept(config)
-    found += _safely("keys", domains.keys(kept))
+    kept, holders, usable = domains.Kept((), ()), list[defaults.Holder](), None
+    with _told("registry") as told:  # on a full disk, for one, SQLite opens nothing
+        kept, holders, usable = _kept(config)
+    found += told
+    if not told:
+        found += _safely("keys", domains.keys(kept))
     if usable is not None:
         found += _safely("listeners", defaults.listeners(config, usable))
-    found += _safely("defaults", defaults.defaults(config, holders, kept.keys, system_clock()))
+    if not told:
+        found += _safely("defaults", defaults.defaults(config, holders, kept.keys, system_clock()))
     if not offline and (public or network):
         found += asyncio.run(_asked(config, kept, probe if network else ""))
     return found

@@ -24,6 +24,7 @@ from relay.report import log
 from relay.smtp.sni import Certificates
 from relay.store.running import AlreadyRunning, Running
 from relay.store.sqlite import existing_shards
+from relay.store.sqlite.proving import faults
 from relay.submission.control.policy import policy_faults
 from relay.supervisor.child import Role
 from relay.supervisor.keeper import Keeper
@@ -69,12 +70,19 @@ def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None)
     notifier = Notifier(os.environ)
     try:
         with Running(config.data):
+            _must_be_whole(config.data)
             workers = count_workers(config)
             certificates = _certificates(config)
             with contextlib.closing(open_sockets(config, workers, inherited(os.environ))) as sockets:
                 return _keep(_Relay(config_path, config, sockets, certificates), workers, ready, notifier)
     except (AlreadyRunning, CannotListen) as error:
         raise CannotStart(str(error)) from error
+
+
+def _must_be_whole(data: Path) -> None:
+    """Raises CannotStart: else every worker would end with it, and be started again, for ever."""
+    if lines := [f"{each.path} {each.text}; {each.advice}" for each in faults(data, whole=False) if each.lasting]:
+        raise CannotStart(*lines)
 
 
 def _load(path: Path) -> Config:

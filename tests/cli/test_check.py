@@ -233,6 +233,40 @@ def test_a_disk_with_less_room_than_mail_needs_fails(ready: Cli) -> None:
     assert "no mail is taken" in findings(ready, code=1)["disk of var"][1]
 
 
+def test_a_disk_on_which_sqlite_opens_nothing_is_told_of_all_the_same(ready: Cli) -> None:
+    configure(ready, {"retention": {"min_free": "900000GiB"}})
+    (ready.home / "var/registry.db-wal").mkdir()
+    found = findings(ready, code=1)
+    assert "no mail is taken" in found["disk of var"][1]
+    assert found["var/registry.db"][1].startswith("cannot be opened: ")
+    assert "cannot be looked at: var/registry.db cannot be opened" in found["registry"][1]
+
+
+def test_a_database_that_is_damaged_is_named_with_what_can_be_done(ready: Cli) -> None:
+    ready("suppress", "add", "ann@example.net")
+    overwrite(ready.home / "var/suppressions.db", at=4096)
+    (ready.home / "var/idempotency.db").write_bytes(b"nothing of the kind" * 100)
+    found = findings(ready, code=1)
+    level, text = found["var/suppressions.db"]
+    assert (level, text[:12]) == ("fail", "is damaged: ")
+    assert "put the one of a backup in its place" in text
+    assert "then mail goes again to every address that was suppressed" in text
+    assert "is damaged: " in found["var/idempotency.db"][1]
+    assert "what clients hand in again with an idempotency_key is sent twice" in found["var/idempotency.db"][1]
+
+
+def test_a_database_that_is_no_file_is_named(ready: Cli) -> None:
+    (ready.home / "var/suppressions.db").mkdir()
+    assert "no file that this user may read" in findings(ready, code=1)["var/suppressions.db"][1]
+
+
+def overwrite(path: Path, at: int) -> None:
+    """Write over a page, as a bad disk may."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 4096)
+
+
 def test_a_clock_behind_our_own_files_fails(ready: Cli) -> None:
     later = time.time() + 3600
     os.utime(ready.home / "var/registry.db", (later, later))

@@ -387,6 +387,21 @@ def test_a_policy_on_options_that_do_not_exist_stops_the_start(tmp_path: Path) -
         assert "options.forbid: the list of forbidden options has nonsense, which is no option" in said
 
 
+def test_a_database_that_is_damaged_stops_the_start_with_what_can_be_done(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        relay = Relay(tmp_path, config(receiver))
+        relay.init()
+        for name in ("registry.db", "suppressions.db", "idempotency.db"):
+            (relay.data / name).write_bytes(b"nothing that SQLite made " * 400)
+        registry, suppressions, idempotency = refused(relay).splitlines()
+        for name, line in (("registry", registry), ("suppressions", suppressions), ("idempotency", idempotency)):
+            assert line.startswith(f"relay: {relay.data / name}.db is damaged: ")
+        assert "put the one of a backup in its place" in registry
+        assert "move it away" not in registry
+        assert "then mail goes again to every address that was suppressed" in suppressions
+        assert "what clients hand in again with an idempotency_key is sent twice" in idempotency
+
+
 def test_mail_flows_through_reloads_without_loss_and_without_doubles(tmp_path: Path) -> None:
     arrived: Counter[bytes] = Counter()
 

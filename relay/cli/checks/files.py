@@ -71,6 +71,17 @@ def owners(config: Config) -> Iterator[Finding]:
         yield warn(f"{strange[0]}{others}", f"belongs to {whose}", f"chown -R {user(owner)} {config.data}")
 
 
+def databases(config: Config) -> Iterator[Finding]:
+    """The registry and the lists, every page of them."""
+    from relay.store.sqlite.proving import faults
+
+    found = [
+        fail(str(each.path), f"{each.text}{foreign(each.path)}", each.advice)
+        for each in faults(config.data, whole=True)
+    ]
+    yield from found or [ok("databases", "are whole")]
+
+
 def disk(config: Config) -> Iterator[Finding]:
     """Room for mail; under `retention.min_free` none is taken any more."""
     at = os.statvfs(config.data)
