@@ -89,10 +89,12 @@ class Chooser:
             return self._usual(domain.name)
         log.error(
             "mail of strangers is signed as the relay's own domain, but %s is in no verified domain, so it is put "
-            "off with 451: relay domain add",
+            "off with 451: relay domain add %s",
+            self.hostname,
             self.hostname,
         )
-        raise Refused(451, "4.7.5", "this relay has no domain of its own yet to sign such mail with")
+        text = f"this relay has no domain of its own yet to sign such mail with; relay domain add {self.hostname}"
+        raise Refused(451, "4.7.5", text)
 
     def _lenient(self, domain: Domain | None, credential: Credential) -> Choice:
         warnings: list[str] = []
