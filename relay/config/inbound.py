@@ -140,7 +140,7 @@ class Limits(Part):
 
     size: Size = Field(50 << 20, description="octets of a message, advertised as SIZE (RFC 1870); over it 552 5.3.4")
     recipients: int = Field(1000, ge=1, description="recipients of a message; over it 452 4.5.3")
-    sessions: int = Field(1000, ge=1, description="sessions at once a worker; over it 421 4.3.2")
+    sessions: int = Field(1000, ge=1, description="sessions at once, in the machine; over it 421 4.3.2")
     sessions_per_address: int = Field(
         50, ge=1, description="sessions at once from one address, in the machine; over it 421 4.7.0"
     )

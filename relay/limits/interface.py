@@ -22,6 +22,7 @@ from typing import Protocol
 class Place(StrEnum):
     SITE = "site"  # connections to a site from an egress; key "egress/site"
     SESSION = "session"  # SMTP sessions from one client address; key: the address
+    SESSIONS = "sessions"  # SMTP sessions of all clients; one key
     # Passwords under examination. A strike of the kind in GUESSES takes one of these places until it is forgotten,
     # so that guesses made at once, on whatever workers, are no more than those made one after another.
     LOGIN_USER = "login-user"  # key: that of BANNED_USER

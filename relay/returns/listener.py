@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 from relay import config
 from relay.bounce.returned import examine
-from relay.limits.interface import Limits, Place
+from relay.limits.interface import Limits
+from relay.limits.turnstile import Turnstile
 from relay.model.account import Login
 from relay.model.address import printable
 from relay.model.clock import Clock
@@ -54,11 +55,10 @@ class ReturnsDoor(Door):
         self._settings = listener.held_to(settings)
         self._read = read
         self._originals = originals
-        self._limits = limits
+        self._turnstile = Turnstile(limits)
         self._keeper = keeper
         self._flood = flood
         self._clock = clock
-        self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
         # By session, what its transaction has named so far; bounded by the recipients it may name.
         self._named: dict[int, dict[str, Original]] = {}
 
@@ -67,16 +67,14 @@ class ReturnsDoor(Door):
         self._settings = self._listener.held_to(settings)
 
     async def opened(self, session: SessionInfo) -> None:
-        key, limit = client_key(session.address), self._settings.sessions_per_address
-        if not await self._limits.lease(Place.SESSION, key, limit):
-            raise Refused(421, "4.7.0", f"At most {limit} sessions at once from {key}")
-        self._leased[id(session)] = key
+        limits = self._settings
+        await self._turnstile.enter(
+            session, client_key(session.address), of_one=limits.sessions_per_address, of_all=limits.sessions
+        )
 
     def closed(self, session: SessionInfo) -> None:
         self._named.pop(id(session), None)
-        key = self._leased.pop(id(session), None)
-        if key is not None:
-            self._limits.give_back(Place.SESSION, key)
+        self._turnstile.leave(session)
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
         raise Refused(503, "5.5.1", "AUTH is not offered here: this is where returned mail comes in")

@@ -17,7 +17,8 @@ from typing import Protocol
 
 from relay import config
 from relay.config import Auth
-from relay.limits.interface import Limits, Place
+from relay.limits.interface import Limits
+from relay.limits.turnstile import Turnstile
 from relay.model.account import Login
 from relay.model.clock import Clock
 from relay.model.envelope import Envelope, Parameters
@@ -65,10 +66,9 @@ class SubmissionDoor(Door):
         self._sandbox = sandbox
         self._directory = directory
         self._logins = logins
-        self._limits = limits
+        self._turnstile = Turnstile(limits)
         self._intake = intake
         self._clock = clock
-        self._leased: dict[int, str] = {}  # id of a session that holds a place -> the place's key
         self._tried: dict[int, set[bytes]] = {}  # id of a session -> digests of what was wrong in it
         self._authenticated = listener.auth is Auth.REQUIRED
         self._trusted = Networks(listener.trusted)
@@ -81,18 +81,16 @@ class SubmissionDoor(Door):
     async def opened(self, session: SessionInfo) -> None:
         if session.address not in self._trusted and (ban := self._logins.ban(session.address)):
             raise Refused(421, "4.7.0", ban)
-        key, limit = client_key(session.address), self._settings.sessions_per_address
-        if not await self._limits.lease(Place.SESSION, key, limit):
-            raise Refused(421, "4.7.0", f"At most {limit} sessions at once from {key}")
-        self._leased[id(session)] = key
+        limits = self._settings
+        await self._turnstile.enter(
+            session, client_key(session.address), of_one=limits.sessions_per_address, of_all=limits.sessions
+        )
         if not self._authenticated:
             session.login = self._bound()
 
     def closed(self, session: SessionInfo) -> None:
         self._tried.pop(id(session), None)
-        key = self._leased.pop(id(session), None)
-        if key is not None:
-            self._limits.give_back(Place.SESSION, key)
+        self._turnstile.leave(session)
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
         return await self._logins.check(
