@@ -33,6 +33,7 @@ from relay.returns.originals import Original, Originals
 from relay.smtp.door import Arrived, Door, SessionInfo
 from relay.smtp.networks import client_key
 from relay.store.interface import NotFound, StoreDown, StoreFull
+from relay.store.refusal import refusal
 
 log = logging.getLogger("relay.returns")
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -121,12 +122,8 @@ class ReturnsDoor(Door):
         )
         try:
             copies = await self._keeper.keep(back, originals)
-        except StoreFull as full:
-            log.error("no room for returned mail: %s", full)
-            raise Refused(452, "4.3.1", "No room for mail at the moment; please try again later") from full
-        except StoreDown as down:
-            log.error("the store failed: %s", down)
-            raise Refused(451, "4.3.0", "Cannot store mail at the moment; please try again later") from down
+        except (StoreFull, StoreDown) as fault:
+            raise refusal(fault, log, "returned mail") from fault
         self._flood.add((each.id for each in originals), back.at)
         return Reply(250, "2.0.0", f"Ok: queued as {copies[0]}" if copies else "Ok: noted")
 

@@ -27,6 +27,7 @@ from relay.model.reply import Refused, Reply
 from relay.smtp.door import Arrived, Door, SessionInfo
 from relay.smtp.networks import Networks, client_key
 from relay.store.interface import StoreDown, StoreFull
+from relay.store.refusal import refusal
 from relay.submission.control.layers import priority
 from relay.submission.control.options_timing import URGENT
 from relay.submission.directory import Directory
@@ -150,12 +151,8 @@ class SubmissionDoor(Door):
         )
         try:
             taken = await self._intake.take(submission)
-        except StoreFull as full:
-            log.error("no room for mail: %s", full)
-            raise Refused(452, "4.3.1", "No room for mail at the moment; please try again later") from full
-        except StoreDown as down:
-            log.error("the store failed: %s", down)
-            raise Refused(451, "4.3.0", "Cannot store mail at the moment; please try again later") from down
+        except (StoreFull, StoreDown) as fault:
+            raise refusal(fault, log) from fault
         return Reply(250, "2.0.0", f"Ok: queued as {taken.id}{_counts(taken)}")
 
     def _bound(self) -> Login:
