@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from relay.store.sqlite.layout import sync
+
 MANIFEST = "manifest.json"
 FORMAT = 1
 CHUNK = 1 << 20  # octets copied at once
@@ -105,7 +107,7 @@ def making(target: Path) -> Iterator[Archive]:
             yield Archive(work, None)
             _sync_all(work)
             work.rename(target)
-        _sync(target.parent)
+        sync(target.parent)
     except BaseException:
         _drop(work, file)
         raise
@@ -226,12 +228,4 @@ def _drop(work: Path, file: Path) -> None:
 def _sync_all(directory: Path) -> None:
     for each in (directory, *directory.rglob("*")):
         if each.is_dir() or each.name == MANIFEST:
-            _sync(each)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            sync(each)

@@ -37,7 +37,7 @@ from relay.store.interface import NotFound, StoreDown
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.acting import carry_out
 from relay.store.sqlite.connect import connect_frozen, connect_reader, connect_writer, fetch, migrate, value
-from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync_directory
+from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync
 from relay.store.sqlite.lock import Lock
 from relay.store.sqlite.lookup import Messages
 
@@ -67,9 +67,9 @@ def snapshot_database(path: Path, target: Path) -> None:
                 backup.step()
             # A lone file: whoever opens it for work turns its log on again.
             fetch(copy, "pragma journal_mode = delete")
-        _sync(part)
+        sync(part)
         part.rename(target)
-        sync_directory(target.parent)
+        sync(target.parent)
 
 
 def snapshot_shard(directory: Path, target: Path) -> int:
@@ -95,10 +95,10 @@ def snapshot_shard(directory: Path, target: Path) -> int:
                 lost = [key for key in keys if not _copy(directory / CONTENTS, target / CONTENTS, key)]
                 _together(copy, partial(_lose, lost))
                 files += len(keys) - len(lost)
-        _sync(taken)
-        sync_directory(target / CONTENTS)
+        sync(taken)
+        sync(target / CONTENTS)
         taken.rename(target / DATABASE)
-        sync_directory(target)
+        sync(target)
     return files
 
 
@@ -200,16 +200,8 @@ def _copy(source: Path, target: Path, key: int) -> bool:
     except FileNotFoundError:
         return False
     (target / str(key)).chmod(0o600)
-    _sync(target / str(key))
+    sync(target / str(key))
     return True
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove(part: Path) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from relay.store.interface import NotFound, StoreDown, StoreFull
-from relay.store.sqlite.layout import CONTENTS, sync_directory
+from relay.store.sqlite.layout import CONTENTS, sync
 
 HEADER = 1 << 20  # octets of a header at most
 PART = ".part"  # ends the temporary name of a file that is being written
@@ -33,7 +33,7 @@ def write_files(directory: Path, files: Sequence[tuple[int, bytes]]) -> None:
         for key, octets in files:
             _write(folder / f"{key}{PART}", octets)
             (folder / f"{key}{PART}").rename(folder / str(key))
-        sync_directory(folder)
+        sync(folder)
     except OSError as error:
         unlink_files(directory, [key for key, _ in files])
         if error.errno in (errno.ENOSPC, errno.EDQUOT):

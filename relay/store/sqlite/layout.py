@@ -52,9 +52,9 @@ def write_cursor(directory: Path, seq: int) -> None:
     new.replace(directory / CURSOR)
 
 
-def sync_directory(directory: Path) -> None:
-    """Make names in a directory durable: a file's own fsync does not cover its name."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """Make a file durable, or the names in a directory: a file's own fsync does not cover its name."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -67,4 +67,4 @@ def make_directory(directory: Path) -> None:
         return
     make_directory(directory.parent)
     directory.mkdir(mode=0o700, exist_ok=True)
-    sync_directory(directory.parent)
+    sync(directory.parent)

@@ -14,7 +14,7 @@ from relay.store.interface import StoreDown
 from relay.store.sqlite import contents
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import connect_reader, connect_writer, fetch, migrate, value
-from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync_directory
+from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync
 from relay.store.sqlite.lock import Lock
 
 
@@ -60,4 +60,4 @@ def _make_database(directory: Path) -> None:
     migrate(connection, "queue")
     connection.close()
     new.rename(directory / DATABASE)
-    sync_directory(directory)
+    sync(directory)

@@ -14,7 +14,7 @@ import apsw
 
 from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite.connect import connect_writer, migrate
-from relay.store.sqlite.layout import make_directory, sync_directory
+from relay.store.sqlite.layout import make_directory, sync
 
 
 def open_shared(path: Path, schema: str) -> apsw.Connection:
@@ -27,7 +27,7 @@ def open_shared(path: Path, schema: str) -> apsw.Connection:
         make_directory(path.parent)
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_directory(path.parent)
+            sync(path.parent)
         connection = connect_writer(path, cache_kib=4_000)
         migrate(connection, schema)
     except (apsw.Error, OSError) as error:
