@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := $(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt
 
-.PHONY: help run venv test check install uninstall
+.PHONY: help run venv test soak check install uninstall
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,9 @@ venv: .venv/installed ## install the program into .venv and start nothing
 test: .venv/installed-test ## all tests; tools and mail programs they need are fetched first
 	@$(BIN)/python -m tests.packages
 	@exec $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests
+
+soak: .venv/installed-test ## an hour of faults: kills, power cuts, bad disks, peers, clients; SOAK="--minutes 5 --only kill"
+	@exec $(BIN)/python -m tests.faults $(SOAK)
 
 check: .venv/installed-test .venv/installed-lint ## format, lint, types, layers, and tables made from code
 	$(BIN)/ruff format --check .
