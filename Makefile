@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := $(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt
 
-.PHONY: help run venv test soak check install uninstall
+.PHONY: help run venv test bench soak check install uninstall
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +29,11 @@ test: .venv/installed-test ## all tests; tools and mail programs they need are f
 
 soak: .venv/installed-test ## an hour of faults: kills, power cuts, bad disks, peers, clients; SOAK="--minutes 5 --only kill"
 	@exec $(BIN)/python -m tests.faults $(SOAK)
+
+# QUICK=1 takes a minute; ONLY, ROUNDS and SYSTEMS narrow it (python -m tests.bench --help).
+bench: .venv/installed-test ## relay beside Postfix + OpenDKIM, as root; a table, and figures in .cache/bench.json
+	@exec $(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(foreach each,$(ONLY),--only $(each)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SYSTEMS),--systems $(SYSTEMS))
 
 check: .venv/installed-test .venv/installed-lint ## format, lint, types, layers, and tables made from code
 	$(BIN)/ruff format --check .

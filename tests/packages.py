@@ -31,6 +31,7 @@ PACKAGES = [
     "libmail-deliverystatus-bounceparser-perl",
     "systemd",  # systemd-analyze and its like; nothing of it is started
 ]
+BENCH = ["postfix", "opendkim", "sasl2-bin", "libsasl2-modules", "strace"]  # what `make bench` compares with
 MTA = "postfix"  # smtp-sink, smtp-source, and Postfix itself as a client
 PROGRAMS = {
     "swaks": "usr/bin",
@@ -58,6 +59,24 @@ def main() -> int:
     for fault in faults:
         print(f"tests: {fault}", file=sys.stderr)
     return 1 if faults and os.environ.get("CI") else 0
+
+
+def for_bench() -> str:
+    """Install what the bench compares with; why that cannot be, or nothing.
+
+    Only root does so, or who set RELAY_TEST_APT=1: daemons need installed packages, unpacked ones will not do.
+    """
+    if shutil.which("apt-get") is None:
+        return "no apt-get here"
+    missing = [each for each in BENCH if not _installed(each)]
+    if not missing:
+        return ""
+    if os.geteuid() != 0 and not _may_install():
+        return f"not installed: {', '.join(missing)}"
+    if MTA in missing and _other_mta():
+        return "another MTA is installed, which Postfix would evict"
+    print(f"bench: installing {', '.join(missing)}", flush=True)
+    return _install(missing)
 
 
 def _missing() -> list[str]:

@@ -1,0 +1,146 @@
+"""`python -m tests.bench`: start the systems, run the loads in turn, print the table, write JSON.
+
+Exit code 1: a run was dishonest (mail lost, doubled, cut, unsigned; a refusal; a 250 before fsync). A goal that is
+not reached is told in the table and is no failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench import certificate, machine, postfix
+from tests.bench.ends import ROOT, SinkProcess
+from tests.bench.loads import DIRECT, LOADS, POSTFIX, RELAY, Load
+from tests.bench.postfix import PostfixSystem
+from tests.bench.relaysystem import RelaySystem
+from tests.bench.system import Direct, System
+from tests.bench.table import rows, text
+from tests.bench.traffic import Bench, Figures
+
+_ALONE = 2.0  # seconds of a run of generator against sink, which needs no more
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    loads: tuple[Load, ...]
+    systems: tuple[str, ...]
+    rounds: int
+    seconds: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _options(arguments)
+    plan = _plan(options)
+    begin = time.monotonic()
+    with ExitStack() as stack:
+        home = Path(stack.enter_context(_directory(options.directory)))
+        pair = certificate.make(home)
+        sink = stack.enter_context(SinkProcess(*pair))
+        bench = Bench(sink, home)
+        systems = {each.name: each for each in _systems(plan, home, sink.port, pair)}
+        for each in systems.values():
+            stack.callback(each.stop)
+            each.start()
+        figures = list(_run(plan, bench, systems))
+        settings = {each.name: each.settings for each in systems.values()}
+    made = rows(plan.loads, figures)
+    print(f"\n{text(made)}\n")
+    faults = [f"{each.system}, {each.load}, round {each.round}: {fault}" for each in figures for fault in each.faults]
+    for fault in faults:
+        print(f"DISHONEST: {fault}")
+    _write(options.json, made, figures, settings, plan)
+    print(f"{time.monotonic() - begin:.0f} s; all figures: {options.json}")
+    return 1 if faults else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round of everything, about a minute")
+    parser.add_argument("--only", action="append", metavar="LOAD", choices=[each.name for each in LOADS])
+    parser.add_argument("--rounds", type=int, default=0, help="rounds of each load; default 3")
+    parser.add_argument("--seconds", type=float, default=0, help="of submitting in each run; default 6")
+    parser.add_argument("--systems", default=f"{RELAY},{POSTFIX},{DIRECT}", help="default: %(default)s")
+    parser.add_argument(
+        "--directory", type=Path, default=Path("/var/tmp"), help="where queues lie; default %(default)s"
+    )
+    parser.add_argument("--json", type=Path, default=ROOT / ".cache/bench.json")
+    return parser.parse_args(arguments)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    loads = tuple(each for each in LOADS if not options.only or each.name in options.only)
+    names = tuple(options.systems.split(","))
+    if POSTFIX in names and (why := postfix.missing()):
+        print(f"Postfix is not measured: {why}")
+        names = tuple(each for each in names if each != POSTFIX)
+    rounds = options.rounds or (1 if options.quick else 3)
+    seconds = options.seconds or (1.0 if options.quick else 6.0)
+    return Plan(loads, names, rounds, seconds)
+
+
+@contextmanager
+def _directory(parent: Path) -> Iterator[str]:
+    home = tempfile.mkdtemp(prefix="relay-bench-", dir=parent)
+    Path(home).chmod(0o755)  # Postfix's users go through it
+    try:
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _systems(plan: Plan, home: Path, sink: int, pair: tuple[Path, Path]) -> Iterator[System]:
+    if RELAY in plan.systems:
+        yield RelaySystem(home / RELAY, sink, pair)
+    if POSTFIX in plan.systems:
+        yield PostfixSystem(home / POSTFIX, sink, pair)
+    if DIRECT in plan.systems:
+        yield Direct(sink)
+
+
+def _run(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figures]:
+    """All loads, the systems in turn; who begins changes from round to round."""
+    for load in plan.loads:
+        for number in range(plan.rounds):
+            turn = [name for name in load.systems if name in systems]
+            for name in reversed(turn) if number % 2 else turn:
+                seconds = min(plan.seconds, _ALONE) if name == DIRECT else plan.seconds
+                figures = load.run(bench, systems[name], seconds, number)
+                print(_line(figures), flush=True)
+                yield figures
+
+
+def _line(figures: Figures) -> str:
+    return (
+        f"{figures.load:9} {figures.system:8} {figures.rate:8,.0f}/s  CPU {figures.cpu_ms:6.2f} ms"
+        f"  p50 {figures.p50:6.1f}  p99 {figures.p99:6.1f} ms  {figures.memory / 1e6:4.0f} MB"
+        f"  generator {figures.generator_ms:.3f}  sink {figures.sink_ms:.3f} ms"
+        f"  {figures.accepted} messages{'  DISHONEST' if figures.faults else ''}"
+    )
+
+
+def _write(
+    path: Path, made: Sequence[object], figures: Sequence[Figures], settings: Mapping[str, Any], plan: Plan
+) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = {
+        "machine": machine.facts(),
+        "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "systems": plan.systems},
+        "settings": settings,
+        "rows": [dataclasses.asdict(each) for each in made],  # type: ignore[call-overload]
+        "figures": [dataclasses.asdict(each) for each in figures],
+    }
+    path.write_text(json.dumps(whole, indent=1, default=str) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What is measured, and what is to be reached: the table of loads.
+
+A load has a name (for `--only`), a title, the systems it is for, a goal, and `run`, which sends it through one
+system for some seconds and gives figures. A load of another kind than traffic is another class with these members.
+
+Why so: all loads use 20 connections at once unless they are about their number; "kept" ones carry up to 5,000
+messages, so that nobody is measured at connecting. The latency load measures from MAIL to the final 250, at a pace
+that leaves both systems idle nine tenths of the time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from tests.bench.generator import Job
+from tests.bench.system import PLAIN, SECURE, UNSIGNED, System
+from tests.bench.traffic import Bench, Figures, run
+
+DIRECT, RELAY, POSTFIX = "direct", "relay", "postfix"
+RATE, P99 = "rate", "p99"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """A ratio relay has to reach: at least, or with p99 at most."""
+
+    figure: str = RATE  # or p99: there smaller is better
+    goal: float | None = None
+    least: float | None = None
+    cpu_ms: float | None = None  # relay's CPU per message, at most
+
+
+class Load(Protocol):
+    @property
+    def name(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def systems(self) -> tuple[str, ...]: ...
+    @property
+    def goal(self) -> Goal: ...
+    @property
+    def against(self) -> str:
+        """What relay is compared with: `postfix`, or relay's own figure in the load of this name."""
+
+    def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """A load of plain traffic through one door."""
+
+    name: str
+    title: str
+    door: str
+    job: Mapping[str, Any]  # members of the generator's `Job`
+    goal: Goal = Goal()
+    systems: tuple[str, ...] = (RELAY, POSTFIX, DIRECT)
+    against: str = POSTFIX
+    stretch: float = 1.0  # times the usual seconds
+
+    def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures:
+        door = system.doors[self.door]
+        job = Job(
+            port=door.port,
+            username=door.username,
+            password=door.password,
+            tls=self.door != PLAIN,
+            run=bench.name(),
+            seconds=seconds * self.stretch,
+            **self.job,
+        )
+        return run(bench, system, self.name, job, signed=self.door != UNSIGNED, number=number)
+
+
+FIVE = tuple(f"r{each}@example.net" for each in range(5))
+OPTIONS = (
+    "X-SMTPeter-Tags: invoice, november",
+    "X-SMTPeter-Campaign: autumn",
+    "X-SMTPeter-Metadata-Customer: 4711",
+    "X-SMTPeter-Metadata-Order: 2026-1121",
+    "X-SMTPeter-Ref: order-2026-1121",
+    "X-SMTPeter-Priority: 6",
+)
+TRAFFIC: tuple[Load, ...] = (
+    Traffic(
+        name="tls100",
+        title="STARTTLS + AUTH, 100 a connection",
+        door=SECURE,
+        job={"each": 100},
+        goal=Goal(goal=5, least=3.5, cpu_ms=1.2),
+    ),
+    Traffic(
+        name="tlseach",
+        title="STARTTLS + AUTH, one a connection, full",
+        door=SECURE,
+        job={"each": 1},
+        goal=Goal(goal=2.7, least=2, cpu_ms=2.3),
+    ),
+    Traffic(
+        name="resumed",
+        title="STARTTLS + AUTH, one a connection, resumed",
+        door=SECURE,
+        job={"each": 1, "resume": True},
+        goal=Goal(goal=3.3, least=2.5, cpu_ms=1.9),
+    ),
+    Traffic(
+        name="kept",
+        title="plain, connections kept",
+        door=PLAIN,
+        job={},
+        goal=Goal(goal=6, least=5, cpu_ms=0.9),
+    ),
+    Traffic(
+        name="each",
+        title="plain, one a connection",
+        door=PLAIN,
+        job={"each": 1},
+        goal=Goal(goal=4.5, least=3.5, cpu_ms=1.1),
+    ),
+    Traffic(
+        name="big",
+        title="1 MB, plain, kept",
+        door=PLAIN,
+        job={"size": 1_000_000},
+        goal=Goal(goal=1.6, least=1.2),
+    ),
+    Traffic(
+        name="unsigned",
+        title="unsigned, STARTTLS + AUTH, 100 a connection",
+        door=UNSIGNED,
+        job={"each": 100},
+        goal=Goal(goal=4, least=3, cpu_ms=0.6),
+    ),
+    Traffic(
+        name="latency",
+        title="p99 at 20 a second, STARTTLS + AUTH",
+        door=SECURE,
+        job={"rate": 20.0, "connections": 4, "each": 100},
+        goal=Goal(figure=P99, goal=1 / 3, least=1),
+        stretch=3,
+    ),
+    Traffic(name="five", title="five recipients, plain, kept", door=PLAIN, job={"recipients": FIVE}),
+    Traffic(name="one", title="1 client connection, plain, kept", door=PLAIN, job={"connections": 1}),
+    Traffic(name="two", title="2 client connections, plain, kept", door=PLAIN, job={"connections": 2}),
+    Traffic(
+        name="options",
+        title="options on, plain, kept, over options off",
+        door=PLAIN,
+        job={"fields": OPTIONS},
+        systems=(RELAY,),
+        against="kept",
+    ),
+)
+LOADS: tuple[Load, ...] = TRAFFIC

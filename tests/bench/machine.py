@@ -1,0 +1,46 @@
+"""What the figures were measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import ssl
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+
+def facts() -> dict[str, Any]:
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
+    model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu": model[0].partition(":")[2].strip() if model else platform.machine(),
+        "memory_kb": int(memory.split()[1]),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "load": os.getloadavg(),
+        "packages": {name: _version(name) for name in ("postfix", "opendkim")},
+    }
+
+
+def filesystem(path: Path) -> str:
+    """The type of the file system a path lies on."""
+    best, kind = Path("/"), "unknown"
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, point, this = line.split()[:3]
+        mount = Path(point)
+        if path.resolve().is_relative_to(mount) and len(mount.parts) >= len(best.parts):
+            best, kind = mount, this
+    return kind
+
+
+def _version(package: str) -> str:
+    try:
+        done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout
