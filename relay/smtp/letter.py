@@ -25,6 +25,11 @@ from relay.model.reply import Reply
 BLOCK = 64 << 10  # octets written at once of a large content, so that it need not be copied whole
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _UNSAFE = re.compile("[^!-~]|[+=]")
+# Each begins with a literal, for which the engine searches as fast as memory is read: `bytes.count` and `replace` for
+# two or three octets take three times as long.
+_BARE_CR = re.compile(rb"\r(?!\n)")
+_BARE_LF = re.compile(rb"\n(?<!\r\n)")
+_DOT = re.compile(rb"\n\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +100,7 @@ def wire_address(address: str) -> str:
 def flaw(letter: Letter) -> Reply | None:
     """What forbids to send this content to anybody."""
     content = letter.content
-    ends = content.count(b"\r\n")
-    if content.count(b"\n") != ends or content.count(b"\r") != ends:
+    if _BARE_CR.search(content) or _BARE_LF.search(content):
         return Reply(554, "5.6.0", "the content has a bare CR or LF and cannot be sent safely")
     return None
 
@@ -111,9 +115,21 @@ def xtext(text: str) -> str:
     return _UNSAFE.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode()), text)
 
 
-def blocks(content: bytes) -> Iterator[bytes]:
-    """The content as DATA wants it, final dot included, in pieces that begin at line starts."""
+def blocks(content: bytes) -> Iterator[bytes | memoryview]:
+    """The content as DATA wants it, final dot included, in pieces."""
     tail = b".\r\n" if content.endswith(b"\r\n") or not content else b"\r\n.\r\n"
+    if content.startswith(b".") or _DOT.search(content):
+        yield from _stuffed(content, tail)
+        return
+    start = 0
+    while len(content) - start > 2 * BLOCK:
+        yield memoryview(content)[start : start + BLOCK]
+        start += BLOCK
+    yield (content[start:] if start else content) + tail
+
+
+def _stuffed(content: bytes, tail: bytes) -> Iterator[bytes]:
+    """Pieces that begin at line starts, so that no dot at one is overlooked."""
     start = 0
     while len(content) - start > 2 * BLOCK:
         end = content.rfind(b"\r\n", start, start + BLOCK) + 2
