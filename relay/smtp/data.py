@@ -23,11 +23,14 @@ from dataclasses import dataclass
 from relay.model.reply import Refused
 from relay.smtp.budget import Budget
 from relay.smtp.door import Arrived
+from relay.smtp.lineends import only_crlf
 
+_DOT = b"\r\n."  # at a line's start: stuffed in, or of the end
 _END = b"\r\n.\r\n"
 _FALSE_END = re.compile(rb"[\r\n]\0?\.\0?(?:(?:\r*\n){1,2}|\r+|\r\0\n)\Z")  # what some take for the end
 _HALF_END = b"\r\n.\r"  # the true end, but for its last octet
 _TAIL = 8  # octets in which an end of any kind shows
+_FEW = 64  # stuffed dots that are taken out one by one
 SLACK = 1 << 20  # octets beyond twice the limit before we stop reading
 _ADVICE = "end each line with CR LF, and the message with CR LF dot CR LF"
 
@@ -47,6 +50,7 @@ class Collector:
         self._budget = budget
         self._pieces: list[bytes] = []
         self._tail = b"\r\n"  # the last octets seen; the content starts at the start of a line
+        self._dots: list[int] = []  # where a dot stands at a line's start, in octets from the first
         self.seen = 0  # octets that came
         self.latest = math.inf  # loop time: until then it has come at the least pace, as far as it has
         self._no_room = False
@@ -112,25 +116,49 @@ class Collector:
         too_large = oversize(rule)
         if self.seen > self._keep:
             raise too_large
-        content = b"".join(self._pieces)[:-3]  # the last CRLF of the content is the first of the end
+        content = self._unstuffed(b"".join(self._pieces))
         self._pieces.clear()
-        if content.startswith(b"."):
-            content = content[1:]
-        content = content.replace(b"\r\n.", b"\r\n")
         if len(content) > rule.size:
             raise too_large
         return checked(content, rule)
 
+    def _unstuffed(self, stuffed: bytes) -> bytes:
+        end, dots = len(stuffed) - 3, self._dots  # the last CRLF of the content is the first of the end
+        if len(dots) > _FEW:
+            content = stuffed[:end].replace(_DOT, b"\r\n")
+            return content[1:] if content.startswith(b".") else content
+        starts = (0, *(dot + 1 for dot in dots))
+        return b"".join(stuffed[start:dot] for start, dot in zip(starts, (*dots, end), strict=True))
+
     def _end(self, data: bytes, at: int) -> int:
-        """Where the content and its end are over in `data`; its length while they are not."""
-        window = self._tail + data[at : at + 4]
+        """Where the content and its end are over in `data`, its length while they are not; notes dots on the way."""
+        tail = self._tail
+        window = tail + data[at : at + 4]
         found = window.find(_END)
         if found >= 0:  # it began in what came before
             self.ended = True
-            return at + found + len(_END) - len(self._tail)
-        found = data.find(_END, at)
-        if found < 0:
-            return len(data)
+            if self._dots and self._dots[-1] == self.seen + found + 2 - len(tail):
+                del self._dots[-1]
+            return at + found + len(_END) - len(tail)
+        found = window.find(_DOT, max(0, len(tail) - 2), len(tail) + 2)
+        if found >= 0 and len(self._dots) <= _FEW:
+            self._dots.append(self.seen + found + 2 - len(tail))
+        return self._end_within(data, at)
+
+    def _end_within(self, data: bytes, at: int) -> int:
+        before = self.seen - at
+        while len(self._dots) <= _FEW:
+            found = data.find(_DOT, at)
+            if found < 0:
+                return len(data)
+            if data.startswith(_END, found):
+                break
+            self._dots.append(before + found + 2)
+            at = found + 1
+        else:  # many are found and taken out faster all at once
+            found = data.find(_END, at)
+            if found < 0:
+                return len(data)
         self.ended = True
         return found + len(_END)
 
@@ -155,11 +183,10 @@ def checked(content: bytes, rule: Rule) -> Arrived:
 
 def _line_ends(content: bytes, mend_lf: bool) -> tuple[bytes, bool]:
     """The content with CRLF alone, and whether a bare LF was mended."""
-    pairs = content.count(b"\r\n")
-    if content.count(b"\r") != pairs:
-        raise Refused(550, "5.6.0", f"The message has a bare CR; {_ADVICE}")
-    if content.count(b"\n") == pairs:
+    if only_crlf(content):
         return content, False
+    if content.count(b"\r") != content.count(b"\r\n"):
+        raise Refused(550, "5.6.0", f"The message has a bare CR; {_ADVICE}")
     if not mend_lf:
         raise Refused(550, "5.6.0", f"The message has a bare LF; {_ADVICE}")
     return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"), True

@@ -57,6 +57,17 @@ def test_it_does_not_matter_where_the_octets_are_split(given_lines: list[bytes],
     assert rest == b"QUIT\r\n"
 
 
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 65, 66, 200])
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 7, 1000])
+def test_few_dots_and_many_are_taken_out_alike(count: int, step: int) -> None:
+    """Few are taken out one by one, many all at once; the end's own dot is none of them, wherever it is cut."""
+    content = b".first\r\n" + b"text\r\n.\r\n..x\r\n" * (count // 2) + b".\r\n" * (count % 2)
+    sent = stuffed(content)
+    collector = collect(*(sent[at : at + step] for at in range(0, len(sent), step)))
+    assert collector.ended
+    assert collector.finish().octets == content
+
+
 @pytest.mark.parametrize("cuts", [(a, b) for a in range(6) for b in range(a, 6)])
 def test_the_end_is_found_at_every_split(cuts: tuple[int, int]) -> None:
     a, b = cuts
