@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from relay.model.account import Algorithm
 from relay.model.reply import Refused
-from relay.transform.dkim import Signer, body_hash, relaxed, sign
+from relay.transform import relaxed as canonical
+from relay.transform.dkim import Signer, sign
 from relay.transform.keys import dns_name, dns_record, generate
+from relay.transform.relaxed import body_hash, relaxed_value
 from tests import corpus
 from tests.transform.verifiers import dkimpy, keys, mail_dkim
 
@@ -150,8 +152,20 @@ def test_the_fast_body_form_is_the_slow_one(body: bytes) -> None:
     assert body_hash(body) == hashlib.sha256(reference(body)).digest()
 
 
+@given(
+    st.lists(st.sampled_from([b"a", b" ", b"  ", b"   ", b"\t", b"\r\n", b" \r\n", b"\r", b"\n"])).map(b"".join),
+    st.integers(1, 9),
+)
+@settings(max_examples=500)
+def test_a_body_of_many_blocks_is_hashed_as_one_of_a_single_block(body: bytes, octets: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical, "BLOCK", octets)
+        patch.setattr(canonical, "_TAIL", octets)
+        assert body_hash(b"A: b\r\n\r\n" + body, 8) == hashlib.sha256(reference(body)).digest()
+
+
 def test_values_are_relaxed() -> None:
-    assert relaxed(b" \t a  b\r\n\t c \r\n \r\n d\t") == b"a b c d"
+    assert relaxed_value(b" \t a  b\r\n\t c \r\n \r\n d\t") == b"a b c d"
 
 
 def test_a_key_has_a_record_for_the_zone() -> None:
