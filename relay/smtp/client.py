@@ -30,6 +30,7 @@ from typing import cast
 import aiosmtplib
 
 from relay.config import Egress
+from relay.model.address import printable
 from relay.model.reply import Reply
 from relay.model.route import Host, TlsDemand
 from relay.smtp.dialogue import RFC5321, Answer, Exchange, Step, Timeouts, Trouble, shown
@@ -221,6 +222,8 @@ class Client:
             try:
                 reply = await smtp.starttls(timeout=self._timeouts.starttls)
             except aiosmtplib.SMTPResponseException as refused:
+                if not 200 <= refused.code <= 599:
+                    raise _nonsense(refused.message) from refused
                 answer = Answer(Step.STARTTLS, reply_of(refused.code, refused.message))
                 if hop.tls.strict or answer.reply.code == 421:
                     raise Failed(answer) from refused
@@ -269,6 +272,11 @@ class Client:
 def _tls(smtp: aiosmtplib.SMTP, *, verified: bool) -> str:
     cipher = smtp.transport.get_extra_info("cipher") if smtp.transport is not None else None
     return f"{cipher[1]} {cipher[0]}{' verified' if verified else ''}" if cipher else ""
+
+
+def _nonsense(text: str) -> Failed:
+    """What came in answer to STARTTLS is no reply: as good as a handshake that broke."""
+    return Failed(Answer(Step.STARTTLS, Reply(451, "4.7.5", f"TLS: {printable(text, 150)}"), Trouble.TLS))
 
 
 def _drop(smtp: aiosmtplib.SMTP, sock: socket.socket) -> None:

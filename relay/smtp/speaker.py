@@ -57,7 +57,7 @@ class Speaker(asyncio.Protocol):
         self._answers = []
         if not self._trouble and not self.usable:
             self._fail(Trouble.LOST, "the connection is closed")
-        whole = True
+        whole = group.content is None or not self._trouble  # a content that is not begun is not handed over
         self.handed_over = False
         if not self._trouble:
             if group.content is None:
@@ -143,13 +143,14 @@ class Speaker(asyncio.Protocol):
         replies = self._reader.feed(data)
         for reply in replies:
             if len(self._answers) == len(self._expected):  # a farewell, or a server out of step: no more of it
-                why = f"the server closed with {reply}" if reply.code == 421 else f"it said unasked: {reply}"
+                said = str(reply).replace("\n", " ")
+                why = f"the server closed with {said}" if reply.code == 421 else f"it said unasked: {said}"
                 self._end(Trouble.LOST, why)
                 return
             self._answers.append(Answer(self._expected[len(self._answers)].step, reply))
         if self._reader.garbled:
             self._end(Trouble.GARBLED, self._reader.garbled)
-        elif not self._expected and self._reader.partial:
+        elif self._reader.partial and len(self._answers) == len(self._expected):  # half of what was not asked for
             self._end(Trouble.GARBLED, "the server speaks unasked")
         elif replies and self._waiter is not None:
             if self._paused or len(self._answers) == len(self._expected):

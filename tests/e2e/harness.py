@@ -44,6 +44,8 @@ def listeners(**more: Any) -> list[dict[str, Any]]:
 class Relay:
     """One relay with its data directory, through as many starts as a test likes."""
 
+    program: Sequence[str] = PROGRAM  # what `start` runs; commands are always the relay's own
+
     def __init__(self, home: Path, config: Mapping[str, Any]) -> None:
         self.home = home
         self.data = home / "var"
@@ -78,7 +80,7 @@ class Relay:
         (self.data / "access.json").unlink(missing_ok=True)  # a killed relay's: the new one has yet to answer
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, "serve", "--config", str(self.config)],
+                [*self.program, "serve", "--config", str(self.config)],
                 cwd=self.home,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -89,7 +89,7 @@ def world(
 
 
 def address(number: int) -> str:
-    return f"127.0.1.{number + 1}"
+    return f"127.0.{1 + number // 250}.{1 + number % 250}"
 
 
 def free_port(addresses: Sequence[str]) -> int:

@@ -3,7 +3,7 @@
 Each thread holds a session (STARTTLS, AUTH) and sends message after message. A message carries its own
 number in the header field X-Load-Number. Once the relay said 250 to it, the number is in `accepted`; a number
 whose session broke before the reply is in `unsure` (it may be queued or not; nobody promised anything).
-A broken session is opened anew until `stop`.
+A broken session is opened anew until `stop`. How long each submission took, from MAIL to the reply, is in `seconds`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import itertools
 import smtplib
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,9 +29,11 @@ class Load:
     recipient: Callable[[int], str]  # number -> forward-path
     size: int = 2048  # octets of the body
     threads: int = 4
+    pause: float = 0.0  # seconds between two messages of a thread
     accepted: dict[int, str] = field(default_factory=dict)  # number -> the reply's text
     refused: dict[int, str] = field(default_factory=dict)
     unsure: set[int] = field(default_factory=set)
+    seconds: list[float] = field(default_factory=list)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     _stop: threading.Event = field(default_factory=threading.Event)
     _running: list[threading.Thread] = field(default_factory=list)
@@ -46,6 +49,11 @@ class Load:
         for each in self._running:
             each.join(timeout=30)
             assert not each.is_alive(), "a load client hangs"
+
+    def slowest(self, share: float = 0.99) -> float:
+        """Seconds within which this share of the submissions was answered."""
+        taken = sorted(self.seconds)
+        return taken[min(len(taken) - 1, int(len(taken) * share))] if taken else 0.0
 
     def has_more_than(self, count: int) -> bool:
         return len(self.accepted) > count
@@ -66,6 +74,8 @@ class Load:
             client.login(self.username, self.password)
             while not self._stop.is_set():
                 self._send(client, next(self._numbers))
+                if self.pause:
+                    self._stop.wait(self.pause)
 
     def _send(self, client: smtplib.SMTP, number: int) -> None:
         recipient = self.recipient(number)
@@ -73,11 +83,13 @@ class Load:
             f"From: <{self.sender}>\r\nTo: <{recipient}>\r\nSubject: number {number}\r\n"
             f"{FIELD}: {number}\r\n\r\n" + ("x" * 70 + "\r\n") * (self.size // 72)
         )
+        began = time.monotonic()
         if client.mail(self.sender)[0] != 250 or client.rcpt(recipient)[0] != 250:
             raise smtplib.SMTPException("the envelope was refused")
         self.unsure.add(number)
         code, text = client.data(content)
         self.unsure.discard(number)
+        self.seconds.append(time.monotonic() - began)
         if code == 250:
             self.accepted[number] = text.decode()
         else:

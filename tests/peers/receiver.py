@@ -19,6 +19,8 @@ them, one taken each time, and after the last everything is as usual:
     silent   say nothing, until the other side gives up
     junk     a line that is no reply        garbage  octets of no meaning
     endless  continuation lines without end  long     a line without end
+
+or one of the tricks of `tricks.py`: raw, drip, reset, half, alert, notify, slurp.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ from pathlib import Path
 from typing import Any
 
 import trustme
+
+from tests.peers.tricks import TRICKS, answers
 
 Doing = str | list[str]
 
@@ -266,8 +270,8 @@ class _Talk:
 
     def run(self) -> None:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.owner.doing("connect") == "drop":
-            return
+        if (doing := self.owner.doing("connect")) != "ok":
+            self._do("connect", doing)
         if self.ways.implicit_tls:
             self._handshake()
         if not self._act("greeting", f"220 {self.ways.name} ESMTP"):
@@ -409,14 +413,19 @@ class _Talk:
                 before()
             self._say(usual)
             return usual[0] in "23"
-        if before is not None and (doing == "take" or doing.startswith("2")):
+        if before is not None and (doing == "take" or answers(doing).startswith("2")):
             before()
         self._do(step, doing)
-        return doing[0] in "23"
+        return answers(doing)[0] in "23"
 
     def _do(self, step: str, doing: str) -> None:
         if doing in ("drop", "take"):
             raise _Closed
+        trick = TRICKS.get(doing.partition(" ")[0])
+        if trick is not None:
+            if not trick(self.sock, doing.partition(" ")[2], self.owner.ended):
+                raise _Closed
+            return
         if doing == "silent":
             self._linger()
         elif doing == "junk":

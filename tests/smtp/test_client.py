@@ -160,6 +160,15 @@ async def test_a_connection_lost_after_the_dot_is_told_apart_from_one_lost_in_th
     assert (answer.step, answer.trouble) == (Step.MESSAGE, Trouble.HALF)
 
 
+async def test_a_message_is_not_begun_and_not_uncertain_where_it_is_answered_before_it_comes(
+    receiver: Receiver,
+) -> None:
+    receiver.behaviour.on = {"data": "raw 354 go ahead\r\n250 2.0.0 taken already\r\n"}
+    answer = await sent(receiver)
+    assert (answer.step, answer.trouble) == (Step.MESSAGE, Trouble.HALF)
+    assert receiver.messages == []
+
+
 @pytest.mark.parametrize("step", ["mail", "rcpt", "data", "dot"])
 async def test_a_server_that_falls_silent_is_given_up(receiver: Receiver, step: str) -> None:
     receiver.behaviour.on = {step: "silent"}
@@ -271,6 +280,17 @@ async def test_a_refused_starttls_goes_on_in_clear_text(receiver: Receiver) -> N
     assert result.answers[0].reply.code == 250
     assert connection.tls_broken == "STARTTLS was refused: 454 4.7.0 no TLS today"
     assert len(receiver.sessions) == 1
+
+
+@pytest.mark.parametrize("doing", ["junk", "endless", "long", "raw 999 nine\r\n", "raw \r\n"])
+async def test_nonsense_in_answer_to_starttls_is_a_handshake_that_broke(receiver: Receiver, doing: str) -> None:
+    receiver.behaviour.on = {"starttls": doing}
+    connection = await client().connect(hop(receiver))
+    assert (connection.tls, connection.tls_broken[:5]) == ("", "TLS: ")
+    assert (await send(connection))[0].answers[0].reply.code == 250
+    connection.close()
+    error = await refused(receiver, tls=TlsDemand.MUST)
+    assert (error.answer.step, error.answer.trouble) == (Step.STARTTLS, Trouble.TLS)
 
 
 async def test_remembered_broken_tls_is_not_tried_again(receiver: Receiver) -> None:
