@@ -21,14 +21,12 @@ from dataclasses import dataclass
 from relay.model.address import ascii_domain
 from relay.model.envelope import Envelope, Recipient
 from relay.model.reply import Reply
+from relay.smtp.lineends import only_crlf
 
 BLOCK = 64 << 10  # octets written at once of a large content, so that it need not be copied whole
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _UNSAFE = re.compile("[^!-~]|[+=]")
-# Each begins with a literal, for which the engine searches as fast as memory is read: `bytes.count` and `replace` for
-# two or three octets take three times as long.
-_BARE_CR = re.compile(rb"\r(?!\n)")
-_BARE_LF = re.compile(rb"\n(?<!\r\n)")
+# The engine searches for a literal as fast as memory is read; `bytes.find` and `replace` take three times as long.
 _DOT = re.compile(rb"\n\.")
 
 
@@ -99,8 +97,7 @@ def wire_address(address: str) -> str:
 
 def flaw(letter: Letter) -> Reply | None:
     """What forbids to send this content to anybody."""
-    content = letter.content
-    if _BARE_CR.search(content) or _BARE_LF.search(content):
+    if not only_crlf(letter.content):
         return Reply(554, "5.6.0", "the content has a bare CR or LF and cannot be sent safely")
     return None
 
