@@ -87,7 +87,8 @@ def test_a_store_that_left_out_a_sync_would_be_caught(
     recorded: Recorded, seed: int, tmp_path: Path, what: str
 ) -> None:
     """Else all of this would prove nothing."""
-    assert tried(without_syncs(recorded, what), 20, seed, tmp_path / "cuts").faults
+    careless = without_syncs(recorded, what)
+    assert any(tried(careless, 10, seed + turn, tmp_path / f"cuts{turn}").faults for turn in range(20))
 
 
 def test_a_shard_of_a_former_version_survives_a_cut_at_every_step_of_its_migration(seed: int, place: Path) -> None:
