@@ -13,19 +13,20 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 from tests.bench import certificate, machine, postfix
 from tests.bench.ends import ROOT, SinkProcess
+from tests.bench.fsyncs import Sample, observe
+from tests.bench.job import Job
 from tests.bench.loads import DIRECT, LOADS, POSTFIX, RELAY, Load
 from tests.bench.postfix import PostfixSystem
 from tests.bench.relaysystem import RelaySystem
-from tests.bench.system import Direct, System
+from tests.bench.system import PLAIN, SECURE, UNSIGNED, Direct, System
 from tests.bench.table import rows, text
-from tests.bench.traffic import Bench, Figures
+from tests.bench.traffic import Bench, Figures, run
 
 _ALONE = 2.0  # seconds of a run of generator against sink, which needs no more
 
@@ -36,29 +37,47 @@ class Plan:
     systems: tuple[str, ...]
     rounds: int
     seconds: float
+    sample: int  # messages under strace
+    checkout: Path  # of the relay that is measured
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     plan = _plan(options)
+    facts = machine.facts(options.directory)
+    print(machine.told(facts), flush=True)
     begin = time.monotonic()
     with ExitStack() as stack:
         home = Path(stack.enter_context(_directory(options.directory)))
         pair = certificate.make(home)
         sink = stack.enter_context(SinkProcess(*pair))
-        bench = Bench(sink, home)
+        bench = Bench(sink, home, pair)
         systems = {each.name: each for each in _systems(plan, home, sink.port, pair)}
         for each in systems.values():
             stack.callback(each.stop)
             each.start()
-        figures = list(_run(plan, bench, systems))
+        figures = [*_warm(plan, bench, systems), *_run(plan, bench, systems)]
+        samples = [
+            observe(bench, each, home / each.name, plan.sample) for each in systems.values() if each.name != DIRECT
+        ]
         settings = {each.name: each.settings for each in systems.values()}
     made = rows(plan.loads, figures)
     print(f"\n{text(made)}\n")
-    faults = [f"{each.system}, {each.load}, round {each.round}: {fault}" for each in figures for fault in each.faults]
+    for sample in samples:
+        print(f"fsyncs before the 250, {sample.system}: {sample.why_not or ', '.join(map(str, sample.fsyncs))}")
+    faults = list(_faults(figures, samples))
     for fault in faults:
         print(f"DISHONEST: {fault}")
-    _write(options.json, made, figures, settings, plan)
+    whole = {
+        "machine": facts,
+        "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "systems": plan.systems},
+        "settings": settings,
+        "rows": [dataclasses.asdict(each) for each in made],
+        "fsyncs": [dataclasses.asdict(each) for each in samples],
+        "figures": [dataclasses.asdict(each) for each in figures],
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(whole, indent=1, default=str) + "\n")
     print(f"{time.monotonic() - begin:.0f} s; all figures: {options.json}")
     return 1 if faults else 0
 
@@ -73,6 +92,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--directory", type=Path, default=Path("/var/tmp"), help="where queues lie; default %(default)s"
     )
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="of the relay to measure; default: this one")
     parser.add_argument("--json", type=Path, default=ROOT / ".cache/bench.json")
     return parser.parse_args(arguments)
 
@@ -85,7 +105,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         names = tuple(each for each in names if each != POSTFIX)
     rounds = options.rounds or (1 if options.quick else 3)
     seconds = options.seconds or (1.0 if options.quick else 6.0)
-    return Plan(loads, names, rounds, seconds)
+    return Plan(loads, names, rounds, seconds, 3 if options.quick else 10, options.checkout.resolve())
 
 
 @contextmanager
@@ -100,11 +120,27 @@ def _directory(parent: Path) -> Iterator[str]:
 
 def _systems(plan: Plan, home: Path, sink: int, pair: tuple[Path, Path]) -> Iterator[System]:
     if RELAY in plan.systems:
-        yield RelaySystem(home / RELAY, sink, pair)
+        yield RelaySystem(home / RELAY, sink, pair, checkout=plan.checkout)
     if POSTFIX in plan.systems:
         yield PostfixSystem(home / POSTFIX, sink, pair)
     if DIRECT in plan.systems:
         yield Direct(sink)
+
+
+def _warm(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figures]:
+    """A second through every door: passwords are remembered, processes forked. It is in no row; its faults count."""
+    for system in systems.values():
+        for name in (PLAIN, SECURE, UNSIGNED):
+            door = system.doors[name]
+            job = Job(
+                port=door.port,
+                username=door.username,
+                password=door.password,
+                tls=name != PLAIN,
+                run=bench.name(),
+                seconds=min(1.0, plan.seconds / 2),
+            )
+            yield run(bench, system, "warm", job, signed=name != UNSIGNED)
 
 
 def _run(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figures]:
@@ -119,27 +155,23 @@ def _run(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figur
                 yield figures
 
 
+def _faults(figures: Sequence[Figures], samples: Sequence[Sample]) -> Iterator[str]:
+    """What was dishonest, a line for each kind of fault in a run."""
+    runs = [(f"{each.system}, {each.load}, round {each.round}", each.faults) for each in figures]
+    runs += [(f"{each.system}, under strace", [*each.faults]) for each in samples]
+    for where, found in runs:
+        yield from (f"{where}: {fault}" for fault in found[:3])
+        if len(found) > 3:
+            yield f"{where}: and {len(found) - 3} more"
+
+
 def _line(figures: Figures) -> str:
     return (
         f"{figures.load:9} {figures.system:8} {figures.rate:8,.0f}/s  CPU {figures.cpu_ms:6.2f} ms"
         f"  p50 {figures.p50:6.1f}  p99 {figures.p99:6.1f} ms  {figures.memory / 1e6:4.0f} MB"
         f"  generator {figures.generator_ms:.3f}  sink {figures.sink_ms:.3f} ms"
-        f"  {figures.accepted} messages{'  DISHONEST' if figures.faults else ''}"
+        f"  others {figures.others:4.0%}  {figures.accepted} messages{'  DISHONEST' if figures.faults else ''}"
     )
-
-
-def _write(
-    path: Path, made: Sequence[object], figures: Sequence[Figures], settings: Mapping[str, Any], plan: Plan
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = {
-        "machine": machine.facts(),
-        "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "systems": plan.systems},
-        "settings": settings,
-        "rows": [dataclasses.asdict(each) for each in made],  # type: ignore[call-overload]
-        "figures": [dataclasses.asdict(each) for each in figures],
-    }
-    path.write_text(json.dumps(whole, indent=1, default=str) + "\n")
 
 
 if __name__ == "__main__":

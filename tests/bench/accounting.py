@@ -12,6 +12,7 @@ Not counted either way: the kernel's own threads, which write to the disk for ev
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import time
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
+_NUMBERS = itertools.count(1)  # one system may be started several times
 _JOIN = 'echo $$ > "$0" && exec "$@"'
 
 
@@ -26,7 +28,7 @@ class Group:
     """The processes of one system."""
 
     def __init__(self, name: str) -> None:
-        self.path = _make(f"relay-bench-{os.getpid()}-{name}")
+        self.path = _make(f"relay-bench-{os.getpid()}-{next(_NUMBERS)}-{name}")
         self.roots: list[int] = []  # without a control group: the processes whose trees count
         self.how = "control group" if self.path else "process tree"
 
@@ -58,6 +60,10 @@ class Group:
         """PSS of all processes, octets. It takes milliseconds of CPU, which are the bench's own."""
         return sum(_pss(pid) for pid in self.pids())
 
+    def largest(self) -> int:
+        """PSS of the process that has most, octets."""
+        return max(map(_pss, self.pids()), default=0)
+
     def settle(self, seconds: float = 15.0, idle: float = 0.05) -> float:
         """Wait until the group does next to nothing, so that work put off is counted, too; seconds waited.
 
@@ -77,6 +83,38 @@ class Group:
         if self.path is not None:
             with contextlib.suppress(OSError):  # somebody is still in it: nothing is lost by leaving it
                 self.path.rmdir()
+
+
+class Meter:
+    """One run of a group, from now on."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+        self.peak = group.memory()
+        self.capacity = 0.0  # CPU seconds the machine could have given until `busy` was asked
+        self._cpu = group.cpu()
+        self._begin = time.monotonic()
+        self._busy = _machine()
+
+    def look(self) -> None:
+        """Take notice of the memory at this moment."""
+        self.peak = max(self.peak, self.group.memory())
+
+    def busy(self) -> float:
+        """The share of the machine's CPU that was in use, by anybody."""
+        self.capacity = max(1e-9, (time.monotonic() - self._begin) * (os.cpu_count() or 1))
+        return (_machine() - self._busy) / self.capacity
+
+    def cpu(self) -> float:
+        """CPU seconds of the group."""
+        return self.group.cpu() - self._cpu
+
+
+def _machine() -> float:
+    """CPU seconds all processes and the kernel have used since the machine started, and what its host kept back."""
+    fields = [int(each) for each in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    user, nice, system, _idle, _wait, irq, softirq, steal = fields
+    return (user + nice + system + irq + softirq + steal) / _TICK
 
 
 def _make(name: str) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tests.bench.generator import Job, Result
+from tests.bench.job import Job, Result
 
 ROOT = Path(__file__).parents[2]
 

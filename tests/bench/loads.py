@@ -14,7 +14,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from tests.bench.generator import Job
+from tests.bench.job import Job
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, System
 from tests.bench.traffic import Bench, Figures, run
 

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 
-def facts() -> dict[str, Any]:
+def facts(directory: Path) -> dict[str, Any]:
+    """Args:
+    directory: where the queues lie.
+    """
     memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemTotal"))
     model = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     return {
@@ -23,8 +26,20 @@ def facts() -> dict[str, Any]:
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
         "load": os.getloadavg(),
+        "filesystem": filesystem(directory),
         "packages": {name: _version(name) for name in ("postfix", "opendkim")},
     }
+
+
+def told(found: dict[str, Any]) -> str:
+    """The same in a line, and what spoils a comparison."""
+    memory = found["memory_kb"] // 1024
+    line = f"{found['cores']} cores ({found['cpu']}), {memory} MB, {found['filesystem']}, Python {found['python']}"
+    if found["filesystem"] in {"tmpfs", "ramfs"}:
+        line += "; queues lie in memory, where fsync costs nothing: choose another --directory"
+    if found["load"][0] > 0.5:
+        line += f"; the machine is busy with other work (load {found['load'][0]:.1f}): read ratios, not absolutes"
+    return line
 
 
 def filesystem(path: Path) -> str:

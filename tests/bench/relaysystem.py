@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,24 @@ _PASSWORD = "bench-password-of-no-value"
 class RelaySystem:
     name = "relay"
 
-    def __init__(self, home: Path, sink: int, certificate: tuple[Path, Path], workers: int = 0) -> None:
+    def __init__(
+        self,
+        home: Path,
+        sink: int,
+        certificate: tuple[Path, Path],
+        workers: int = 0,
+        routes: Sequence[Mapping[str, Any]] = (),
+        checkout: Path = ROOT,
+    ) -> None:
         """Args:
         sink: port of 127.0.0.1 all mail goes to.
         certificate: the server's certificate and key.
         workers: 0 is the default, one a core.
+        checkout: where the program lies.
+        routes: further smarthost routes, which go before the one to the sink.
         """
         self.home = home
+        self.checkout = checkout
         self.data = home / "var"
         self.group = Group(self.name)
         self.process: subprocess.Popen[bytes] | None = None
@@ -55,15 +67,23 @@ class RelaySystem:
             "tls": {"certificate": str(certificate[0]), "key": str(certificate[1])},
             "http": {"address": "127.0.0.1", "port": 0},
             "delivery": {
-                "routes": [{"name": "sink", "smarthost": {"host": "127.0.0.1", "port": sink, "tls": "none"}}],
+                "routes": [
+                    *map(dict, routes),
+                    {"name": "sink", "smarthost": {"host": "127.0.0.1", "port": sink, "tls": "none"}},
+                ],
             },
             **({"processes": {"workers": workers}} if workers else {}),
         }
-        home.mkdir(parents=True)
+        home.mkdir(parents=True, exist_ok=True)
         (home / "relay.yaml").write_text(yaml.safe_dump(self.settings))
 
     def start(self) -> None:
         """Initialise and start it; return once every listener answers."""
+        self.prepare()
+        self.launch()
+
+    def prepare(self) -> None:
+        """Initialise it, and make what the doors need."""
         self._cli("init")
         (self.home / "password").write_text(_PASSWORD)
         bare = {"username": _BARE, "password": f"file:{self.home / 'password'}", "options": {"dkim": "off"}}
@@ -71,7 +91,6 @@ class RelaySystem:
         (self.home / "accounts.yaml").write_text(yaml.safe_dump(accounts))
         self._cli("apply", str(self.home / "accounts.yaml"))
         self.records = _records(self._cli("dkim", "record", "example.com"))
-        self.launch()
 
     def _demo(self) -> dict[str, Any]:
         exported = yaml.safe_load(self._cli("apply", "--export"))
@@ -117,7 +136,7 @@ class RelaySystem:
 
     @property
     def _environment(self) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(ROOT), "RELAY_CONFIG": str(self.home / "relay.yaml")}
+        return {**os.environ, "PYTHONPATH": str(self.checkout), "RELAY_CONFIG": str(self.home / "relay.yaml")}
 
     def _cli(self, *words: str) -> str:
         done = subprocess.run(

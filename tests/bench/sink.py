@@ -11,7 +11,6 @@ With a certificate it offers STARTTLS, and AUTH, so that the generator can be me
 from __future__ import annotations
 
 import argparse
-import array
 import asyncio
 import json
 import ssl
@@ -22,62 +21,8 @@ from typing import Any, cast
 
 import uvloop
 
-from tests.bench.content import DIGITS, END, MARK, RUN, body
-
-SIGNATURE = b"\r\nDKIM-Signature:"
-SAMPLE = 12  # messages kept of a run
-_EVERY = 401  # after the first three, each so many-th is kept; a prime, so that no pattern of connections hides
-
-
-class Book:
-    """What came in one run: which numbers, for which recipients, and what was wrong with them."""
-
-    def __init__(self, run: str = "", size: int = 1000, recipients: int = 1, signed: bool = False) -> None:
-        self.run = run.encode()
-        self.body = body(size)
-        self.full = (1 << recipients) - 1
-        self.signed = signed
-        self.seen = bytearray(4096)  # by number: a bit for each recipient
-        self.at = array.array("d", bytes(8 * 4096))  # by number: CLOCK_MONOTONIC of the last recipient's arrival
-        self.whole = 0  # messages of which every recipient's copy came
-        self.doubled = self.cut = self.unsigned = self.stray = 0
-        self.last = 0.0  # CLOCK_MONOTONIC of the last arrival
-        self.transactions = 0
-        self.sample: list[bytes] = []
-        self.cpu = time.process_time()
-
-    def take(self, content: bytearray, length: int, mask: int) -> None:
-        """A message came: `length` octets of content on the wire, for the recipients in `mask`."""
-        self.last = now = time.monotonic()
-        self.transactions += 1
-        head = content.find(b"\r\n\r\n", 0, length)
-        mark = content.find(MARK, 0, head) + len(MARK)
-        digits = mark + RUN + 1
-        if mark < len(MARK) or content[mark : mark + RUN] != self.run:
-            self.stray += 1
-            return
-        if length - head - 4 != len(self.body) or not content.startswith(self.body, head + 4):
-            self.cut += 1
-        if self.signed and content.find(SIGNATURE, 0, head) < 0 and not content.startswith(SIGNATURE[2:]):
-            self.unsigned += 1
-        number = int(content[digits : digits + DIGITS])
-        self._count(number, mask, now)
-        if len(self.sample) < SAMPLE and (self.transactions <= 3 or self.transactions % _EVERY == 0):
-            self.sample.append(bytes(content[:length]))
-
-    def _count(self, number: int, mask: int, now: float) -> None:
-        if number >= len(self.seen):
-            more = number + 4096 - len(self.seen)
-            self.seen.extend(bytes(more))
-            self.at.extend([0.0] * more)
-        before = self.seen[number]
-        if before & mask:
-            self.doubled += 1
-        after = before | mask
-        self.seen[number] = after
-        if after == self.full != before:
-            self.whole += 1
-            self.at[number] = now
+from tests.bench.book import Book
+from tests.bench.content import END
 
 
 class Session(asyncio.Protocol):
@@ -203,6 +148,8 @@ class Sink:
 
     async def _wait(self, messages: int, seconds: float, quiet: float) -> dict[str, Any]:
         """Until so many came; not longer than `seconds`, nor than `quiet` seconds without an arrival."""
+        if not messages:
+            return {"whole": self.book.whole}
         self.target = messages
         self.came()
         begin = time.monotonic()
@@ -220,19 +167,8 @@ class Sink:
         book = self.book
         for number, content in enumerate(book.sample if sample else []):
             Path(sample, f"{book.run.decode()}-{number}.eml").write_bytes(content)
-        return {
-            "whole": book.whole,
-            "lost": sum(1 for each in range(messages) if each >= len(book.seen) or book.seen[each] != book.full),
-            "doubled": book.doubled,
-            "cut": book.cut,
-            "unsigned": book.unsigned,
-            "stray": book.stray,
-            "transactions": book.transactions,
-            "sample": len(book.sample),
-            "last": book.last,
-            "cpu": time.process_time() - book.cpu,
-            **({"at": book.at[:messages].tolist()} if times else {}),
-        }
+        at = {"at": book.at[:messages].tolist()} if times else {}
+        return book.report(messages) | at
 
 
 async def serve(port: int, certificate: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows from figures, and the table as text. Arithmetic only."""
+"""Rows from figures, and the tables as text. Arithmetic only."""
 
 from __future__ import annotations
 
@@ -23,6 +23,32 @@ class Spread:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one system took for a load; medians, memory the highest."""
+
+    cpu_ms: float  # a message, all its processes
+    bench_ms: float  # a message, generator and sink
+    memory: float  # octets
+    p50: float  # milliseconds from MAIL to the 250
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, runs: Sequence[Figures]) -> Cost | None:
+        if not runs:
+            return None
+        middle = statistics.median
+        return cls(
+            cpu_ms=middle(each.cpu_ms for each in runs),
+            bench_ms=middle(each.generator_ms + each.sink_ms for each in runs),
+            memory=max(each.memory for each in runs),
+            p50=middle(each.p50 for each in runs),
+            p95=middle(each.p95 for each in runs),
+            p99=middle(each.p99 for each in runs),
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     load: str
     title: str
@@ -34,10 +60,11 @@ class Row:
     goal: float | None
     least: float | None
     reached: str  # "goal", "least", "no", or nothing where there is no goal or no ratio
-    cpu: float | None  # relay, milliseconds a message, median
-    cpu_goal: float | None
-    cpu_other: float | None
-    cpu_bench: float | None  # generator and sink in relay's runs
+    cpu_goal: float | None  # milliseconds a message
+    cpu_reached: str  # "yes", "no" or nothing
+    cost: Cost | None
+    cost_other: Cost | None
+    cost_direct: Cost | None
 
 
 def rows(loads: Sequence[Load], figures: Sequence[Figures]) -> list[Row]:
@@ -54,9 +81,11 @@ def _row(load: Load, figures: Sequence[Figures]) -> Row:
         return Spread.of(getattr(each, load.goal.figure) for each in runs)
 
     ours = of(RELAY)
-    others = of(POSTFIX) if load.against == POSTFIX else of(RELAY, load.against)
+    others = [each.pair for each in ours if each.pair is not None]
+    others = others or (of(POSTFIX) if load.against == POSTFIX else of(RELAY, load.against))
     relay, other = spread(ours), spread(others)
     ratio = relay.median / other.median if relay and other and other.median else None
+    cost, bound = Cost.of(ours), load.goal.cpu_ms
     return Row(
         load=load.name,
         title=load.title,
@@ -68,10 +97,11 @@ def _row(load: Load, figures: Sequence[Figures]) -> Row:
         goal=load.goal.goal,
         least=load.goal.least,
         reached=verdict(ratio, load.goal.goal, load.goal.least, smaller=load.goal.figure == P99),
-        cpu=_median(each.cpu_ms for each in ours),
-        cpu_goal=load.goal.cpu_ms,
-        cpu_other=_median(each.cpu_ms for each in others),
-        cpu_bench=_median(each.generator_ms + each.sink_ms for each in ours),
+        cpu_goal=bound,
+        cpu_reached="" if cost is None or bound is None else "yes" if cost.cpu_ms <= bound else "no",
+        cost=cost,
+        cost_other=Cost.of(others),
+        cost_direct=Cost.of(of(DIRECT)),
     )
 
 
@@ -85,70 +115,70 @@ def verdict(ratio: float | None, goal: float | None, least: float | None, *, sma
     return "least" if sign * ratio >= sign * least else "no"
 
 
-def _median(values: Iterable[float]) -> float | None:
-    found = Spread.of(values)
-    return found.median if found else None
-
-
-HEAD = (
-    "load",
-    "relay",
-    "(min-max)",
-    "Postfix",
-    "(min-max)",
-    "ratio",
-    "goal",
-    "least",
-    "reached",
-    "CPU ms",
-    "goal",
-    "Postfix",
-    "bench",
-    "bench alone",
-)
+_RATES = ("delivered/s", "relay", "min-max", "Postfix", "min-max", "ratio", "goal", "least", "reached", "bench alone")
+_COSTS = ("a message", "CPU ms", "goal", "reached", "Postfix", "bench", "bench alone", "MB", "Postfix")
+_LATENCY = ("p50/95/99 ms", "Postfix")
 
 
 def text(made: Sequence[Row]) -> str:
-    """The table, for a terminal."""
-    cells = [HEAD, *(_cells(row) for row in made)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(HEAD))]
+    """The tables, for a terminal."""
+    rates = [_RATES, *(_rates(row) for row in made)]
+    costs = [(*_COSTS, *_LATENCY), *(_costs(row) for row in made)]
+    return f"{_columns(rates)}\n\n{_columns(costs)}"
+
+
+def _columns(cells: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs)
         ).rstrip()
-        for line in cells
+        for pairs in (list(zip(line, widths, strict=True)) for line in cells)
     ]
-    lines.insert(1, "-" * max(len(line) for line in lines))
-    return "\n".join(lines)
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _rates(row: Row) -> tuple[str, ...]:
     return (
         row.title,
         *_spread(row.relay, row.unit),
         *_spread(row.other, row.unit),
-        _number(row.ratio, 2),
-        _number(row.goal, 2),
-        _number(row.least, 2),
+        _number(row.ratio),
+        _number(row.goal),
+        _number(row.least),
         row.reached,
-        _number(row.cpu, 2),
-        _number(row.cpu_goal, 1),
-        _number(row.cpu_other, 2),
-        _number(row.cpu_bench, 2),
         _spread(row.direct, row.unit)[0],
     )
+
+
+def _costs(row: Row) -> tuple[str, ...]:
+    mine, other, alone = row.cost, row.cost_other, row.cost_direct
+    return (
+        row.title,
+        _number(mine.cpu_ms if mine else None),
+        _number(row.cpu_goal, 1),
+        row.cpu_reached,
+        _number(other.cpu_ms if other else None),
+        _number(mine.bench_ms if mine else None),
+        _number(alone.bench_ms if alone else None),
+        _number(mine.memory / 1e6 if mine else None, 0),
+        _number(other.memory / 1e6 if other else None, 0),
+        _latency(mine),
+        _latency(other),
+    )
+
+
+def _latency(cost: Cost | None) -> str:
+    return f"{cost.p50:.1f}/{cost.p95:.1f}/{cost.p99:.1f}" if cost else ""
 
 
 def _spread(found: Spread | None, unit: str) -> tuple[str, str]:
     if found is None:
         return "", ""
     places = 1 if unit == "ms" or found.median < 100 else 0
-    return (
-        f"{found.median:,.{places}f} {unit}" if unit == "ms" else f"{found.median:,.{places}f}{unit}",
-        f"({found.low:,.{places}f}-{found.high:,.{places}f})",
-    )
+    mark = " ms" if unit == "ms" else ""
+    return f"{found.median:,.{places}f}{mark}", f"{found.low:,.{places}f}-{found.high:,.{places}f}"
 
 
-def _number(value: float | None, places: int) -> str:
+def _number(value: float | None, places: int = 2) -> str:
     return "" if value is None else f"{value:.{places}f}"

@@ -14,8 +14,9 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+from tests.bench.accounting import Meter
 from tests.bench.ends import SinkProcess, generate
-from tests.bench.generator import Job, Result
+from tests.bench.job import Job, Result
 from tests.bench.system import System
 from tests.bench.witness import complaints, verify
 
@@ -39,12 +40,15 @@ class Figures:
     p50: float  # milliseconds from MAIL to the 250
     p95: float
     p99: float
+    arrival95: float  # milliseconds from MAIL to the arrival at the sink
+    others: float  # share of the machine's CPU that neither system nor bench used: who is busy beside us
     memory: int  # octets, PSS, the highest seen
     connections: int
     resumed: int
     rest: float  # seconds the system went on working after the last arrival
     sample: int  # messages verified by dkimpy
     faults: list[str]
+    pair: Figures | None = None  # what relay is compared with in the same round, where that is no load of its own
     more: dict[str, Any] = dataclasses.field(default_factory=dict)  # what one load alone has to say
 
 
@@ -54,6 +58,7 @@ class Bench:
 
     sink: SinkProcess
     directory: Path
+    certificate: tuple[Path, Path]  # and its key, of every server
     runs: itertools.count[int] = dataclasses.field(default_factory=itertools.count)
 
     def name(self) -> str:
@@ -73,58 +78,17 @@ def run(bench: Bench, system: System, load: str, job: Job, *, signed: bool, numb
     """Send the traffic of `job`, wait for the last arrival, and judge."""
     expected = signed and bool(system.records)  # the sink alone signs nothing
     bench.sink.order("expect", run=job.run, size=job.size, recipients=len(job.recipients), signed=expected)
-    peak = [system.group.memory()]
-    before = system.group.cpu()
-    result = generate(job, lambda: peak.append(system.group.memory()))
-    peak.append(system.group.memory())
+    meter = Meter(system.group)
+    result = generate(job, meter.look)
+    meter.look()
     bench.sink.order("wait", messages=result.accepted, seconds=DRAIN)
+    busy = meter.busy()
     rest = system.group.settle()
-    cpu = system.group.cpu() - before
-    report = bench.sink.order("report", messages=result.accepted, sample=str(bench.directory))
-    return _figures(
-        system,
-        load,
-        job,
-        number,
-        result,
-        report,
-        cpu,
-        max(peak),
-        rest,
-        _judge(bench, system, job, result, report, expected),
-    )
-
-
-def _judge(bench: Bench, system: System, job: Job, result: Result, report: dict[str, Any], signed: bool) -> list[str]:
-    faults = [*result.faults, *complaints(report)]
-    if not result.accepted:
-        faults.append("no message was accepted")
-    again = result.connections - job.connections  # the first one of each slot has no session to resume
-    if job.resume and result.resumed < 0.9 * again:
-        faults.append(f"{result.resumed} of {again} TLS sessions were resumed")
-    if not job.resume and result.resumed:
-        faults.append(f"{result.resumed} TLS sessions were resumed in a run of full handshakes")
-    for path in sorted(bench.directory.glob(f"{job.run}-*.eml")):
-        if signed and (fault := verify(path.read_bytes(), system.records)):
-            faults.append(f"{path.name}: {fault}")
-        path.unlink()
-    return faults
-
-
-def _figures(
-    system: System,
-    load: str,
-    job: Job,
-    number: int,
-    result: Result,
-    report: dict[str, Any],
-    cpu: float,
-    memory: int,
-    rest: float,
-    faults: list[str],
-) -> Figures:
+    cpu = meter.cpu()
+    report = bench.sink.order("report", messages=result.accepted, sample=str(bench.directory), times=True)
     count = max(1, result.accepted)
     seconds = max(1e-9, report["last"] - result.begin)
+    arrivals = [at - began for at, began in zip(report["at"], result.started, strict=False) if at]
     return Figures(
         system=system.name,
         load=load,
@@ -139,10 +103,29 @@ def _figures(
         p50=1000 * percentile(result.latencies, 0.5),
         p95=1000 * percentile(result.latencies, 0.95),
         p99=1000 * percentile(result.latencies, 0.99),
-        memory=memory,
+        arrival95=1000 * percentile(arrivals, 0.95),
+        others=max(0.0, busy - (cpu + result.cpu + report["cpu"]) / meter.capacity),
+        memory=meter.peak,
         connections=result.connections,
         resumed=result.resumed,
         rest=rest,
         sample=report["sample"],
-        faults=faults,
+        faults=_judge(bench, system, job, result, report, expected),
     )
+
+
+def _judge(bench: Bench, system: System, job: Job, result: Result, report: dict[str, Any], signed: bool) -> list[str]:
+    """All that makes the run dishonest."""
+    faults = [*result.faults, *complaints(report)]
+    if not result.accepted:
+        faults.append("no message was accepted")
+    again = result.connections - job.connections  # the first one of each slot has no session to resume
+    if job.resume and result.resumed < 0.9 * again:
+        faults.append(f"{result.resumed} of {again} TLS sessions were resumed")
+    if not job.resume and result.resumed:
+        faults.append(f"{result.resumed} TLS sessions were resumed in a run of full handshakes")
+    for path in sorted(bench.directory.glob(f"{job.run}-*.eml")):
+        if signed and (fault := verify(path.read_bytes(), system.records)):
+            faults.append(f"{path.name}: {fault}")
+        path.unlink()
+    return faults
