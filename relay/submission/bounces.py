@@ -63,16 +63,11 @@ def return_host(
 
 def automatic(header: Header) -> bool:
     """Whether the message is a report, or was sent by a program in answer to another."""
-    for field in header.fields:
-        if field.name == b"auto-submitted":
-            if not _NOT_AUTOMATIC.match(unfold(header.value(field))):
-                return True
-        elif field.name == b"content-type":
-            if _REPORT.match(unfold(header.value(field))):
-                return True
-        elif field.name == b"precedence" and unfold(header.value(field)).strip().lower() in _AUTOMATIC:
-            return True
-    return False
+    return (
+        any(not _NOT_AUTOMATIC.match(unfold(value)) for value in header.named(b"auto-submitted"))
+        or any(_REPORT.match(unfold(value)) for value in header.named(b"content-type"))
+        or any(unfold(value).strip().lower() in _AUTOMATIC for value in header.named(b"precedence"))
+    )
 
 
 def _asked(resolved: Resolved) -> bool:

@@ -79,7 +79,7 @@ def author_of(header: Header) -> str:
         raise Refused(554, "5.6.0", "the message has no From field; it needs one, with one address")
     if len(fields) > 1:
         raise Refused(554, "5.6.0", f"the message has {len(fields)} From fields; it needs exactly one")
-    value = header.value(fields[0])
+    value = fields[0]
     try:
         addresses = _usual(value) if len(value) <= USUAL else from_addresses(value)
     except ValueError as error:

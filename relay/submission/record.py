@@ -209,9 +209,9 @@ def _addresses(recipients: tuple[Recipient, ...]) -> str | list[str]:
 
 def _message_id(header: Header) -> str:
     """The Message-ID as it came, for logs and search; "" where it is missing or cannot be read."""
-    for field in header.named(b"message-id"):
+    for value in header.named(b"message-id"):
         try:
-            return decode(header.value(field)[:998]).text  # a line's length; far longer ones are made to be a burden
+            return decode(value[:998]).text  # a line's length; far longer ones are made to be a burden
         except ValueError:
             return ""
     return ""

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from relay.config import Content
+from relay.config import Content, LongLines
 from relay.model.address import from_addresses
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
 from relay.submission.control.addresses import KEPT_FAMILIES, KEPT_FIELDS
 from relay.transform.dkim import Signer, sign
+from relay.transform.draft import Draft
 from relay.transform.headers import Field, Header
 from relay.transform.hygiene import Arrival, tidy
 from relay.transform.longlines import shorten
@@ -51,8 +52,8 @@ def finish(
         Refused: 554 5.6.0 a line is too long and may not be encoded, or Cc cannot be read.
     """
     if options is NOTHING:
-        shortened = shorten(tidy(header, arrival, remove), content.long_lines)
-        return Finished((sign(shortened.content, signers, arrival.at),), shortened.warnings)
+        octets, told = _signed(tidy(header, arrival, remove), content.long_lines, signers, arrival.at)
+        return Finished((octets,), told)
     out = [*remove, *_stripped(header, options)]
     contents: list[bytes] = []
     warnings: dict[str, None] = {}
@@ -61,43 +62,50 @@ def finish(
         own = arrival
         if address:
             own = replace(arrival, recipient=address, copy=number + 1)
-        shortened = shorten(tidy(header, own, [*out, *gone], top), content.long_lines)
-        warnings.update(dict.fromkeys(shortened.warnings))
-        contents.append(sign(shortened.content, signers, arrival.at))
+        octets, told = _signed(tidy(header, own, [*out, *gone], top), content.long_lines, signers, arrival.at)
+        warnings.update(dict.fromkeys(told))
+        contents.append(octets)
     return Finished(tuple(contents), tuple(warnings))
+
+
+def _signed(draft: Draft, rule: LongLines, signers: Sequence[Signer], at: float) -> tuple[bytes, tuple[str, ...]]:
+    """The content that leaves, and warnings. Only one with long lines is put together before it is signed."""
+    if rule is LongLines.PASS or not draft.has_long_lines:
+        return draft.signed(signers, at), ()
+    shortened = shorten(draft.content(), rule)
+    return sign(shortened.content, signers, at), shortened.warnings
 
 
 def _stripped(header: Header, options: Options) -> list[Field]:
     """The fields that options want out."""
-    found = [] if options.keep_message_id else header.named(b"message-id")
-    if options.strip_headers:
-        asked = {}
-        for field in header.fields:
-            if field.name not in asked:
-                name = field.name.decode("ascii")
-                asked[field.name] = not (name in KEPT_FIELDS or name.startswith(KEPT_FAMILIES)) and any(
-                    fnmatchcase(name, each) for each in options.strip_headers
-                )
-            if asked[field.name]:
-                found.append(field)
-    return found
+    if options.keep_message_id and not options.strip_headers:
+        return []
+    asked: dict[bytes, bool] = {b"message-id": not options.keep_message_id}
+    for name in header.shape.places:
+        if not asked.get(name):
+            text = name.decode("ascii")
+            asked[name] = not (text in KEPT_FIELDS or text.startswith(KEPT_FAMILIES)) and any(
+                fnmatchcase(text, each) for each in options.strip_headers
+            )
+    return [field for field in header.fields if asked[field.name]]
 
 
-def _addressed(header: Header, address: str, shown: Sequence[str]) -> tuple[list[Field], list[bytes]]:
+def _addressed(header: Header, address: str, shown: Sequence[str]) -> tuple[Sequence[Field], list[bytes]]:
     """What of To and Cc goes out, and what is put on top in its place."""
     if address:
         gone = [each for each in header.fields if each.name in _NAMING]
         return gone, [f"To: {address}\r\n".encode()]
     if not shown:
         return [], []
-    fields = header.named(b"cc")
+    given = header.named(b"cc")
     try:
-        listed = [each for field in fields for each in from_addresses(header.value(field))]
-        named = {each for field in header.named(b"to") for each in from_addresses(header.value(field))} | set(listed)
+        listed = [each for value in given for each in from_addresses(value)]
+        named = {each for value in header.named(b"to") for each in from_addresses(value)} | set(listed)
     except ValueError as error:
         raise Refused(554, "5.6.0", f"extra_cc: To or Cc of the message cannot be read: {error}") from error
     added = [each.encode() for each in shown if each not in named]
     if not added:
         return [], []
-    values = [each for each in (header.value(field).strip(b" \t\r\n") for field in fields) if each]
+    values = [each for each in (value.strip(b" \t\r\n") for value in given) if each]
+    fields = header.at(header.shape.places.get(b"cc", ()))
     return fields, [b"Cc: " + b",\r\n ".join((*values, *added)) + b"\r\n"]

@@ -7,14 +7,15 @@ Standards: RFC 6376 (DKIM), RFC 8301 (no SHA-1, no short keys), RFC 8463 (Ed2551
 
 Why so: header fields a reader is shown are oversigned, that is named once more than they stand there, so
 that nobody can add a second From or Subject to a signed message. Body and header are made canonical once for
-all signers: after that a signature is one operation on a key object, which the caller keeps (reading RSA keys
-from PEM costs a hundred signatures). No l=: octets added behind a signed length would look signed.
+all signers, and which fields are signed is decided once for all headers of one shape: after that a signature is
+one operation on a key object, which the caller keeps (reading RSA keys from PEM costs a hundred signatures).
+No l=: octets added behind a signed length would look signed.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from relay.model.account import Algorithm, DkimKey
 from relay.model.address import ascii_domain
-from relay.transform.headers import Field, Header, read_header
+from relay.transform.headers import Shape, read_header
 from relay.transform.relaxed import body_hash, relaxed_value
 
 RSA_BITS = 1024  # RFC 8301 section 3.2: signers must not go below; we make 2048
@@ -43,7 +44,7 @@ OVERSIGNED = (
     b"mime-version",
     b"content-type",
 )
-SIGNED = frozenset(  # when present: RFC 6376 section 5.4.1; and all List-* fields, see _chosen
+SIGNED = frozenset(  # when present: RFC 6376 section 5.4.1; and all List-* fields
     {
         b"resent-date",
         b"resent-from",
@@ -66,6 +67,8 @@ class Signer:
     selector: str
     algorithm: Algorithm
     _sign: Callable[[bytes], bytes]
+    _field: bytes  # the beginning of our field, up to t=
+    _relaxed: bytes  # the same in relaxed form
 
     @classmethod
     def load(cls, key: DkimKey) -> Signer:
@@ -85,7 +88,16 @@ class Signer:
             sign = _rsa(private)
         else:
             raise ValueError(f"the key {key.selector} of {key.domain} is no key for {key.algorithm}")
-        return cls(ascii_domain(key.domain), key.selector, key.algorithm, sign)
+        domain = ascii_domain(key.domain)
+        tags = f"v=1; a={key.algorithm}; c=relaxed/relaxed; d={domain};\r\n s={key.selector}; t=".encode("ascii")
+        return cls(
+            domain,
+            key.selector,
+            key.algorithm,
+            sign,
+            b"DKIM-Signature: " + tags,
+            b"dkim-signature:" + tags.replace(b"\r\n", b""),
+        )
 
     def signature(self, content: bytes, at: float) -> bytes:
         """The complete DKIM-Signature field with its CRLF."""
@@ -93,33 +105,32 @@ class Signer:
 
     def sign(self, material: Material, at: float) -> bytes:
         """The same from what several signers share."""
-        tags = (
-            f"DKIM-Signature: v=1; a={self.algorithm}; c=relaxed/relaxed; d={self.domain};\r\n"
-            f" s={self.selector}; t={int(at)};\r\n"
-            f" h={material.names};\r\n"
-            f" bh={material.body_hash};\r\n"
-            " b="
-        ).encode("ascii")
+        told = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (at, material.names, material.body_hash)
         # Each of our folds is CRLF and one space, so relaxing the field means dropping the CRLFs.
-        own = b"dkim-signature:" + tags.replace(b"\r\n", b"")[len(b"DKIM-Signature: ") :]
-        value = base64.b64encode(self._sign(material.fields + own))
-        return tags + b"\r\n ".join(value[at : at + 72] for at in range(0, len(value), 72)) + b"\r\n"
+        value = b2a_base64(self._sign(material.fields + self._relaxed + told.replace(b"\r\n", b"")), newline=False)
+        lines = [value[at : at + 72] for at in range(0, len(value), 72)]
+        return self._field + told + b"\r\n ".join(lines) + b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """What is signed of a content, whoever signs."""
 
-    names: str  # the value of h=, folded
+    names: bytes  # the value of h=, folded
     fields: bytes  # relaxed, each with CRLF
-    body_hash: str  # the value of bh=
+    body_hash: bytes  # the value of bh=
 
     @classmethod
     def of(cls, content: bytes) -> Material:
         header = read_header(content)
-        names, fields = _chosen(header)
-        digest = base64.b64encode(body_hash(content, header.body)).decode("ascii")
-        return cls(_folded(names), fields, digest)
+        return cls.of_fields(header.shape, header.values, content, header.body)
+
+    @classmethod
+    def of_fields(cls, shape: Shape, values: Sequence[bytes], content: bytes, body: int) -> Material:
+        """Of fields that stand, or will stand, before the body that begins at `body` of the content."""
+        chosen = shape.known(_chosen)
+        fields = b"".join([name + relaxed_value(values[place]) + b"\r\n" for name, place in chosen.fields])
+        return cls(chosen.names, fields, b2a_base64(body_hash(content, body), newline=False))
 
 
 def sign(content: bytes, signers: Sequence[Signer], at: float) -> bytes:
@@ -130,40 +141,36 @@ def sign(content: bytes, signers: Sequence[Signer], at: float) -> bytes:
     return b"".join((*(each.sign(material, at) for each in signers), content))
 
 
-def _chosen(header: Header) -> tuple[list[bytes], bytes]:
-    """The names for h=, and the fields they mean in relaxed form.
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    names: bytes  # for h=, folded
+    fields: tuple[tuple[bytes, int], ...]  # `name:` and number of each field that is signed, in order
+
+
+def _chosen(shape: Shape) -> _Chosen:
+    """What is signed of fields with these names.
 
     Of fields with the same name the last one is signed first (RFC 6376 section 5.4.2).
     """
     names: list[bytes] = []
-    fields: list[bytes] = []
-    kept: dict[bytes, list[Field]] = {name: [] for name in OVERSIGNED}
-    for field in header.fields:
-        if field.name in _FIRST or field.name in SIGNED or _is_list(field.name):
-            kept.setdefault(field.name, []).append(field)
-    for name, given in kept.items():
-        for field in reversed(given):
-            names.append(name)
-            fields.append(name + b":" + relaxed_value(header.value(field)) + b"\r\n")
-        if name in _FIRST:
-            names.append(name)
-    return names, b"".join(fields)
+    fields: list[tuple[bytes, int]] = []
+    for name in dict.fromkeys((*OVERSIGNED, *shape.places)):
+        if name in _FIRST or name in SIGNED or name.startswith(b"list-"):
+            places = shape.places.get(name, ())
+            fields += [(name + b":", place) for place in reversed(places)]
+            names += [name] * (len(places) + (name in _FIRST))
+    return _Chosen(_folded(names), tuple(fields))
 
 
-def _is_list(name: bytes) -> bool:
-    return name.startswith(b"list-")
-
-
-def _folded(names: Sequence[bytes]) -> str:
-    lines, line = [], ""
+def _folded(names: Sequence[bytes]) -> bytes:
+    lines, line = [], b""
     for name in names:
-        word = name.decode("ascii")
-        if line and len(line) + len(word) > 70:
+        if line and len(line) + len(name) > 70:
             lines.append(line)
-            line = ""
-        line += f"{word}:"
-    lines.append(line.removesuffix(":"))
-    return "\r\n ".join(lines)
+            line = b""
+        line += name + b":"
+    lines.append(line.removesuffix(b":"))
+    return b"\r\n ".join(lines)
 
 
 def _rsa(private: RSAPrivateKey) -> Callable[[bytes], bytes]:

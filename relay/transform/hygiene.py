@@ -2,7 +2,7 @@
 Bcc, Resent-Bcc and Return-Path out. Everything else stays byte for byte.
 
 In:  a content's header, the facts of its arrival, fields that others want out (control headers).
-Out: the new content, before long lines are seen to and signatures are put on.
+Out: a draft of the new content, before long lines are seen to and signatures are put on.
 
 Standards: RFC 5321 section 4.4 (Received), RFC 6409 section 8 (what a submission server may add),
 RFC 5322 section 3.6.3 (Bcc), RFC 3848 and RFC 6531 section 4.3 (protocol names in Received).
@@ -15,12 +15,14 @@ when he is the only one, since others would learn of him.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from relay.model.clock import rfc5322
 from relay.model.reply import Refused
-from relay.transform.headers import Field, Header, splice
+from relay.transform.draft import Draft
+from relay.transform.headers import Field, Header, Shape
 
 REMOVED = frozenset({b"bcc", b"resent-bcc", b"return-path"})
 _UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]-]")
@@ -54,40 +56,48 @@ class Arrival:
 
 def check_loop(header: Header, limit: int) -> None:
     """Raises Refused, 554 5.4.6, when the message went through more than `limit` servers."""
-    count = len(header.named(b"received"))
+    count = len(header.shape.places.get(b"received", ()))
     if count > limit:
         text = f"the message seems to loop: it has {count} Received fields, over the limit of {limit}"
         raise Refused(554, "5.4.6", text)
 
 
-def tidy(header: Header, arrival: Arrival, remove: Iterable[Field] = (), add: Iterable[bytes] = ()) -> bytes:
+def tidy(header: Header, arrival: Arrival, remove: Sequence[Field] = (), add: Sequence[bytes] = ()) -> Draft:
     """The content with our fields on top, and without those that must not go out.
 
     `add` are further fields, each with its CRLF. A Message-ID that is taken out is replaced by ours.
     """
-    top = [received(arrival)]
+    removed = header.shape.known(_removed)
+    if removed or remove:
+        gone = {each.start: each for each in (*header.at(removed), *remove)}
+        out: Sequence[Field] = sorted(gone.values(), key=lambda each: each.start)
+    else:
+        out = ()
+    top = []
     if not header.has(b"date"):
         top.append(f"Date: {rfc5322(arrival.at)}\r\n".encode())
-    out = {each.start: each for each in header.fields if each.name in REMOVED}
-    out.update((each.start, each) for each in remove)
-    if not any(each.name == b"message-id" and each.start not in out for each in header.fields):
+    if sum(each.name == b"message-id" for each in out) == len(header.shape.places.get(b"message-id", ())):
         copy = f"-{arrival.copy}" if arrival.copy else ""
         top.append(f"Message-ID: <{arrival.id}{copy}@{arrival.hostname}>\r\n".encode())
-    return splice(header, out.values(), [*top, *add])
+    return Draft(header, received(arrival), (*top, *add), out)
+
+
+def _removed(shape: Shape) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(shape.names) if name in REMOVED)
 
 
 def received(arrival: Arrival) -> bytes:
     """Our Received field, with its CRLF."""
-    lines = []
+    client = ""
     if not arrival.hide_client:
         where = f"IPv6:{arrival.address}" if ":" in arrival.address else arrival.address
-        lines.append(f"from {_fit(arrival.helo) or 'unknown'} ([{_fit(where)}])")
+        client = f"from {_fit(arrival.helo) or 'unknown'} ([{_fit(where)}])\r\n\t"
     tls = f" ({_fit_words(arrival.tls)})" if arrival.tls else ""
-    lines.append(f"by {arrival.hostname} with {arrival.protocol}{tls} id {arrival.id}")
-    if arrival.recipient:
-        lines.append(f"for <{arrival.recipient}>")
-    told = "\r\n\t".join(lines)
-    return f"Received: {told};\r\n\t{rfc5322(arrival.at)}\r\n".encode()
+    to = f"\r\n\tfor <{arrival.recipient}>" if arrival.recipient else ""
+    return (
+        f"Received: {client}by {arrival.hostname} with {arrival.protocol}{tls} id {arrival.id}{to};\r\n"
+        f"\t{rfc5322(arrival.at)}\r\n"
+    ).encode()
 
 
 def _fit(text: str) -> str:
@@ -95,5 +105,6 @@ def _fit(text: str) -> str:
     return _UNFIT.sub("?", text[:255])
 
 
+@lru_cache(maxsize=64)  # protocol and cipher: a handful of pairs
 def _fit_words(text: str) -> str:
     return " ".join(_fit(each) for each in text.split())

@@ -67,9 +67,10 @@ def shorten(content: bytes, rule: LongLines) -> Shortened:
 
 def long_line(content: bytes, start: int, end: int) -> int | None:
     """Offset of a line over 998 octets, or None. Jumps from line end to line end, a thousand octets at a time."""
-    at = start
-    while end - at > LINE:
-        line_end = content.rfind(b"\n", at, min(at + LINE + 2, end))
+    at, last = start, end - LINE
+    while at < last:
+        stop = at + LINE + 2
+        line_end = content.rfind(b"\n", at, stop if stop < end else end)
         if line_end < 0:
             return at
         at = line_end + 1

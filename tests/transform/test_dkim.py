@@ -15,6 +15,8 @@ from relay.model.account import Algorithm
 from relay.model.reply import Refused
 from relay.transform import relaxed as canonical
 from relay.transform.dkim import Signer, sign
+from relay.transform.draft import Draft
+from relay.transform.headers import read_header
 from relay.transform.keys import dns_name, dns_record, generate
 from relay.transform.relaxed import body_hash, relaxed_value
 from tests import corpus
@@ -120,6 +122,19 @@ def test_our_field_says_what_it_should_and_is_folded() -> None:
         b"subject:subject:date:date:reply-to:message-id:message-id:mime-version:content-type;bh="
     )
     assert b" l=" not in field
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_draft_is_signed_as_its_content_would_be(name: str) -> None:
+    """With fields taken out, with others put on top, and as it came."""
+    try:
+        header = read_header(CORPUS[name])
+    except Refused:
+        return
+    lines = (b"To: x@example.net\r\n", b"List-Id: x\r\n")
+    for out, top in (((), ()), (header.fields[1::2], ()), ((), lines), (header.fields[::2], lines)):
+        draft = Draft(header, b"Received: by relay.example; now\r\n", top, out)
+        assert draft.signed(signers(), AT) == sign(draft.content(), signers(), AT)
 
 
 def test_a_signer_says_when_a_key_is_of_no_use() -> None:

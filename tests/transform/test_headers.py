@@ -5,15 +5,19 @@ from __future__ import annotations
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from relay.model.reply import Refused
-from relay.transform.headers import FIELDS, HEADER_OCTETS, read_header, splice
+from relay.transform.headers import FIELDS, HEADER_OCTETS, USUAL, read_header, splice
 from relay.transform.hygiene import REMOVED, Arrival, check_loop, received, tidy
 from tests import corpus
 
 ARRIVAL = Arrival(hostname="relay.example", id="0123456789abcdef", at=1_795_000_000.7, tls="TLSv1.3 AES")
+PIECES = [
+    *(b"A:", b"b:", b" ", b"\t", b"x", b":", b"\r\n", b"\r\n", b"\r\n\r\n", b"\r", b"\n", b"\0", b"\xff"),
+    *(b"A: 1\r\n", b"From: x\r\n", b"Subject:\r\n y\r\n"),
+]
 ALL = {**corpus.own(), **corpus.shared()}
 
 
@@ -25,7 +29,37 @@ def test_fields_are_found_with_their_folds() -> None:
         (b"a", b""),
     ]
     assert header.content[header.body :] == b"body: no\r\n"
-    assert [each.start for each in header.named(b"a")] == [0, 20]
+    assert [each.start for each in header.fields] == [0, 6, 20]
+    assert header.named(b"a") == [b" 1", b""]
+    assert header.at(header.shape.places[b"b-b"]) == header.fields[1:2]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+@settings(max_examples=1000)
+def test_a_header_read_in_one_go_is_the_one_read_field_by_field(content: bytes) -> None:
+    """Read field by field is one whose blank line is far away."""
+    assume(not content.startswith((b" ", b"\t")))  # which would go on with the field before it
+    long = b"X: " + b"x" * USUAL + b"\r\n"
+    try:
+        slow = read_header(long + content)
+    except Refused as refused:
+        with pytest.raises(Refused) as found:
+            read_header(content)
+        assert found.value.reply.code == refused.reply.code
+        return
+    fast = read_header(content)
+    assert (fast.shape.names, list(fast.values)) == (slow.shape.names[1:], list(slow.values[1:]))
+    moved = [
+        (each.name, each.start + len(long), each.value + len(long), each.end + len(long)) for each in fast.fields
+    ]
+    assert moved == list(slow.fields[1:])
+    assert fast.body + len(long) == slow.body
+
+
+def test_headers_with_the_same_names_share_a_shape() -> None:
+    one, other = (read_header(f"Subject: {text}\r\nFrom: a\r\n\r\n".encode()) for text in ("x", "y"))
+    assert one.shape is other.shape
+    assert one.named(b"subject") != other.named(b"subject")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +128,7 @@ def test_tidying_changes_no_octet_but_those_of_whole_fields(name: str) -> None:
     except Refused as refused:
         assert refused.reply.code == 554
         return
-    after = tidy(header, ARRIVAL)
+    after = tidy(header, ARRIVAL).content()
     kept = b"".join(content[each.start : each.end] for each in header.fields if each.name not in REMOVED)
     tail = kept + content[max((each.end for each in header.fields), default=header.start) :]
     assert after.endswith(tail)
@@ -106,7 +140,7 @@ def test_tidying_changes_no_octet_but_those_of_whole_fields(name: str) -> None:
 
 def test_hidden_copies_and_return_path_go_out_and_nothing_else() -> None:
     content = corpus.own()["hidden-copies"]
-    after = tidy(read_header(content), ARRIVAL)
+    after = tidy(read_header(content), ARRIVAL).content()
     assert b"a@example.net" not in after
     assert b"b@example.net" not in after
     assert b"c@example.net" not in after
@@ -116,11 +150,11 @@ def test_hidden_copies_and_return_path_go_out_and_nothing_else() -> None:
 
 
 def test_date_and_message_id_come_only_when_missing() -> None:
-    bare = tidy(read_header(b"From: me@example.com\r\n\r\nx\r\n"), ARRIVAL)
+    bare = tidy(read_header(b"From: me@example.com\r\n\r\nx\r\n"), ARRIVAL).content()
     assert b"\r\nDate: Wed, 18 Nov 2026 11:06:40 +0000\r\n" in bare
     assert b"\r\nMessage-ID: <0123456789abcdef@relay.example>\r\n" in bare
     given = b"DATE: yesterday\r\nMESSAGE-id: <>\r\nFrom: me@example.com\r\n\r\n"
-    assert tidy(read_header(given), ARRIVAL).endswith(b"+0000\r\n" + given)
+    assert tidy(read_header(given), ARRIVAL).content().endswith(b"+0000\r\n" + given)
 
 
 def test_received_hides_the_client_unless_told_otherwise() -> None:

@@ -23,7 +23,7 @@ from relay.model.reply import Refused
 from relay.submission.control.collector import Collector
 from relay.submission.control.option import Door
 from relay.submission.control.registry import PREFIX, find
-from relay.transform.headers import Field, Header
+from relay.transform.headers import Field, Header, Shape
 from relay.transform.words import decode
 
 VALUE_OCTETS = 64 << 10  # of one field
@@ -56,9 +56,10 @@ def read_controls(header: Header, rule: ControlHeaders, on_invalid: OnInvalid = 
     """
     if rule is ControlHeaders.PASS:
         return NO_CONTROLS
-    fields = tuple(each for each in header.fields if each.name.startswith(_PREFIXES))
-    if not fields:
+    places = header.shape.known(_controls)
+    if not places:
         return NO_CONTROLS
+    fields = header.at(places)
     if rule is ControlHeaders.STRIP:
         return Controls(fields)
     _check_sizes(header, fields)
@@ -67,6 +68,10 @@ def read_controls(header: Header, rule: ControlHeaders, on_invalid: OnInvalid = 
         _read(collector, header, each)
     given = collector.finish(on_invalid)
     return Controls(fields, given.values, given.sources, given.warnings, given.strict)
+
+
+def _controls(shape: Shape) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(shape.names) if name.startswith(_PREFIXES))
 
 
 def _read(collector: Collector, header: Header, each: Field) -> None:

@@ -13,7 +13,7 @@ author's service already, and what that service put on it for the recipient to s
 from __future__ import annotations
 
 from relay.model.address import printable
-from relay.transform.headers import Field, Header
+from relay.transform.headers import Field, Header, Shape
 
 # Lower case, and all begin with `x-`. A name that ends in a hyphen stands for all that begin so.
 VENDORS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -39,11 +39,11 @@ _LISTED = 3  # names in a warning
 
 def vendor_fields(header: Header) -> tuple[Field, ...]:
     """The fields that are another service's control headers."""
-    return tuple(
-        each
-        for each in header.fields
-        if each.name.startswith(b"x-") and (each.name in _NAMES or each.name.startswith(_BEGINNINGS))
-    )
+    return header.at(places) if (places := header.shape.known(_foreign)) else ()
+
+
+def _foreign(shape: Shape) -> tuple[int, ...]:
+    return tuple(place for place, name in enumerate(shape.names) if name in _NAMES or name.startswith(_BEGINNINGS))
 
 
 def vendor_warning(fields: tuple[Field, ...]) -> str:
