@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from relay.bounce.notice import Action, Case, Report
-from relay.bounce.wording import clean, folded, transfer
+from relay.bounce.wording import LINE, clean, folded, transfer
 from relay.model.clock import rfc5322
 
 
@@ -54,7 +54,9 @@ def _about_recipient(report: Report, case: Case) -> Iterator[str]:
     utf8 = report.utf8
     if case.recipient.original:
         kind, _, original = case.recipient.original.partition(";")
-        yield f"Original-Recipient: {clean(kind, utf8)};{_address(clean(original), utf8)}"
+        line = f"Original-Recipient: {clean(kind, utf8)};{_address(clean(original), utf8)}"
+        if len(line.encode("utf-8", "replace")) <= LINE:  # no address may be folded, and no line be longer
+            yield line
     address = case.recipient.address
     yield f"Final-Recipient: {'rfc822' if address.isascii() else 'utf-8'}; {_address(address, utf8)}"
     yield f"Action: {report.action}"

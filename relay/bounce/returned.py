@@ -22,7 +22,7 @@ GROUPS = 20  # recipients of a report that are looked at
 PARTS = 10  # of a report that are looked at; it has three
 _FOLD = re.compile(rb"\r\n(?=[ \t])")
 _PARAMETER = re.compile(r';\s*([A-Za-z0-9*-]+)\s*=\s*("[^"]*"|[^\s;"]+)')
-_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
+_STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}", re.ASCII)
 _STATUS_PARTS = (b"message/delivery-status", b"message/global-delivery-status")
 _OF_RECIPIENTS = {b"final-recipient", b"action"}  # the first group is about the message
 _ACTIONS = frozenset({"failed", "delayed", "relayed", "delivered", "expanded"})

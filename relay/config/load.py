@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from relay.config.inbound import Auth, Listener, ListenerKind, Purpose
 from relay.config.schema import Config
 from relay.config.wording import worded
+from relay.model.address import printable
 
 _Model = TypeVar("_Model", bound=BaseModel)
 Lines = dict[tuple[str | int, ...], int]  # path of a key -> its line
@@ -43,7 +44,8 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+_BOOLEAN = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOLEAN, list("tTfF"))
 
 
 def load(path: Path) -> Config:
@@ -77,6 +79,8 @@ def parse_as(model: type[_Model], text: str, name: str) -> tuple[_Model, Lines]:
         tree = _build(loader, node, (), lines, name) if node is not None else {}
     except yaml.YAMLError as error:
         raise ConfigError([_syntax(error, text, name)]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{name}: lists and mappings stand too deep inside one another"]) from error
     if not isinstance(tree, dict):
         raise ConfigError([f"{name}: expected keys and values at the top"])
     try:
@@ -96,16 +100,28 @@ def _build(
     if isinstance(node, yaml.MappingNode):
         tree: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key = str(loader.construct_object(key_node))
+            key = str(_value(loader, key_node, name))
             if key in tree:
                 where = f"{name}, line {key_node.start_mark.line + 1}"
-                raise ConfigError([f"{where}: {'.'.join(map(str, (*path, key)))} is given twice"])
+                raise ConfigError([f"{where}: {printable('.'.join(map(str, (*path, key))))} is given twice"])
             lines[(*path, key)] = key_node.start_mark.line + 1
             tree[key] = _build(loader, value_node, (*path, key), lines, name)
         return tree
     if isinstance(node, yaml.SequenceNode):
         return [_build(loader, each, (*path, number), lines, name) for number, each in enumerate(node.value)]
-    return loader.construct_object(node)
+    return _value(loader, node, name)
+
+
+def _value(loader: _Loader, node: yaml.Node, name: str) -> Any:
+    """What a node stands for. PyYAML raises whatever comes to a value that does not fit its type: `2026-02-31`."""
+    try:
+        return loader.construct_object(node)
+    except (ValueError, LookupError, AttributeError, TypeError, ArithmeticError) as error:
+        kind = node.tag.rpartition(":")[2]
+        where = f"{name}, line {node.start_mark.line + 1}"
+        raise ConfigError(
+            [f"{where}: not a value of YAML's type {kind!r}; quotation marks make it a text"]
+        ) from error
 
 
 def _syntax(error: yaml.YAMLError, text: str, name: str) -> str:
@@ -128,7 +144,9 @@ def _called(path: tuple[str | int, ...], tree: Any) -> str:
         except (KeyError, IndexError, TypeError):
             tree = None
         called = tree.get("name", tree.get("username")) if isinstance(step, int) and isinstance(tree, dict) else None
-        words.append(f"{step} ({called})" if isinstance(called, str) and called.isprintable() else str(step))
+        words.append(
+            f"{step} ({called})" if isinstance(called, str) and called.isprintable() else printable(str(step))
+        )
     return ".".join(words)
 
 

@@ -17,7 +17,7 @@ from textwrap import wrap
 ROOM = 494  # octets of text in a line of a reply: 512 less code, status and line end
 _LINE = re.compile(
     r"(?P<code>[2-5]\d\d)(?:[ -]|$)(?:(?P<status>[245]\.\d{1,3}\.\d{1,3})(?: |$))?(?P<text>.*)",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,  # digits of other scripts are none of SMTP
 )
 
 
@@ -40,7 +40,8 @@ class Reply:
         return self.code >= 500
 
     def __str__(self) -> str:
-        return " ".join(part for part in (str(self.code), self.status, self.text) if part)
+        head = f"{self.code} {self.status}" if self.status else str(self.code)
+        return f"{head} {self.text}" if self.text else head
 
     def octets(self) -> bytes:
         """The reply as it goes over the wire, every line with code and status, CRLF at the end.

@@ -9,6 +9,7 @@ import ssl
 
 import aiosmtplib
 
+from relay.model.address import printable
 from relay.model.reply import Reply
 from relay.model.route import Host
 from relay.smtp.dialogue import Answer, Step, Trouble
@@ -41,7 +42,7 @@ def _answer(step: Step, error: Exception) -> Answer:
         return _answer(Step.STARTTLS, error.__cause__)  # TLS from the first octet
     match error:
         case aiosmtplib.SMTPResponseException() if error.code == -1 or not 200 <= error.code <= 599:
-            return Answer(step, Reply(421, "4.5.0", f"{error.message} ({step})"[:200]), Trouble.GARBLED)
+            return Answer(step, Reply(421, "4.5.0", f"{_line(error.message)} ({step})"), Trouble.GARBLED)
         case aiosmtplib.SMTPResponseException():
             return Answer(step, reply_of(error.code, error.message))
         case Garbled():
@@ -62,7 +63,12 @@ def _answer(step: Step, error: Exception) -> Answer:
 
 
 def _why(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:200]
+    return _line(str(error) or type(error).__name__)
+
+
+def _line(text: str) -> str:
+    """What libraries say, which quote the peer as it is, on one line that forges nothing in a log."""
+    return printable(" ".join(text.split()), 180)
 
 
 def unreachable(host: Host, why: str) -> Failed:

@@ -18,7 +18,9 @@ from relay.model.reply import Reply
 
 LINE = 4096  # octets; RFC 5321 section 4.5.3.1.5 allows 512
 LINES = 200  # of one reply; the longest EHLO replies have about 30
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
+# C0, DEL, C1 (terminals obey them), what ends a line or turns its direction around in Unicode, and lone surrogates,
+# which aiosmtplib makes of octets that are no UTF-8, and nothing can write down.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Garbled(Exception):
