@@ -11,7 +11,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 INSTALL := $(BIN)/python -m pip install --quiet --use-pep517 -c constraints.txt
 
-.PHONY: help run venv test bench soak check install uninstall
+.PHONY: help run venv test bench soak fuzz check install uninstall
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +29,11 @@ test: .venv/installed-test ## all tests; tools and mail programs they need are f
 
 soak: .venv/installed-test ## an hour of faults: kills, power cuts, bad disks, peers, clients; SOAK="--minutes 5 --only kill"
 	@exec $(BIN)/python -m tests.faults $(SOAK)
+
+# SECONDS for each target; ONLY is some of them, separated by commas. What broke is kept under tests/fuzz/crashes.
+SECONDS ?= 60
+fuzz: .venv/installed-test .venv/installed-fuzz ## atheris on everything that reads strangers' octets; SECONDS=60 ONLY=session
+	@exec $(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(ONLY),--only $(ONLY))
 
 # QUICK=1 takes a minute; ONLY, ROUNDS and SYSTEMS narrow it (python -m tests.bench --help).
 bench: .venv/installed-test ## relay beside Postfix + OpenDKIM, as root; a table, and figures in .cache/bench.json
@@ -111,7 +116,7 @@ uninstall: ## take away what `make install` put there; configuration, data and u
 	@$(INSTALL) -r .venv/group-$*.txt
 	@touch $@
 
-.PRECIOUS: .venv/installed-test .venv/installed-lint
+.PRECIOUS: .venv/installed-test .venv/installed-lint .venv/installed-fuzz
 
 .venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
