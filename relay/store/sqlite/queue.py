@@ -40,8 +40,9 @@ from relay.store.sqlite.layout import DATABASE, read_cursor
 from relay.store.sqlite.opening import Opened, open_shard
 from relay.store.sqlite.prune import Gone
 from relay.store.sqlite.rows import IN_ROW, Parcel, event_row, pack
+from relay.store.sqlite.together import Insert, Settle, run_together
 from relay.store.sqlite.writer import Writer
-from relay.store.sqlite.writes import claim, insert, run_many, settle
+from relay.store.sqlite.writes import claim, run_many
 
 T = TypeVar("T")
 
@@ -96,7 +97,9 @@ class SqliteQueue:
         self._readers: SimpleQueue[apsw.Connection] = SimpleQueue()
         for each in opened.readers:
             self._readers.put(each)
-        self.writer = Writer(lambda: connect_writer(directory / DATABASE), opened.writer, f"writer-{shard}")
+        self.writer = Writer(
+            lambda: connect_writer(directory / DATABASE), opened.writer, f"writer-{shard}", run_together
+        )
         self._messages = lookup.Messages()
         self._cache = contents.Cache(CACHE)
         self._free = 0
@@ -131,7 +134,7 @@ class SqliteQueue:
         """
         self._room(sum(map(len, new.contents)))
         parcel = self._pack(new)
-        await self._write_with_files([parcel], partial(insert, parcel))
+        await self._write_with_files([parcel], Insert(parcel))
         self._remember(new)
 
     async def record(self, events: Sequence[Event]) -> None:
@@ -153,23 +156,14 @@ class SqliteQueue:
         """Record what became of recipients in flight, and add the reports that causes.
 
         Reports are left out when every settlement was refused as a second one. Unlike `add` this never
-        looks at how much of the disk is free: what is under way must be able to end.
+        looks at how much of the disk is free: what is under way must be able to end. It is written with what
+        others add, or after a moment (`writer.PATIENCE`).
         """
         for each in settlements:
             if each.state is State.FLIGHT or (each.state is State.QUEUED and each.next_attempt is None):
                 raise ValueError(f"{each.due.message.id}-{each.due.number}: settled as {each.state} without a time")
         parcels = [self._pack(each) for each in reports]
-        now = self._clock()
-
-        def work(connection: apsw.Connection) -> bool:
-            settled = settle(settlements, now, connection)
-            if settled or not settlements:
-                for parcel in parcels:
-                    insert(parcel, connection)
-                return True
-            return False
-
-        if await self._write_with_files(parcels, work):
+        if await self._write_with_files(parcels, Settle(settlements, self._clock(), parcels), patient=True):
             for report in reports:
                 self._remember(report)
         else:
@@ -281,14 +275,16 @@ class SqliteQueue:
                 if len(octets) <= IN_ROW:
                     self._cache.put(new.message.id, number, octets)
 
-    async def _write_with_files(self, parcels: Sequence[Parcel], work: Callable[[apsw.Connection], T]) -> T:
+    async def _write_with_files(
+        self, parcels: Sequence[Parcel], work: Callable[[apsw.Connection], T], *, patient: bool = False
+    ) -> T:
         """Files first, then the rows that name them."""
         files = [file for parcel in parcels for file in parcel.files]
         if not files:
-            return await self.writer.write(work)
+            return await self.writer.write(work, patient=patient)
         await self._in_pool(contents.write_files, self._directory, files)
         try:
-            return await self.writer.write(work)
+            return await self.writer.write(work, patient=patient)
         except Exception:
             # Not on CancelledError: the rows may be on their way, and an orphan is swept at start.
             await self._unlink(parcels)

@@ -66,9 +66,25 @@ update recipient set state = ?, attempts = ?, next_attempt = ?, reply = ?, ended
  where key = ? and state = 'flight'
 """
 
+# settle_many: the same for many at once, by submission id and number.
+SETTLE_MANY: Final = """
+update recipient
+   set state = new.column1, attempts = new.column2, next_attempt = new.column3, reply = new.column4,
+       ended = new.column5, site = ifnull(new.column6, site), told = told or new.column7
+  from (values (?, ?, ?, ?, ?, ?, ?, ?, ?)) as new
+ where recipient.key = (select message.key from message where message.id = new.column8) << 24 | new.column9
+   and recipient.state = 'flight'
+"""
+
 # close_recipients: so many recipients of a message became final; with the last one the message ended.
 CLOSE_RECIPIENTS: Final = """
 update message set open = open - ?1, ended = iif(open = ?1, ?2, null) where key = ?3
+"""
+
+# close_many: the same for many messages, by submission id.
+CLOSE_MANY: Final = """
+update message set open = open - new.column1, ended = iif(open = new.column1, new.column2, null)
+  from (values (?, ?, ?)) as new where message.id = new.column3
 """
 
 # release: back into the queue, as if never claimed.

@@ -4,10 +4,16 @@ In:  functions that write on a connection, from any number of tasks of one event
 Out: each caller resumes once the transaction that holds its write is on disk.
 
 One thread owns the one writing connection. While it commits a batch the next one gathers, so a batch grows
-with the load and a lone write waits for nobody. A batch wakes the loop once.
+with the load and a lone write waits for nobody but the loop's turn it came in: all of one turn go together. A
+batch wakes the thread once, and then the loop once.
+
+A write for which nobody waits may be `patient`: it rides with the next that is not, and goes alone after PATIENCE
+at the latest. What became of recipients is written so. It makes the window in which a crash sends twice longer by
+that much, and spares nearly half of all commits.
 
 A write that fails by itself takes none of its neighbours along: the batch is rolled back and run again, each
-write behind a savepoint of its own. So writes must be repeatable: they touch nothing but the connection.
+write behind a savepoint of its own. So writes must be repeatable: they touch nothing but the connection. And how a
+batch is run may be the caller's (`run`), who can do in one statement what many writes ask.
 
 When the disk or the engine fails, the whole batch hears of it, the connection is closed, and the next batch
 opens another. The same sync is never tried again: after a failed one the kernel may have dropped the pages
@@ -22,8 +28,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -34,8 +41,10 @@ from relay.store.sqlite.connect import BROKEN, BUSY_MS
 
 T = TypeVar("T")
 Write = Callable[[apsw.Connection], Any]
+Run = Callable[[Sequence[Write], apsw.Connection], list[Any]]
 
 BATCH = 256  # writes in one transaction, so that the first of them waits not too long
+PATIENCE = 0.02  # seconds a patient write waits for company
 CHECKPOINT = 4_000  # pages of write-ahead log (16 MiB) before they go into the database
 CUT = 16_000  # pages (64 MiB) at which the log is cut by force, waiting for readers
 
@@ -44,27 +53,41 @@ _Pending = tuple[Write, "asyncio.Future[Any]"]
 _Fate = tuple["asyncio.Future[Any]", Any, Exception | None]
 
 
+def one_by_one(works: Sequence[Write], connection: apsw.Connection) -> list[Any]:
+    return [work(connection) for work in works]
+
+
 class Writer:
     """The writing thread of a shard. Made and closed by the loop it serves."""
 
-    def __init__(self, connect: Callable[[], apsw.Connection], first: apsw.Connection, name: str) -> None:
-        """`first` is the connection to begin with; `connect` makes another after a failure."""
+    def __init__(
+        self, connect: Callable[[], apsw.Connection], first: apsw.Connection, name: str, run: Run = one_by_one
+    ) -> None:
+        """`first` is the connection to begin with; `connect` makes another after a failure.
+
+        `run` does a batch of writes and returns what each of them comes to. When it raises, they are run one by one.
+        """
         self.commits = 0  # transactions that reached the disk
         self.writes = 0  # calls they held
         self._connect = connect
+        self._run_batch = run
         self._connection: apsw.Connection | None = None
         self._pages = 0  # of write-ahead log
         self._checkpoint_at = CHECKPOINT
         self._adopt(first)
         self._loop = asyncio.get_running_loop()
-        self._pending: SimpleQueue[_Pending | None] = SimpleQueue()
+        self._pending: deque[_Pending] = deque()
+        self._patient: deque[_Pending] = deque()
+        self._asked = False  # the thread has been told to write, and has not answered yet
+        self._timer: asyncio.TimerHandle | None = None  # runs while there is nothing but patient writes
+        self._calls: SimpleQueue[bool] = SimpleQueue()  # True: write what waits; False: and then end
         self._closed = False
         # A daemon, so that a process which fails without closing the shard can still end; what was not
         # committed then was not promised to anybody.
-        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._thread = Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    async def write(self, work: Callable[[apsw.Connection], T]) -> T:
+    async def write(self, work: Callable[[apsw.Connection], T], *, patient: bool = False) -> T:
         """Run `work` inside a transaction; its result once that is on disk.
 
         A caller cancelled before its batch begins is left out of it; one cancelled later never learns
@@ -77,41 +100,58 @@ class Writer:
         if self._closed:
             raise StoreDown("the shard is closed")
         done: asyncio.Future[T] = self._loop.create_future()
-        self._pending.put((work, done))
+        if patient:
+            self._patient.append((work, done))
+            if self._timer is None and not self._asked:
+                self._timer = self._loop.call_later(PATIENCE, self._ask)
+        else:
+            self._pending.append((work, done))
+            if not self._asked:
+                self._asked = True
+                self._loop.call_soon(self._ask)  # behind what else comes in this turn of the loop
         return await done
 
     def close(self) -> None:
         """Finish what waits, then close the connection. Blocks; later writes are refused."""
         if not self._closed:
             self._closed = True
-            self._pending.put(None)
+            self._calls.put(False)
         self._thread.join()
+
+    def _ask(self) -> None:
+        self._asked = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._calls.put(True)
+
+    def _answered(self, fates: list[_Fate]) -> None:
+        _resolve(fates)
+        if self._pending:
+            self._loop.call_soon(self._ask)
+            return
+        self._asked = False
+        if self._patient:
+            self._timer = self._loop.call_later(PATIENCE, self._ask)
 
     # --- the thread -----------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        last = False
-        while not last and (first := self._pending.get()) is not None:
-            batch, last = self._gather(first)
-            if batch:
-                self._tell(self._commit(batch))
-                self._checkpoint()
+    def _work(self) -> None:
+        while self._calls.get():
+            self._write_some()
+        while self._pending or self._patient:
+            self._write_some()
         self._drop()
 
-    def _gather(self, first: _Pending) -> tuple[list[_Pending], bool]:
-        """All that waits, up to a batch; and whether close() was among it."""
+    def _write_some(self) -> None:
         batch: list[_Pending] = []
-        item: _Pending | None = first
-        try:
-            while item is not None:
+        for waiting in (self._pending, self._patient):
+            while waiting and len(batch) < BATCH:
+                item = waiting.popleft()
                 if not item[1].cancelled():
                     batch.append(item)
-                if len(batch) == BATCH:
-                    return batch, False
-                item = self._pending.get_nowait()
-        except Empty:
-            return batch, False
-        return batch, True
+        self._tell(self._commit(batch) if batch else [])
+        self._checkpoint()
 
     def _commit(self, batch: list[_Pending]) -> list[_Fate]:
         try:
@@ -137,9 +177,9 @@ class Writer:
 
     def _together(self, connection: apsw.Connection, batch: list[_Pending]) -> list[_Fate]:
         connection.execute("begin immediate")
-        fates: list[_Fate] = [(done, work(connection), None) for work, done in batch]
+        results = self._run_batch([work for work, _ in batch], connection)
         connection.execute("commit")
-        return fates
+        return [(done, result, None) for (_, done), result in zip(batch, results, strict=True)]
 
     def _apart(self, connection: apsw.Connection, batch: list[_Pending]) -> list[_Fate]:
         fates: list[_Fate] = []
@@ -167,7 +207,7 @@ class Writer:
 
     def _tell(self, fates: list[_Fate]) -> None:
         try:
-            self._loop.call_soon_threadsafe(_resolve, fates)
+            self._loop.call_soon_threadsafe(self._answered, fates)
         except RuntimeError:  # the loop has ended, and with it everybody who waited
             _log.warning("the event loop ended before %d writes could be told", len(fates))
 
