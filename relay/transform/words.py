@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from relay.model.address import printable
 from relay.transform.headers import unfold
 
 _WORD = re.compile(r"=\?([!-)+->@-~]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*)\?=")
@@ -75,7 +76,7 @@ def _plain(found: re.Match[str]) -> str:
         decoded.encode()  # fails for lone surrogates
         return decoded
     except (LookupError, UnicodeError, binascii.Error, ValueError) as error:
-        raise ValueError(f"an encoded word that cannot be read: {found[0][:60]}") from error
+        raise ValueError(f"an encoded word that cannot be read: {printable(found[0], 60)}") from error
 
 
 @lru_cache(maxsize=256)
