@@ -43,6 +43,12 @@ class _Held:
     loose: int = 0  # in use, granted by ourselves while the broker was silent
     asked: int = 0  # questions under way
 
+    def take(self) -> None:
+        """Use one of the idle ones."""
+        self.idle -= 1
+        self.least = min(self.least, self.idle)
+        self.used += 1
+
 
 class BrokerLimits(Limits):
     def __init__(self, sock: socket.socket, workers: int, clock: Clock, *, timeout: float = 0.5) -> None:
@@ -93,9 +99,7 @@ class BrokerLimits(Limits):
         while not held.idle and not self._silent and await self._ask(held, place, key, limit):
             pass
         if held.idle:
-            held.idle -= 1
-            held.least = min(held.least, held.idle)
-            held.used += 1
+            held.take()
             return True
         if self._silent and held.used + held.loose < self._strikes.left(place, key, share(limit, self._workers)):
             held.loose += 1
@@ -104,6 +108,13 @@ class BrokerLimits(Limits):
             return True
         self._tidy(place, key)
         return False
+
+    def at_hand(self, place: Place, key: str) -> bool:
+        held = self._held.get((place, _short(key)))
+        if held is None or not held.idle:
+            return False
+        held.take()
+        return True
 
     def give_back(self, place: Place, key: str) -> None:
         key = _short(key)

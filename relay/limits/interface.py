@@ -80,6 +80,10 @@ class Limits(Protocol):
     async def lease(self, place: Place, key: str, limit: int) -> bool:
         """Take one place of at most `limit` on this machine; False when all are taken."""
 
+    def at_hand(self, place: Place, key: str) -> bool:
+        """Take a place that is kept here already, without a wait; False tells nothing: `lease` may have one."""
+        return False
+
     def give_back(self, place: Place, key: str) -> None: ...
 
     def mark(self, mark: Mark) -> None:

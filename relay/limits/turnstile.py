@@ -18,6 +18,17 @@ class Turnstile:
         self._limits = limits
         self._inside: dict[int, str] = {}  # id of a session -> the key of its address
 
+    def admits(self, session: object, key: str) -> bool:
+        """Let it in where both places are at hand; False: `enter` must be asked, which may wait."""
+        limits = self._limits
+        if not limits.at_hand(Place.SESSION, key):
+            return False
+        if not limits.at_hand(Place.SESSIONS, ALL):
+            limits.give_back(Place.SESSION, key)
+            return False
+        self._inside[id(session)] = key
+        return True
+
     async def enter(self, session: object, key: str, *, of_one: int, of_all: int) -> None:
         """Raises Refused: 421 4.7.0 the address has its sessions, 421 4.3.2 the machine has."""
         if not await self._limits.lease(Place.SESSION, key, of_one):

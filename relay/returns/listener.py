@@ -67,6 +67,9 @@ class ReturnsDoor(Door):
         """Follow a new configuration; sessions that are open do so, too."""
         self._settings = self._listener.held_to(settings)
 
+    def admits(self, session: SessionInfo) -> bool:
+        return self._turnstile.admits(session, client_key(session.address))
+
     async def opened(self, session: SessionInfo) -> None:
         limits = self._settings
         await self._turnstile.enter(

@@ -21,13 +21,14 @@ from typing import AnyStr
 
 from aiosmtpd.smtp import MISSING, AuthResult, LoginPassword, _Missing
 
+from relay.model.account import Login
 from relay.model.reply import Refused
-from relay.smtp.wire import Wire
+from relay.smtp.reception import Receiving
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
-class Authenticating(Wire):
+class Authenticating(Receiving):
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
 
@@ -56,7 +57,9 @@ class Authenticating(Wire):
             raise Refused(504, "5.5.4", "Mechanisms are PLAIN and LOGIN")
         if words[1:] == ["="]:  # an initial response of no octet (RFC 4954 section 4)
             words[1] = ""
-        self.work(self._log_in(mechanism, words))
+        if mechanism == "PLAIN" and len(words) == 2:
+            return self._present(*_plain(_decoded(words[1].encode("utf-8", "surrogateescape"))))
+        return self.work(self._log_in(mechanism, words))
 
     async def _log_in(self, mechanism: str, words: list[str]) -> None:
         speak = self.auth_PLAIN if mechanism == "PLAIN" else self.auth_LOGIN
@@ -64,31 +67,30 @@ class Authenticating(Wire):
         if not result.success:  # it was said why
             self.count_error()
             return
-        try:
-            username, password = (each.decode() for each in result.auth_data or ())
-        except UnicodeDecodeError:
-            raise Refused(501, "5.5.2", "User name and password are UTF-8") from None
-        self.info.login = await self.service.door.login(self.info, username, password)
+        username, password = result.auth_data or (b"", b"")
+        await self._ask(_text(username), _text(password))
+
+    def _present(self, username: bytes, password: bytes) -> None:
+        """What a client said at once. A Door that remembers it costs no wait."""
+        name, word = _text(username), _text(password)
+        login = self.service.door.recalls(self.info, name, word)
+        if login is None:
+            return self.work(self._ask(name, word))
+        return self._logged_in(login)
+
+    async def _ask(self, username: str, password: str) -> None:
+        self._logged_in(await self.service.door.login(self.info, username, password))
+
+    def _logged_in(self, login: Login) -> None:
+        self.info.login = login
         self.say(b"235 2.7.0 Authentication successful\r\n")
 
     async def auth_PLAIN(self, _: object, args: list[str]) -> AuthResult:
-        """`[authorization identity] NUL user name NUL password` (RFC 4616 section 2).
-
-        Raises:
-            Refused: 501 5.5.2 it is nothing of the kind; 535 5.7.8 the identity is another's.
-        """
-        answer = _decoded(args[1].encode()) if len(args) > 1 else await self.challenge_auth("")
-        if answer is MISSING:
+        """For a client that waits for a challenge. Raises Refused, as `_plain` does."""
+        answer = await self.challenge_auth("")
+        if isinstance(answer, _Missing):
             return AuthResult(success=False)
-        if answer is None:
-            raise Refused(501, "5.5.2", "Can't decode base64")
-        parts = answer.split(b"\0")
-        if len(parts) != 3:
-            raise Refused(501, "5.5.2", "Can't split auth value")
-        identity, username, password = parts
-        if identity and identity.lower() != username.lower():
-            raise Refused(535, "5.7.8", "Nobody may act as another: leave the authorization identity empty")
-        return self._authenticate("PLAIN", LoginPassword(username, password))
+        return self._authenticate("PLAIN", LoginPassword(*_plain(answer)))
 
     async def push(self, status: AnyStr) -> None:
         self.say((status.encode() if isinstance(status, str) else status) + b"\r\n")
@@ -113,6 +115,30 @@ class Authenticating(Wire):
 
     def _authenticate(self, mechanism: str, auth_data: LoginPassword) -> AuthResult:
         return AuthResult(success=True, auth_data=auth_data)  # the Door decides, once both are known
+
+
+def _plain(answer: bytes | None) -> tuple[bytes, bytes]:
+    """User name and password of `[authorization identity] NUL user name NUL password` (RFC 4616 section 2).
+
+    Raises:
+        Refused: 501 5.5.2 it is nothing of the kind; 535 5.7.8 the identity is another's.
+    """
+    if answer is None:
+        raise Refused(501, "5.5.2", "Can't decode base64")
+    parts = answer.split(b"\0")
+    if len(parts) != 3:
+        raise Refused(501, "5.5.2", "Can't split auth value")
+    identity, username, password = parts
+    if identity and identity.lower() != username.lower():
+        raise Refused(535, "5.7.8", "Nobody may act as another: leave the authorization identity empty")
+    return username, password
+
+
+def _text(octets: bytes) -> str:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise Refused(501, "5.5.2", "User name and password are UTF-8") from None
 
 
 def _decoded(answer: bytes) -> bytes | None:

@@ -17,6 +17,7 @@ import logging
 import math
 import os
 import ssl
+import sys
 
 from aiosmtpd.smtp import SMTP
 
@@ -85,17 +86,29 @@ class Connection(SMTP):
         self._out.append(octets)
 
     def flush(self) -> None:
-        if not self._out or self._handshaking:
-            return
-        octets = b"".join(self._out)
-        self._out.clear()
-        if self._closing or self.transport.is_closing():
-            return
-        try:
-            self.transport.write(octets if self._channel is None else self._channel.seal(octets))
-        except ssl.SSLError as error:
-            self.service.handshakes.failed(self.info.address, reason_of(error))
-            self.hang_up()
+        if self._channel is not None:
+            return self._flush_sealed(self._channel)
+        if self._out:
+            octets = b"".join(self._out)
+            self._out.clear()
+            if not self._closing and not self.transport.is_closing():
+                self.transport.write(octets)
+        return None
+
+    def _flush_sealed(self, channel: Channel) -> None:
+        """What TLS itself has to say goes along, such as the ticket with the reply to the first EHLO."""
+        if channel.open and self._out:
+            octets = b"".join(self._out)
+            self._out.clear()
+            try:
+                channel.seal(octets)
+            except ssl.SSLError as error:
+                self.service.handshakes.failed(self.info.address, reason_of(error))
+                return self.hang_up()
+        sealed = channel.outgoing()
+        if sealed and not self._closing and not self.transport.is_closing():
+            self.transport.write(sealed)
+        return None
 
     def refuse(self, reply: Reply) -> None:
         """Say no, and count it if it was the client's mistake."""
@@ -113,8 +126,11 @@ class Connection(SMTP):
 
     def fault(self) -> None:
         """An exception nobody expected: for us the whole trace, for the client a reason to try again."""
-        log.exception("session=%s peer=%s listener=%s", self.id, self.info.peer, self.info.listener)
+        self.log_fault(sys.exception())
         self.say(f"451 4.3.0 A fault of ours, please try again (session {self.id})\r\n".encode())
+
+    def log_fault(self, error: BaseException | None) -> None:
+        log.error("session=%s peer=%s listener=%s", self.id, self.info.peer, self.info.listener, exc_info=error)
 
     # The end.
 
@@ -124,8 +140,10 @@ class Connection(SMTP):
             return
         if reply is not None:
             self.say(reply.octets())
-        self.flush()
-        self.hang_up(b"" if self._channel is None else self._channel.close(), linger=reply is not None)
+        last = b"".join(self._out)
+        if self._channel is not None:
+            last = self._channel.close(last)
+        self.hang_up(last, linger=reply is not None)
 
     def hang_up(self, last: bytes = b"", *, linger: bool = False) -> None:
         """Say no more than these octets; `linger` reads on, so that the client can hear what was said."""
@@ -193,8 +211,6 @@ class Connection(SMTP):
             self.service.handshakes.failed(self.info.address, reason_of(error))
             self.hang_up(channel.outgoing())  # an alert, that tells the client why
             return b""
-        if handshake := channel.outgoing():
-            self.transport.write(handshake)
         if channel.eof:
             self._eof = True
         if channel.open and not began:

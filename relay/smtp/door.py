@@ -46,11 +46,22 @@ class Arrived:
 
 
 class Door(Protocol):
+    def admits(self, session: SessionInfo) -> bool:
+        """A client connected: let it in, where that needs no wait. False: `opened` is asked next.
+
+        Refused: it hears that reply (a 421, or 554) in place of the greeting.
+        """
+        return False
+
     async def opened(self, session: SessionInfo) -> None:
-        """A client connected. Refused: it hears that reply (a 421, or 554) in place of the greeting."""
+        """Let it in, or raise Refused."""
 
     def closed(self, session: SessionInfo) -> None:
-        """The session ended, however. Called once for each `opened`, also for a refused one."""
+        """The session ended, however. Called once for each `admits`, also for a refused one."""
+
+    def recalls(self, session: SessionInfo, username: str, password: str) -> Login | None:
+        """Who this is, where the same was asked and right lately. None: `login` is asked next."""
+        return None
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
         """Check a user name and password. Raises Refused (535 5.7.8, or 454 4.7.0 when we cannot tell)."""

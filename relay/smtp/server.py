@@ -65,30 +65,7 @@ class Session(Authenticating):
         super().__init__(service)
         self._mail: Mail | None = None
         self._recipients: dict[str, Recipient] = {}
-        self._at_the_door = False  # `Door.opened` was called
         self._secure_first = service.secure_first
-
-    # From greeting to close.
-
-    async def opened(self) -> None:
-        service, refused = self.service, None
-        try:
-            service.admit(self.info.address)
-            self._at_the_door = True
-            await service.door.opened(self.info)
-        except Refused as error:
-            refused = error.reply
-        except Exception:
-            self.fault()
-            self._out.clear()
-            refused = Reply(421, "4.3.0", f"A fault of ours, please try again (session {self.id})")
-        if service.implicit_tls:
-            if refused is not None and service.budget.crowded:
-                return self.hang_up()  # a handshake only to say no is more than we can spare
-            await self.handshake()
-        if refused is not None:
-            return self.farewell(refused)
-        return self.say(service.greeting)
 
     def secured(self) -> None:
         self._secure_first = False
@@ -101,10 +78,6 @@ class Session(Authenticating):
         super().cut()
         if self._chunks is not None:
             self._chunks.release()
-
-    def closed(self) -> None:
-        if self._at_the_door:
-            self.service.door.closed(self.info)
 
     # Commands.
 

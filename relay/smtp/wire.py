@@ -60,8 +60,8 @@ class Wire(Connection):
 
     # What a session does with what arrives.
 
-    async def opened(self) -> None:
-        """The connection stands. The first work of the session."""
+    def opened(self) -> None:
+        """The connection stands, and the client is known."""
         raise NotImplementedError
 
     def closed(self) -> None:
@@ -101,10 +101,10 @@ class Wire(Connection):
 
     def _open(self) -> None:
         """The client is known."""
-        self.watch(WORK)
         if self.service.implicit_tls:
             self.secure()
-        self.work(self.opened())
+        self.opened()
+        self._consume(turn=True)
 
     def _introduced(self, data: bytes) -> bytes:
         """Read the PROXY header; what stands behind it is the client's."""
@@ -129,7 +129,7 @@ class Wire(Connection):
             return
         if self._header is not None:
             data = self._introduced(data)
-            if not data:
+            if not data or self._closing:
                 return
         turn = self._handshaking
         data = self.unseal(data)

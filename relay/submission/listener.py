@@ -79,19 +79,28 @@ class SubmissionDoor(Door):
         self._settings = self._listener.held_to(settings)
         self._sandbox = sandbox
 
-    async def opened(self, session: SessionInfo) -> None:
+    def admits(self, session: SessionInfo) -> bool:
         if session.address not in self._trusted and (ban := self._logins.ban(session.address)):
             raise Refused(421, "4.7.0", ban)
+        if not self._turnstile.admits(session, client_key(session.address)):
+            return False
+        self._bind(session)
+        return True
+
+    async def opened(self, session: SessionInfo) -> None:
         limits = self._settings
         await self._turnstile.enter(
             session, client_key(session.address), of_one=limits.sessions_per_address, of_all=limits.sessions
         )
-        if not self._authenticated:
-            session.login = self._bound()
+        self._bind(session)
 
     def closed(self, session: SessionInfo) -> None:
         self._tried.pop(id(session), None)
         self._turnstile.leave(session)
+
+    def recalls(self, session: SessionInfo, username: str, password: str) -> Login | None:
+        trusted = session.address in self._trusted
+        return self._logins.recall(username, password, session.address, trusted=trusted)
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
         return await self._logins.check(
@@ -155,13 +164,18 @@ class SubmissionDoor(Door):
             raise refusal(fault, log) from fault
         return Reply(250, "2.0.0", f"Ok: queued as {taken.id}{_counts(taken)}")
 
-    def _bound(self) -> Login:
-        credential = self._directory.credential(self._listener.credential)
-        if credential is None or not usable(credential, self._directory):
-            state = "unknown" if credential is None else "disabled"
-            log.error("listener %s: credential %s is %s", self._listener.name, self._listener.credential, state)
-            raise Refused(421, "4.3.5", "This listener is not in service: its credential cannot be used")
-        return login_of(credential)
+    def _bind(self, session: SessionInfo) -> None:
+        """Where the network is the login. Raises Refused (421 4.3.5)."""
+        if self._authenticated:
+            return
+        name = self._listener.credential
+        with self._directory:
+            credential = self._directory.credential(name)
+            if credential is None or not usable(credential, self._directory):
+                state = "unknown" if credential is None else "disabled"
+                log.error("listener %s: credential %s is %s", self._listener.name, name, state)
+                raise Refused(421, "4.3.5", "This listener is not in service: its credential cannot be used")
+            session.login = login_of(credential)
 
 
 def _login(session: SessionInfo) -> Login:

@@ -36,7 +36,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHash, VerifyMismatchError
 
 from relay import config
-from relay.limits.interface import Kind, Limits, Place
+from relay.limits.interface import Kind, Limits, Mark, Place
 from relay.model.account import Credential, Login
 from relay.model.address import printable
 from relay.model.clock import Clock
@@ -86,6 +86,17 @@ class Logins:
         self._asked: dict[bytes, asyncio.Future[bool]] = {}
         self._failures: dict[str, tuple[int, float]] = {}  # address -> how many, and when the last
 
+    def recall(self, username: str, password: str, address: str, *, trusted: bool = False) -> Login | None:
+        """Who this is, where the password was right minutes ago and nobody is banned; None: `check` has to tell."""
+        client = client_key(address)
+        if not trusted and self._banned(_pair(username, client), client):
+            return None
+        credential = self._usable(username)
+        if credential is None or not self._remembers(self._digest(username, password, credential.password_hash)):
+            return None
+        self._failures.pop(client, None)
+        return login_of(credential)
+
     async def check(
         self,
         username: str,
@@ -101,8 +112,10 @@ class Logins:
         Raises:
             Refused: 535 5.7.8 or 454 4.7.0.
         """
+        if (login := self.recall(username, password, address, trusted=trusted)) is not None:
+            return login
         client = client_key(address)
-        pair = f"{username.lower()[:128]} {client}"
+        pair = _pair(username, client)
         if not trusted:
             await self._refuse_banned(pair, client)
         credential = self._usable(username)
@@ -136,12 +149,15 @@ class Logins:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _usable(self, username: str) -> Credential | None:
-        credential = self._directory.credential(username)
-        return credential if credential and usable(credential, self._directory) else None
+        with self._directory:
+            credential = self._directory.credential(username)
+            return credential if credential and usable(credential, self._directory) else None
+
+    def _banned(self, pair: str, client: str) -> Mark | None:
+        return self._limits.marked(Kind.BANNED_USER, pair) or self._limits.marked(Kind.BANNED_ADDRESS, client)
 
     async def _refuse_banned(self, pair: str, client: str) -> None:
-        mark = self._limits.marked(Kind.BANNED_USER, pair) or self._limits.marked(Kind.BANNED_ADDRESS, client)
-        if mark:
+        if mark := self._banned(pair, client):
             await self._pause(1.0)  # asking again and again is no cheaper than guessing
             raise Refused(454, "4.7.0", self._until(mark.until))
 
@@ -221,6 +237,11 @@ class Logins:
                     why="failed logins",
                 )
         return min(2.0 ** (failures - 1), LONGEST_PAUSE)
+
+
+def _pair(username: str, client: str) -> str:
+    """By what the failures of a user name from an address are counted."""
+    return f"{username.lower()[:128]} {client}"
 
 
 def usable(credential: Credential, directory: Directory) -> bool:

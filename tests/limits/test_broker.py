@@ -95,6 +95,17 @@ async def test_two_workers_together_get_no_more_than_the_limit(turning: Turning)
         assert sum(got) == 10
 
 
+async def test_a_place_given_back_is_at_hand_for_the_next_one_and_for_one_only(turning: Turning) -> None:
+    async with client(turning, "one") as one:
+        assert not one.at_hand(Place.SITE, "mx")
+        assert await one.lease(Place.SITE, "mx", 1)
+        assert not one.at_hand(Place.SITE, "mx")
+        one.give_back(Place.SITE, "mx")
+        assert one.at_hand(Place.SITE, "mx")
+        assert not one.at_hand(Place.SITE, "mx")
+        assert turning.held("mx") == 1
+
+
 async def test_what_one_keeps_idle_comes_back_for_the_other(turning: Turning) -> None:
     async with client(turning, "one") as one, client(turning, "two") as two:
         assert await one.lease(Place.SITE, "mx", 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from relay.limits.interface import Place
 from relay.limits.turnstile import Turnstile
 from relay.model.reply import Refused
 from tests.limits.local import LocalLimits
@@ -26,3 +27,31 @@ async def test_places_are_of_an_address_and_of_all_and_come_back_with_the_sessio
     here.leave(one)
     here.leave(one)
     await other.enter(three, "192.0.2.3", of_one=1, of_all=2)
+
+
+class Stock(LocalLimits):
+    """Of which some places are at hand."""
+
+    def __init__(self, **places: int) -> None:
+        super().__init__(1, lambda: 0.0)
+        self.places = {Place(place): count for place, count in places.items()}
+
+    def at_hand(self, place: Place, key: str) -> bool:
+        if not self.places[place]:
+            return False
+        self.places[place] -= 1
+        return True
+
+    def give_back(self, place: Place, key: str) -> None:
+        self.places[place] += 1
+
+
+def test_a_session_is_let_in_at_once_where_both_places_are_at_hand() -> None:
+    limits = Stock(**{Place.SESSION.value: 2, Place.SESSIONS.value: 1})
+    turnstile, one, two = Turnstile(limits), object(), object()
+    assert turnstile.admits(one, "192.0.2.1")
+    assert not turnstile.admits(two, "192.0.2.1")
+    assert limits.places == {Place.SESSION: 1, Place.SESSIONS: 0}
+    turnstile.leave(two)
+    turnstile.leave(one)
+    assert limits.places == {Place.SESSION: 2, Place.SESSIONS: 1}

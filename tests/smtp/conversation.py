@@ -40,6 +40,8 @@ class FakeDoor:
     """A small real Door: one user, everything else by attribute."""
 
     bound: Login | None = None  # what `auth: none` gives each session
+    waits: bool = False  # before it lets anybody in
+    recalled: set[tuple[str, str]] = field(default_factory=set)  # user names and passwords
     refuse_opened: Exception | None = None
     refuse_sender: Exception | None = None
     refuse_address: str = ""
@@ -52,8 +54,19 @@ class FakeDoor:
     inside: int = 0
     calls: int = 0
 
-    async def opened(self, session: SessionInfo) -> None:
+    def admits(self, session: SessionInfo) -> bool:
         self.inside += 1
+        if self.waits:
+            return False
+        self._let_in(session)
+        return True
+
+    async def opened(self, session: SessionInfo) -> None:
+        assert self.waits
+        await asyncio.sleep(0)
+        self._let_in(session)
+
+    def _let_in(self, session: SessionInfo) -> None:
         self.calls += 1
         if self.refuse_opened is not None:
             raise self.refuse_opened
@@ -61,6 +74,9 @@ class FakeDoor:
 
     def closed(self, session: SessionInfo) -> None:
         self.inside -= 1
+
+    def recalls(self, session: SessionInfo, username: str, password: str) -> Login | None:
+        return Login(account="demo", credential=username) if (username, password) in self.recalled else None
 
     async def login(self, session: SessionInfo, username: str, password: str) -> Login:
         await asyncio.sleep(0)

@@ -34,8 +34,24 @@ async def test_a_stranger_to_the_networks_is_turned_away_before_the_door() -> No
         assert here.door.calls == 0
 
 
-async def test_a_client_refused_at_the_door_hears_that_in_place_of_the_greeting() -> None:
-    async with stage(door=FakeDoor(refuse_opened=Refused(421, "4.7.0", "too many of you"))) as here:
+async def test_a_door_may_wait_before_it_lets_anybody_in() -> None:
+    async with stage(door=FakeDoor(waits=True)) as here:
+        await here.play("""
+            C: EHLO early
+            S: 220 mx.example ESMTP relay
+            S+ 250
+            C: QUIT
+            S: 221 2.0.0 Bye
+            -- closed
+        """)
+        await here.settled()
+        assert here.door.calls == 1
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_client_refused_at_the_door_hears_that_in_place_of_the_greeting(waits: bool) -> None:
+    door = FakeDoor(waits=waits, refuse_opened=Refused(421, "4.7.0", "too many of you"))
+    async with stage(door=door) as here:
         await here.play("""
             S: 421 4.7.0 too many of you
             -- closed
@@ -44,13 +60,15 @@ async def test_a_client_refused_at_the_door_hears_that_in_place_of_the_greeting(
         assert here.door.calls == 1
 
 
-async def test_a_door_that_breaks_is_a_421() -> None:
-    async with stage(door=FakeDoor(refuse_opened=RuntimeError("no broker"))) as here:
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_door_that_breaks_is_a_421(waits: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async with stage(door=FakeDoor(waits=waits, refuse_opened=RuntimeError("no broker"))) as here:
         await here.play("""
             S: 421 4.3.0 A fault of ours, please try again (session ...
             -- closed
         """)
         await here.settled()
+    assert "RuntimeError: no broker" in caplog.text
 
 
 async def test_a_worker_has_so_many_sessions() -> None:

@@ -8,7 +8,8 @@ import ssl
 
 import pytest
 
-from relay.config import Listener, ListenerKind
+from relay.config import ListenerKind
+from relay.model.reply import Refused
 from tests.smtp.conversation import CLEAR, OPEN, STARTTLS, TLS, Client, FakeDoor, stage, until
 
 Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -94,6 +95,42 @@ async def test_a_client_logs_in_under_starttls_and_sends(contexts: Contexts) -> 
         assert session.login.credential == "ann"
         assert here.door.calls == 1
         await here.settled()
+
+
+async def test_a_login_that_is_remembered_is_answered_like_any_other(contexts: Contexts) -> None:
+    door = FakeDoor(recalled={("carol", "lately")})  # `login` knows no carol
+    async with stage(STARTTLS, door=door, tls=contexts) as here:
+        await here.play("""
+            S: 220 mx.example ESMTP relay
+            C: STARTTLS
+            S: 220 2.0.0 Ready to start TLS
+            -- tls
+            C: EHLO client
+            S+ 250
+            C: AUTH PLAIN AGNhcm9sAGxhdGVseQ==
+            S: 235 2.7.0 Authentication successful
+            C: AUTH PLAIN AGNhcm9sAGxhdGVseQ==
+            S: 503 5.5.1 Already authenticated
+            C: MAIL FROM:<me@example.com>
+            S: 250 2.1.0 Ok
+            C: QUIT
+            S: 221 2.0.0 Bye
+            -- closed
+        """)
+        await here.settled()
+
+
+async def test_a_reply_longer_than_a_tls_record_arrives_whole(contexts: Contexts) -> None:
+    async with stage(TLS, tls=contexts) as here:
+
+        def talk() -> int:
+            with here.client() as client:
+                client.secure()
+                assert client.line() == "220 mx.example ESMTP relay"
+                client.send(b"NOOP\r\n" * 2000)  # 28,000 octets of replies in one write
+                return sum(client.line() == "250 2.0.0 Ok" for _ in range(2000))
+
+        assert await asyncio.to_thread(talk) == 2000
 
 
 async def test_before_starttls_little_is_allowed(contexts: Contexts) -> None:
@@ -510,13 +547,10 @@ async def test_old_tls_is_refused(contexts: Contexts) -> None:
         await here.settled()
 
 
-async def test_a_client_refused_at_the_door_hears_it_under_tls(contexts: Contexts) -> None:
-    from relay.model.reply import Refused
-
-    listener: Listener = TLS
-    async with stage(
-        listener, tls=contexts, door=FakeDoor(refuse_opened=Refused(421, "4.7.0", "banned for 9 minutes"))
-    ) as here:
+@pytest.mark.parametrize("waits", [False, True])
+async def test_a_client_refused_at_the_door_hears_it_under_tls(contexts: Contexts, waits: bool) -> None:
+    door = FakeDoor(waits=waits, refuse_opened=Refused(421, "4.7.0", "banned for 9 minutes"))
+    async with stage(TLS, tls=contexts, door=door) as here:
         await here.play("""
             -- tls
             S: 421 4.7.0 banned for 9 minutes

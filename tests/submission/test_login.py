@@ -14,7 +14,7 @@ import pytest
 
 from relay import config
 from relay.config import Auth, Listener, ListenerKind
-from relay.limits.interface import Kind, Place
+from relay.limits.interface import Kind, Mark, Place
 from relay.model.account import Account, Credential, Domain, Login
 from relay.model.envelope import NO_PARAMETERS, Envelope, Recipient
 from relay.model.event import Event, EventName
@@ -113,6 +113,22 @@ async def test_the_right_password_opens_and_is_remembered_for_five_minutes(hall:
     hall.time.now += 2
     assert await hall.check("ann", "right") == "ok"
     assert verified == ["right", "right"]
+
+
+async def test_a_remembered_password_is_told_without_a_wait_unless_something_came_between(hall: Hall) -> None:
+    recall = hall.logins.recall
+    assert recall("ann", "right", HERE) is None
+    assert await hall.check("ann", "right") == "ok"
+    assert recall("Ann", "right", HERE) == Login(account="demo", credential="ann", grants=ANN.grants)
+    assert recall("ann", "wrong", HERE) is None
+    assert recall("bob", "right", HERE) is None
+    hall.limits.mark(Mark(Kind.BANNED_ADDRESS, HERE, hall.time.now + 60, "guessing"))
+    assert recall("ann", "right", HERE) is None
+    assert recall("ann", "right", HERE, trusted=True) is not None
+    hall.limits.unmark(Kind.BANNED_ADDRESS, HERE)
+    assert recall("ann", "right", HERE) is not None
+    hall.change(disabled=True)
+    assert recall("ann", "right", HERE) is None
 
 
 async def test_wrong_unknown_and_disabled_are_refused_alike_and_all_ask_argon2(
@@ -354,9 +370,9 @@ async def test_a_banned_address_is_told_for_how_long_unless_it_is_trusted(hall: 
     for number in range(50):
         await hall.check(f"user{number}", "guess")
     with pytest.raises(Refused) as refused:
-        await door_of(hall).opened(caller())
+        door_of(hall).admits(caller())
     assert str(refused.value.reply) == "421 4.7.0 Too many failed logins; try again in 15 minutes"
-    await door_of(hall, LISTENER.model_copy(update={"trusted": ("192.0.2.0/24",)})).opened(caller())
+    door_of(hall, LISTENER.model_copy(update={"trusted": ("192.0.2.0/24",)})).admits(caller())
 
 
 async def test_the_door_of_a_trusted_network_bans_nobody(hall: Hall) -> None:
