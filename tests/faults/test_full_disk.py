@@ -1,0 +1,49 @@
+"""A disk without room, or one that became read-only: mail that is there goes out, new mail may try again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.faults.mounts import ext4, fill, go_read_only, mend, small_disk
+from tests.faults.trial import trial
+
+# More than the write-ahead log grows to before it is put into the database; the default is ten times as much.
+ROOM: Mapping[str, Any] = {"min_free": "24MiB"}
+
+
+def test_a_disk_that_fills_up_refuses_new_mail_and_delivers_the_old(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with small_disk(home / "var", 64) as disk, trial(home, retention=ROOM) as it:
+        it.hold()
+        it.load.size = 100_000
+        it.load.start()
+        it.refuse_more()
+        it.let_go()
+        it.deliver_more(50)
+        ballast = fill(disk)
+        it.refuse_more()
+        ballast.unlink()
+        account = it.settle()
+        assert set(account.refused) == {"452"}
+        assert (account.lost, account.twice) == ((), 0)
+        assert "a successor starts" not in it.relay.printed
+
+
+def test_a_disk_that_became_read_only_and_was_mended_has_all_that_was_promised(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with ext4(home / "var", 64) as disk, trial(home, pause=0.005, retention=ROOM) as it:
+        it.load.start()
+        it.deliver_more(40)
+        go_read_only(disk)
+        it.refuse_more()
+        it.blame()
+        it.relay.stop()  # in order, although nothing can be written any more
+        mend(disk)
+        it.relay.start()
+        it.accept_more()
+        account = it.settle()
+        assert set(account.refused) == {"451"}
+        assert account.lost == ()
+        assert it.account(window=30.0).unexplained == ()
