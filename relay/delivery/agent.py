@@ -16,6 +16,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from random import Random
 from typing import Any
@@ -24,11 +25,12 @@ from relay.config import Config
 from relay.delivery.captured import captured
 from relay.delivery.claims import Claims
 from relay.delivery.desk import Tools
+from relay.delivery.leeway import Leeway
 from relay.delivery.pool import Pool
 from relay.delivery.report import Reporter, Sign
 from relay.delivery.routes import Router, Routes
 from relay.delivery.screen import Screen, Suppressed
-from relay.delivery.settle import Verdict, settled
+from relay.delivery.settle import TOO_LATE, Verdict, settled
 from relay.delivery.settler import Settler
 from relay.delivery.sites import Sites
 from relay.delivery.wishes import Wishes
@@ -63,17 +65,19 @@ class Agent:
         sign: Sign | None,
         suppressed: Suppressed | None = None,
         return_path: Callable[[Due], str] | None = None,
+        leeway: Leeway | None = None,
         timeouts: Timeouts = RFC5321,
     ) -> None:
         """`home` is the shard of this process, where reports go; the other queues are adopted and drained.
 
         `suppressed` tells of a recipient that gets no mail (raises StoreDown). `return_path` makes the reverse-path
-        of a message with a return path of ours, for one recipient (raises StoreDown).
+        of a message with a return path of ours, for one recipient (raises StoreDown). `leeway` is the process's.
         """
         self._delivery = config.delivery
         self._queues = queues
         self._clock = clock
         self._random = random
+        self._leeway = leeway or Leeway(clock, clock)
         self._flight = 0  # recipients reserved or in memory
         self._inbox: deque[Due] = deque()
         self._draining = False
@@ -152,6 +156,7 @@ class Agent:
 
     async def start(self) -> None:
         """Learn what waits; also later, when others put something into the shards. Raises StoreDown."""
+        self._leeway.look()
         for shard, queue in self._queues.items():
             for each in await queue.lanes():
                 self._scheduler.know(shard, each.lane, each.due)
@@ -202,7 +207,19 @@ class Agent:
     def decide(self, verdicts: Iterable[Verdict]) -> None:
         now = self._clock()
         for each in verdicts:
-            self._settlers[each.due.shard].put((settled(each, self._delivery, now, self._random),))
+            verdict = each if each.outcome.fate is Fate.DELIVERED else self._with_leeway(each, now)
+            if verdict is not None:
+                self._settlers[each.due.shard].put((settled(verdict, self._delivery, now, self._random),))
+
+    def _with_leeway(self, verdict: Verdict, now: float) -> Verdict | None:
+        """None: its deadline has not come after all, so it goes back to the queue."""
+        due = self._leeway.of(verdict.due, now)
+        if due is verdict.due:
+            return verdict
+        if verdict.outcome is TOO_LATE and now < due.message.deadline:
+            self.put_back([due])
+            return None
+        return replace(verdict, due=due)
 
     def put_back(self, dues: Iterable[Due], delay: float = 0.0) -> None:
         by_shard: dict[int, list[Due]] = {}
@@ -242,6 +259,7 @@ class Agent:
             self.put_back([due])
             return
         now = self._clock()
+        due = self._leeway.of(due, now)
         seen = self._screen.look(due, now)
         if seen is None:
             self._routes.find(due)
