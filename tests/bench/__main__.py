@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import certificate, machine, postfix
+from tests.bench import certificate, growth, machine, postfix
 from tests.bench.ends import ROOT, SinkProcess
 from tests.bench.fsyncs import Sample, observe
+from tests.bench.goal import DIRECT, POSTFIX, RELAY
 from tests.bench.job import Job
-from tests.bench.loads import DIRECT, LOADS, POSTFIX, RELAY, Load
+from tests.bench.loads import LOADS, TRAFFIC, Load
 from tests.bench.postfix import PostfixSystem
 from tests.bench.relaysystem import RelaySystem
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, Direct, System
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = {each.name: each.settings for each in systems.values()}
     made = rows(plan.loads, figures)
     print(f"\n{text(made)}\n")
+    if more := growth.text(figures):
+        print(f"{more}\n")
     for sample in samples:
         print(f"fsyncs before the 250, {sample.system}: {sample.why_not or ', '.join(map(str, sample.fsyncs))}")
     faults = list(_faults(figures, samples))
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one short round of everything, about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short round, about a minute; no backlogs")
     parser.add_argument("--only", action="append", metavar="LOAD", choices=[each.name for each in LOADS])
     parser.add_argument("--rounds", type=int, default=0, help="rounds of each load; default 3")
     parser.add_argument("--seconds", type=float, default=0, help="of submitting in each run; default 6")
@@ -98,7 +101,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    loads = tuple(each for each in LOADS if not options.only or each.name in options.only)
+    wanted = options.only or [each.name for each in (TRAFFIC if options.quick else LOADS)]
+    loads = tuple(each for each in LOADS if each.name in wanted)
     names = tuple(options.systems.split(","))
     if POSTFIX in names and (why := postfix.missing()):
         print(f"Postfix is not measured: {why}")

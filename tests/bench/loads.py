@@ -14,22 +14,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from tests.bench.goal import DIRECT, NO_GOAL, P99, POSTFIX, RELAY, Goal
+from tests.bench.growth import WAITING
 from tests.bench.job import Job
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, System
 from tests.bench.traffic import Bench, Figures, run
-
-DIRECT, RELAY, POSTFIX = "direct", "relay", "postfix"
-RATE, P99 = "rate", "p99"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """A ratio relay has to reach: at least, or with p99 at most."""
-
-    figure: str = RATE  # or p99: there smaller is better
-    goal: float | None = None
-    least: float | None = None
-    cpu_ms: float | None = None  # relay's CPU per message, at most
 
 
 class Load(Protocol):
@@ -56,7 +45,7 @@ class Traffic:
     title: str
     door: str
     job: Mapping[str, Any]  # members of the generator's `Job`
-    goal: Goal = Goal()
+    goal: Goal = NO_GOAL
     systems: tuple[str, ...] = (RELAY, POSTFIX, DIRECT)
     against: str = POSTFIX
     stretch: float = 1.0  # times the usual seconds
@@ -154,4 +143,4 @@ TRAFFIC: tuple[Load, ...] = (
         against="kept",
     ),
 )
-LOADS: tuple[Load, ...] = TRAFFIC
+LOADS: tuple[Load, ...] = (*TRAFFIC, *WAITING)

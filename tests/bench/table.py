@@ -6,7 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Iterable, Sequence
 
-from tests.bench.loads import DIRECT, P99, POSTFIX, RELAY, Load
+from tests.bench.goal import DIRECT, P99, POSTFIX, RELAY
+from tests.bench.loads import Load
 from tests.bench.traffic import Figures
 
 
