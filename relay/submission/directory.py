@@ -3,15 +3,18 @@
 In:  names. Out: accounts, credentials, domains, and the signers of a domain.
 
 Synchronous: a question costs microseconds, remembered or not; most of that to see whether the registry changed, so
-who asks several in a row asks that once. What is not there is remembered, too, so that a client that tries names
-costs no more than one that sends. All memories are bounded; loaded keys outlive a change of the registry, since
-they are kept under the key itself.
+that is asked once for several questions in a row, and by a worker every `LAG` seconds at most: a program that made a
+change has hardly ended by then. What is not there is remembered, too, so that a client that tries names costs no
+more than one that sends. All memories are bounded; loaded keys outlive a change of the registry, since they are
+kept under the key itself.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
+from math import inf
 from typing import Any, Generic, Self, TypeVar
 
 from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
@@ -19,6 +22,7 @@ from relay.store.interface import NotFound, Registry
 from relay.transform.dkim import Signer
 
 REMEMBERED = 10_000  # answers of each kind
+LAG = 0.01  # seconds for which a change may go unseen
 LONGEST = 256  # characters of a user name; no real one has half of it, and an AUTH line has room for 9,000
 
 log = logging.getLogger("relay.submission")
@@ -48,13 +52,17 @@ class _Memory(Generic[K, V]):
 
 
 class Directory:
-    """Look-ups, each by the registry as it is now; those inside `with directory:` by the same state of it.
+    """Look-ups, each by the registry as it is now, or was `lag` seconds ago at most; those inside `with directory:`
+    by the same state of it.
 
     What stands in such a block must not wait for anything.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, lag: float = 0.0, now: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
+        self._lag = lag
+        self._now = now
+        self._fresh = -inf  # until then
         self._version = registry.version()
         self._steady = False
         self._accounts = _Memory(self._account)
@@ -142,6 +150,10 @@ class Directory:
     def _refresh(self) -> None:
         if self._steady:
             return
+        if self._lag:
+            if (now := self._now()) < self._fresh:
+                return
+            self._fresh = now + self._lag
         version = self._registry.version()
         if version != self._version:
             self._version = version

@@ -19,6 +19,7 @@ from random import Random
 
 from relay.config import Config, Listener, ListenerKind, Purpose
 from relay.delivery.agent import Agent
+from relay.delivery.leeway import Leeway
 from relay.delivery.route import Router
 from relay.dns.resolver import Resolver
 from relay.limits.client import BrokerLimits
@@ -42,7 +43,7 @@ from relay.store.sqlite import (
     open_suppressions,
     shard_directory,
 )
-from relay.submission.directory import Directory
+from relay.submission.directory import LAG, Directory
 from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
@@ -239,7 +240,7 @@ def _assemble(
     config, own = context.config, queues[context.shard]
     registry = open_registry(config.data / REGISTRY)
     suppressions = open_suppressions(config.data / SUPPRESSIONS)
-    directory = Directory(registry)
+    directory = Directory(registry, LAG)
     paths = ReturnKeys(registry, system_clock)
     ids = IdSource(context.shard, system_clock, after=own.last_id)
     outward = _outward(context, limits, queues, ids, directory, suppressions, paths)
@@ -288,6 +289,7 @@ def _outward(
     suppressions: SqliteSuppressions,
     paths: ReturnKeys,
 ) -> Outward:
+    leeway = Leeway(system_clock, steady_clock)  # over all agents
     own_ports = frozenset(listener.port for listener, _ in context.listeners)
 
     def signed(content: bytes, domain: str) -> bytes:
@@ -313,6 +315,7 @@ def _outward(
             sign=signed,
             suppressed=suppressed,
             return_path=paths.path,
+            leeway=leeway,
         )
         return agent, resolver
 

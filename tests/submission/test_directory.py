@@ -13,7 +13,7 @@ import pytest
 from relay.model.account import Account, Algorithm
 from relay.store.sqlite import SqliteRegistry
 from relay.submission import directory as module
-from relay.submission.directory import Directory
+from relay.submission.directory import LAG, Directory
 from relay.transform.keys import generate
 from tests.submission.accounts import AT, furnished
 
@@ -62,6 +62,17 @@ def test_a_change_of_the_registry_is_seen_at_once(registry: SqliteRegistry) -> N
     assert directory.account("late") is not None
     found = directory.governing("a.pending.example")
     assert found is not None and found.name == "pending.example"
+
+
+def test_a_worker_sees_a_change_of_the_registry_a_moment_later(registry: SqliteRegistry) -> None:
+    now = 100.0
+    directory = Directory(registry, LAG, lambda: now)
+    assert directory.account("late") is None
+    registry.add_account(Account(name="late", created=AT))
+    now += LAG - 0.001
+    assert directory.account("late") is None
+    now += 0.002
+    assert directory.account("late") is not None
 
 
 def test_loaded_keys_outlive_a_change_and_retired_ones_sign_no_more(registry: SqliteRegistry) -> None:
