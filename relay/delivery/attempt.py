@@ -34,6 +34,7 @@ from relay.smtp.letter import Letter
 
 SESSIONS = 2
 ADDRESSES = 5
+_NOT_WELL = (Fault.SITE, Fault.SESSION)
 _NO_HOST = Answer(Step.CONNECT, Reply(421, "4.4.1", "no host of the site can be reached"), Trouble.CONNECT)
 
 
@@ -55,12 +56,20 @@ class Attempt:
         self._pool = pool
         self._clock = clock
         self._began = time.monotonic()
-        self._hosts: list[Host] = pool.alive(route)
-        self._all_asked = len(self._hosts) == len(route.hosts) <= ADDRESSES
-        del self._hosts[ADDRESSES:]
+        self._known: list[Host] | None = None
+        self._all_asked = False
         self._sessions = 0
         self._interludes: list[Interlude] = []
         self._connection: Connection | None = None
+
+    @property
+    def _hosts(self) -> list[Host]:
+        """Those to ask next; looked at only when a kept connection does not do, which it does for most mail."""
+        if self._known is None:
+            alive = self._pool.alive(self._route)
+            self._all_asked = len(alive) == len(self._route.hosts) <= ADDRESSES
+            self._known = alive[:ADDRESSES]
+        return self._known
 
     @property
     def uncertain(self) -> bool:
@@ -113,7 +122,7 @@ class Attempt:
         return False
 
     async def _transact(self, connection: Connection, fresh: bool) -> None:
-        dues = list(self.undecided)
+        dues = self.undecided
         envelope = dues[0].message.envelope
         if self._return_path is not None:
             envelope = replace(envelope, reverse_path=self._return_path)
@@ -129,19 +138,19 @@ class Attempt:
         if not fresh and all(map(_stale, answers)):
             return  # as if it had never been tried: the connection is of no use, and the mail unharmed
         outcomes = [judge(answer) for answer in answers]
-        taken = any(answer.step is Step.MESSAGE for answer in answers)
         facts = self._facts(connection.hop.host, connection, result.notes)
         again: list[Due] = []
-        may_go_on = self._hosts and self._sessions < SESSIONS
         for index, (due, answer, outcome) in enumerate(zip(dues, answers, outcomes, strict=True)):
-            if taken and outcome.reason == "too-many-recipients":
+            if outcome.reason == "too-many-recipients" and any(each.step is Step.MESSAGE for each in answers):
                 self.surplus.append(due)
-            elif may_go_on and elsewhere(answer, outcome):
+            elif elsewhere(answer, outcome) and self._sessions < SESSIONS and self._hosts:
                 again.append(due)
             else:
-                said = [*connection.opening, *conversation(record, index)] if fresh else conversation(record, index)
+                said = conversation(record, index)
+                if fresh:
+                    said = [*connection.opening, *said]
                 self.verdicts.append(self._verdict(due, outcome, facts, said))
-        self.reached = self.reached or not any(each.fault in (Fault.SITE, Fault.SESSION) for each in outcomes)
+        self.reached = self.reached or not any([each.fault in _NOT_WELL for each in outcomes])
         self.undecided = again
         if again:
             first = next(number for number, due in enumerate(dues) if due is again[0])

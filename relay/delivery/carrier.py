@@ -11,6 +11,7 @@ import logging
 
 from relay.delivery.attempt import Attempt
 from relay.delivery.desk import Tools
+from relay.delivery.patience import Patience
 from relay.delivery.ready import Job
 from relay.delivery.screen import opening
 from relay.delivery.settle import TOO_LATE, Verdict
@@ -31,6 +32,7 @@ class Carrier:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._patience = Patience(ATTEMPT)
         self.connection: Connection | None = None
 
     async def carry(self, job: Job, route: Route) -> Attempt | None:
@@ -89,7 +91,7 @@ class Carrier:
 
     async def _run(self, attempt: Attempt) -> None:
         try:
-            async with asyncio.timeout(ATTEMPT):
+            with self._patience:
                 await attempt.run(self.connection)
         except TimeoutError:
             attempt.cut_short(f"the attempt was given up after {ATTEMPT:g} s")
@@ -109,6 +111,7 @@ class Carrier:
 
     def close(self) -> None:
         """Close the connection, if there is one."""
+        self._patience.close()
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()

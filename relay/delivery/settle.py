@@ -133,26 +133,30 @@ def settled(verdict: Verdict, delivery: Delivery, now: float, random: Random) ->
                 verdict = replace(verdict, outcome=outcome)
     delay_at = due.message.delay_at
     told = due.told or (state is State.QUEUED and delay_at is not None and now >= delay_at)
-    data = _data(verdict, attempts)
+    reply = str(outcome.reply)
+    data = _data(verdict, attempts, reply)
     if again is not None:
         data["next"] = again
     if reason:
         data["reason"] = reason
     if verdict.conversation:
         data["conversation"] = verdict.conversation
-    events = [_interlude(due, attempts, each) for each in verdict.interludes]
-    events.append(_event(_NAMES[state], now, due, data))
-    events += [_event(name, now, due, {"to": due.recipient.address, "test": True}) for name in verdict.after]
+    events: tuple[Event, ...] = (_event(_NAMES[state], now, due, data),)
+    if verdict.interludes:
+        events = (*[_interlude(due, attempts, each) for each in verdict.interludes], *events)
+    if verdict.after:
+        after = {"to": due.recipient.address, "test": True}
+        events = (*events, *[_event(name, now, due, after) for name in verdict.after])
     return Settled(
         Settlement(
             due=due,
             state=state,
             attempts=attempts,
             next_attempt=again,
-            reply=str(outcome.reply),
+            reply=reply,
             site=verdict.facts.site,
             told=told,
-            events=tuple(events),
+            events=events,
         ),
         verdict,
     )
@@ -193,12 +197,12 @@ def _without_tls(outcome: Outcome) -> Outcome:
     return Outcome(Fate.FAILED, Reply(550, "5.7.30", text), outcome.fault, outcome.reason)
 
 
-def _data(verdict: Verdict, attempts: int) -> dict[str, Any]:
+def _data(verdict: Verdict, attempts: int, reply: str) -> dict[str, Any]:
     due, outcome, facts = verdict.due, verdict.outcome, verdict.facts
     data: dict[str, Any] = {
         "to": due.recipient.address,
         "attempt": attempts,
-        "reply": str(outcome.reply),
+        "reply": reply,
         "class": outcome.reason,
         "fault": outcome.fault.value,
         **facts.data(),

@@ -7,6 +7,9 @@ becomes an answer like any other, with its `Trouble` named. So a dialogue has on
 and a test plays it as a transcript.
 
 Standards: RFC 5321 section 4.5.3.2 (time-outs), RFC 2920 (command groups).
+
+Why so: commands, groups and answers are named tuples, since a message takes a dozen of them, and a frozen dataclass
+takes twice as long to make.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
 from relay.model.reply import Reply
 
@@ -46,8 +51,7 @@ class Trouble(StrEnum):
     HALF = "half"  # the connection broke before the whole content was handed over
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back for one command."""
 
     step: Step
@@ -55,15 +59,13 @@ class Answer:
     trouble: Trouble = Trouble.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     step: Step
     line: str  # without its line end; for the message what a transcript shows in its place
     recipient: int | None = None  # of RCPT: its index in the letter
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """Commands that go out in one write. `content`, if not None, goes out instead of the lines, dots doubled."""
 
     commands: tuple[Command, ...]
@@ -94,19 +96,8 @@ class Timeouts:
     quit: float = 5.0
 
     def of(self, step: Step) -> float:
-        match step:
-            case Step.MAIL:
-                return self.mail
-            case Step.RCPT:
-                return self.rcpt
-            case Step.DATA:
-                return self.data
-            case Step.MESSAGE:
-                return self.message
-            case Step.RSET:
-                return self.rset
-            case _:
-                return self.ehlo
+        seconds: float = getattr(self, step, self.ehlo)
+        return seconds
 
 
 RFC5321 = Timeouts()
@@ -129,15 +120,20 @@ def conversation(exchange: Sequence[tuple[Command, Answer]], recipient: int | No
     return lines[:LINES_SHOWN]
 
 
-def shown(answer: Answer) -> list[str]:
+def shown(answer: Answer) -> Sequence[str]:
     """The lines of an answer as conversations show them; what the peer did not say itself begins with `-- `."""
     if answer.trouble:
         return [f"-- {answer.reply.text}"[:LINE_SHOWN]]
-    reply = answer.reply
+    return _heard(answer.reply)
+
+
+@lru_cache(maxsize=256)  # most peers answer every message with the same few lines
+def _heard(reply: Reply) -> tuple[str, ...]:
     if "\n" not in reply.text:
-        return [f"S: {reply}"[:LINE_SHOWN]]
+        return (f"S: {reply}"[:LINE_SHOWN],)
     head = f"{reply.status} " if reply.status else ""
     *first, last = reply.text.split("\n")
-    return [f"S: {reply.code}-{head}{line}"[:LINE_SHOWN] for line in first] + [
-        f"S: {reply.code} {head}{last}"[:LINE_SHOWN]
-    ]
+    return (
+        *(f"S: {reply.code}-{head}{line}"[:LINE_SHOWN] for line in first),
+        f"S: {reply.code} {head}{last}"[:LINE_SHOWN],
+    )

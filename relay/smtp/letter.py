@@ -112,9 +112,9 @@ def xtext(text: str) -> str:
     return _UNSAFE.sub(lambda found: "".join(f"+{octet:02X}" for octet in found[0].encode()), text)
 
 
-def blocks(content: bytes) -> Iterator[bytes | memoryview]:
-    """The content as DATA wants it, final dot included, in pieces."""
-    tail = b".\r\n" if content.endswith(b"\r\n") or not content else b"\r\n.\r\n"
+def blocks(content: bytes, behind: bytes = b"") -> Iterator[bytes | memoryview]:
+    """The content as DATA wants it, final dot included, in pieces; the last one has what goes `behind` it, too."""
+    tail = (b".\r\n" if content.endswith(b"\r\n") or not content else b"\r\n.\r\n") + behind
     if content.startswith(b".") or _DOT.search(content):
         yield from _stuffed(content, tail)
         return

@@ -32,6 +32,8 @@ class Speaker(asyncio.Protocol):
         self._reader = ReplyReader()
         self._expected: tuple[Command, ...] = ()
         self._answers: list[Answer] = []
+        self._wanted = 0  # answers the present group has; what is expected beyond them is for the one behind it
+        self._behind: Group | None = None  # went out behind the last content; the next exchange is about it
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expires = 0.0
@@ -48,36 +50,58 @@ class Speaker(asyncio.Protocol):
     def usable(self) -> bool:
         return not self._trouble and not self._closing and not self._transport.is_closing()
 
-    async def exchange(self, group: Group, record: Exchange) -> list[Answer]:
+    async def exchange(self, group: Group, record: Exchange, behind: Group | None = None) -> list[Answer]:
         """Send a group and wait for its answers; those that never come are told as what went wrong.
 
-        `record` takes what was said. Cancelled in the middle, the connection must be aborted by its owner.
+        `record` takes what was said. `behind` goes out right behind a content; its answers are waited for when it is
+        the `group` of the next call. Cancelled in the middle, the connection must be aborted by its owner.
         """
-        self._expected = group.commands
-        self._answers = []
-        if not self._trouble and not self.usable:
-            self._fail(Trouble.LOST, "the connection is closed")
-        whole = group.content is None or not self._trouble  # a content that is not begun is not handed over
+        commands = group.commands
+        self._wanted = len(commands)
         self.handed_over = False
-        if not self._trouble:
-            if group.content is None:
-                self._transport.write(group.octets())
-            else:
-                whole = self.handed_over = await self._content(group.content)
-        while not self._trouble and len(self._answers) < len(self._expected):
-            await self._wait(self._timeouts.of(self._expected[len(self._answers)].step))
-        for command in self._expected[len(self._answers) :]:
-            self._answers.append(self._lost(command.step, whole))
+        if group is self._behind:
+            self._behind, whole = None, True
+        else:
+            if self._behind is not None:
+                self._fail(Trouble.LOST, "the envelope that went ahead is not followed by its message")
+            whole = await self._say(group, behind)
+        while not self._trouble and len(self._answers) < self._wanted:
+            await self._wait(self._patience(group))
+        answers, self._answers = self._answers[: self._wanted], self._answers[self._wanted :]
+        self._expected = self._expected[self._wanted :]
+        for command in commands[len(answers) :]:
+            answers.append(self._lost(command.step, whole))
         if not whole:  # the rest of the content would be taken for commands
             self._fail(Trouble.LOST, "the server answered before it had the whole message")
-        answers, self._answers, self._expected = self._answers, [], ()
-        record += zip(group.commands, answers, strict=True)
+        record += zip(commands, answers, strict=True)
         return answers
 
-    async def _content(self, content: bytes) -> bool:
-        """Hand the content over; False if the peer answered or went before it had all of it."""
+    async def _say(self, group: Group, behind: Group | None) -> bool:
+        """Write the group; False if it has a content that was not handed over whole."""
+        self._answers = []
+        self._expected, self._behind = group.commands, behind
+        if not self._trouble and not self.usable:
+            self._fail(Trouble.LOST, "the connection is closed")
+        if self._trouble:
+            return group.content is None  # a content that is not begun is not handed over
+        if group.content is None:
+            self._transport.write(group.octets())
+            return True
+        octets = b""
+        if behind is not None:
+            self._expected += behind.commands
+            octets = behind.octets()
+        self.handed_over = await self._content(group.content, octets)
+        return self.handed_over
+
+    def _patience(self, group: Group) -> float:
+        """Seconds for the next answer of this group."""
+        return self._timeouts.of(group.commands[len(self._answers)].step)
+
+    async def _content(self, content: bytes, behind: bytes) -> bool:
+        """Hand the content over, and what goes behind it; False if the peer answered or went before it had all."""
         first = True
-        for block in blocks(content):
+        for block in blocks(content, behind):
             if not first:
                 await asyncio.sleep(0)  # a fast peer must not keep the loop from everybody else
             if self._trouble or self._answers:
@@ -153,7 +177,7 @@ class Speaker(asyncio.Protocol):
         elif self._reader.partial and len(self._answers) == len(self._expected):  # half of what was not asked for
             self._end(Trouble.GARBLED, "the server speaks unasked")
         elif replies and self._waiter is not None:
-            if self._paused or len(self._answers) == len(self._expected):
+            if self._paused or len(self._answers) >= self._wanted:
                 self._wake()
             else:  # some of a group: the wait for the next one begins anew
                 self._arm(self._timeouts.of(self._expected[len(self._answers)].step))
@@ -190,7 +214,7 @@ class Speaker(asyncio.Protocol):
     def quit(self) -> None:
         """Say QUIT and close, within a few seconds; nobody has to wait for it."""
         self.gone = None
-        if not self.usable:
+        if not self.usable or self._behind is not None:  # after an envelope it would be a line of the message
             self._transport.abort()
             return
         self._closing = True
