@@ -13,7 +13,7 @@ The two clocks are compared when something would be given up, since the step may
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 
 from relay.model.clock import Clock
 from relay.model.message import Due, Message
@@ -47,21 +47,16 @@ class Leeway:
         message = due.message
         if now >= message.deadline:
             self.look()
-        if not self._ahead or message.received >= self._since or message.resolved.options.deliver_by is not None:
+        if not (self._ahead or due.leeway) or message.received >= self._since:
             return due
-        shift = min(self._ahead, self._since - message.received)
-        given = message.shift if isinstance(message, _Granted) else 0.0
-        return due if given == shift else replace(due, message=_granted(message, shift, shift - given))
+        if message.resolved.options.deliver_by is not None:
+            return due
+        leeway = min(self._ahead, self._since - message.received)
+        return (
+            due if due.leeway == leeway else replace(due, message=_later(message, leeway - due.leeway), leeway=leeway)
+        )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Granted(Message):
-    shift: float  # seconds that were given beyond its own deadline
-
-
-def _granted(message: Message, shift: float, more: float) -> Message:
-    had = {each.name: getattr(message, each.name) for each in fields(Message)}
-    had["deadline"] += more
-    if message.delay_at is not None:
-        had["delay_at"] += more
-    return _Granted(**had, shift=shift)
+def _later(message: Message, seconds: float) -> Message:
+    delay_at = None if message.delay_at is None else message.delay_at + seconds
+    return replace(message, deadline=message.deadline + seconds, delay_at=delay_at)

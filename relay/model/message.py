@@ -111,6 +111,7 @@ class Due:
     due: float
     told: bool = False  # its sender was told of the delay
     doomed: str = ""  # an operator returned it to its sender, for this reason; it is not attempted
+    leeway: float = 0.0  # seconds its message's deadline was put off in memory, since the clock was set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ class Relay:
     """One relay with its data directory, through as many starts as a test likes."""
 
     program: Sequence[str] = PROGRAM  # what `start` runs; commands are always the relay's own
+    inherited: Sequence[int] = ()  # descriptors that it gets besides
 
     def __init__(self, home: Path, config: Mapping[str, Any]) -> None:
         self.home = home
@@ -86,6 +87,7 @@ class Relay:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                pass_fds=self.inherited,
                 start_new_session=True,  # a group of its own, so that the test can kill all of it
             )
         self.wait(lambda: (self.data / "access.json").exists() or self._ended(), "access.json")

@@ -1,7 +1,8 @@
 """The real program with less patience and a clock that can be set: `python -m tests.faults.hurried serve ...`.
 
 In:  the environment: RELAY_PATIENCE, seconds, for every wait of RFC 5321 section 4.5.3.2 and for TLS handshakes;
-     RELAY_CLOCK, a file of eight octets with the seconds its clock is ahead of the machine's.
+     RELAY_CLOCK, a file of eight octets with the seconds its clock is ahead of the machine's; RELAY_SOCKET, the
+     number of a listening socket that it was given, which is handed on as a service manager hands on its own.
 Out: the program `relay`, and nothing else of it changed. A test that waited for a silent receiver would take ten
      minutes otherwise, and no test may set the machine's clock.
 
@@ -21,7 +22,7 @@ from dataclasses import fields
 from pathlib import Path
 
 PROGRAM = (sys.executable, "-m", "tests.faults.hurried")
-PATIENCE, CLOCK = "RELAY_PATIENCE", "RELAY_CLOCK"
+PATIENCE, CLOCK, SOCKET = "RELAY_PATIENCE", "RELAY_CLOCK", "RELAY_SOCKET"
 _AHEAD = struct.Struct("=d")
 
 
@@ -58,7 +59,15 @@ def _hurry(seconds: float) -> None:
     connection.LINGER = min(connection.LINGER, seconds)
 
 
+def _as_a_service_manager(descriptor: int) -> None:
+    """The protocol of sd_listen_fds(3): the socket of the listener `submission` is descriptor 3."""
+    os.dup2(descriptor, 3)
+    os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="submission")
+
+
 def main() -> int:
+    if descriptor := os.environ.get(SOCKET):
+        _as_a_service_manager(int(descriptor))
     if path := os.environ.get(CLOCK):
         _set_clock(Path(path))
     if seconds := os.environ.get(PATIENCE):

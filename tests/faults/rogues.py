@@ -65,16 +65,17 @@ class Client:
         heard = self.say(command) if command else self.reply()
         assert heard.startswith(code), f"{command}: {heard}"
 
-    def secure(self) -> None:
-        self.expect("220")
+    def secure(self, *, greeted: bool = False) -> None:
+        if not greeted:
+            self.expect("220")
         self.expect("250", "EHLO rogue.test")
         self.expect("220", "STARTTLS")
         self.sock = _context().wrap_socket(self.sock)
         self.expect("250", "EHLO rogue.test")
 
-    def log_in(self) -> None:
+    def log_in(self, *, greeted: bool = False) -> None:
         login = f"\0{self.access['username']}\0{self.access['password']}"
-        self.secure()
+        self.secure(greeted=greeted)
         self.expect("235", f"AUTH PLAIN {base64.b64encode(login.encode()).decode()}")
 
     def envelope(self) -> None:

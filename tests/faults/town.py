@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import socket
 import threading
 import time
 from collections import defaultdict
@@ -19,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from relay.model.event import Event, EventName
 from relay.store.sqlite import existing_shards, open_reader, shard_directory
@@ -49,7 +52,16 @@ class Hurried(Relay):
         more = {hurried.CLOCK: str(self.home / "clock")}
         if self.patience:
             more[hurried.PATIENCE] = str(self.patience)
+        if self.inherited:
+            more[hurried.SOCKET] = str(self.inherited[0])
         return {**super().environment, **more}
+
+    def listen(self, sock: socket.socket) -> None:
+        """Listen on this socket, which stays open while the relay is away, as that of a service manager does."""
+        host, port = sock.getsockname()
+        listener = {"name": "submission", "address": host, "port": port, "trusted": ["127.0.0.0/8"]}
+        self.configure({**yaml.safe_load(self.config.read_text()), "listeners": [listener]})
+        self.inherited = (sock.fileno(),)
 
     def journal(self) -> list[Event]:
         """All events of all shards, each shard's in order."""
