@@ -89,7 +89,7 @@ def ascii_domain(domain: str) -> str:
         try:
             name = idna.encode(name, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError) as error:
-            raise ValueError(f"not a domain name: {printable(domain)} ({error})") from error
+            raise ValueError(f"not a domain name: {printable(domain)} ({printable(str(error))})") from error
     if _DOMAIN.fullmatch(name) is None:
         raise ValueError(f"not a domain name: {printable(domain) or 'nothing'}")
     if len(name) > DOMAIN_OCTETS:

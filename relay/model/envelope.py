@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
 
+from relay.model.light import light
+
 
 class Notify(IntFlag):
     """When the sender wants to hear of a recipient's fate (RFC 3461 section 4.1)."""
@@ -34,7 +36,7 @@ class Ret(StrEnum):
     HDRS = "HDRS"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Recipient:
     address: str  # forward-path without brackets, domain in lower case
     notify: Notify = Notify.FAILURE | Notify.DELAY
@@ -45,7 +47,7 @@ class Recipient:
         return self.address.rpartition("@")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Envelope:
     reverse_path: str  # "" is the null reverse-path, <>: never answer it with a bounce
     recipients: tuple[Recipient, ...]

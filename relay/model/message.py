@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event
+from relay.model.light import light
 from relay.model.options import NORMAL_PRIORITY, NOTHING_ASKED, Resolved
 
 
@@ -36,7 +37,7 @@ class Origin(StrEnum):
     RETURN = "return"  # it came back to our return path, and is passed on; never answered with a DSN, either
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Message:
     """What all recipients of a submission share. Contents lie beside it, by number from 0."""
 
@@ -66,7 +67,7 @@ class Message:
         return self.resolved.options.priority
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class NewRecipient:
     number: int  # from 1, in the order of the envelope
     recipient: Recipient
@@ -75,7 +76,7 @@ class NewRecipient:
     due: float = 0.0  # time of the first attempt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class NewMessage:
     """All that becomes durable together when a message is taken."""
 
@@ -98,7 +99,7 @@ def lane_of(message: Message, recipient: Recipient) -> Lane:
     return Lane(recipient.domain, message.share, message.priority)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Due:
     """A recipient in flight: handed to delivery, and to nobody else until it is settled or released."""
 
@@ -114,7 +115,7 @@ class Due:
     leeway: float = 0.0  # seconds its message's deadline was put off in memory, since the clock was set
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """What became of one recipient in flight: its new state, and the events that say so."""
 

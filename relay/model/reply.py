@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from textwrap import wrap
+
+from relay.model.light import light
 
 ROOM = 494  # octets of text in a line of a reply: 512 less code, status and line end
 _LINE = re.compile(
@@ -21,7 +22,7 @@ _LINE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Reply:
     code: int  # three digits, 200 to 599
     status: str  # enhanced status such as "5.1.1"; "" when the peer sent none

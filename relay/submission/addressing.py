@@ -13,15 +13,16 @@ the message one that needs SMTPUTF8, since no next hop could take it otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from relay.model.envelope import Envelope, Notify, Parameters, Recipient
+from relay.model.light import light
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Addressed:
     envelope: Envelope  # final; those who only get an archive copy stand last
     wanted: int  # how many of its recipients are no archive

@@ -20,6 +20,7 @@ from types import MappingProxyType
 
 from relay.model.account import Credential, Domain
 from relay.model.address import ascii_domain, printable
+from relay.model.light import light
 from relay.model.options import Options
 from relay.model.reply import Refused
 from relay.store.interface import NotFound
@@ -32,7 +33,7 @@ log = logging.getLogger("relay.submission")
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Choice:
     signers: tuple[Signer, ...]  # none only where that was asked for, or in a sandbox with a warning
     warnings: tuple[str, ...] = ()

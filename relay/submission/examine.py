@@ -9,7 +9,7 @@ Out: a `Case`; or Refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import inf
 
@@ -17,6 +17,7 @@ from relay.config import Config, Limits
 from relay.model.account import Account, ControlHeaders, Credential, Domain, OnInvalid
 from relay.model.address import domain_of
 from relay.model.envelope import Parameters
+from relay.model.light import light
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
 from relay.store.interface import Suppressions
@@ -40,7 +41,7 @@ Read = tuple[Header, Controls]
 _LISTED = 3  # suppressed addresses a reply names
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Case:
     """What was decided about a submission."""
 

@@ -19,11 +19,11 @@ what would stop it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from relay.model.account import Credential, Domain
 from relay.model.address import domain_of, from_addresses, printable
+from relay.model.light import light
 from relay.model.reply import Refused
 from relay.submission.directory import Directory
 from relay.transform.headers import Header
@@ -34,7 +34,7 @@ USUAL = 256  # octets of a From field that is remembered once it was read: most 
 REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Permit:
     domain: Domain | None  # it speaks for; None for a stranger: in the sandbox, or with the grant any-sender
     warnings: tuple[str, ...] = ()

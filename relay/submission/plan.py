@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from relay.model.clock import iso
 from relay.model.envelope import NO_PARAMETERS, Parameters
+from relay.model.light import light
 from relay.model.message import State
 from relay.model.options import NOTHING, Options, Sandbox
 from relay.model.reply import Refused
@@ -32,7 +33,7 @@ class Allowed:
     sandbox: bool  # the relay's or the credential's: nothing of it leaves
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Plan:
     dues: tuple[float, ...]  # time of each recipient's first attempt
     deadline: float

@@ -9,11 +9,12 @@ are; `scheduled` once for all of them where they share a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from relay.model.envelope import Recipient
 from relay.model.event import Event, EventName
+from relay.model.light import light
 from relay.model.message import Due, Message, NewMessage, NewRecipient, State
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Reply
@@ -31,7 +32,7 @@ _RESTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Decided:
     """What intake made of a submission."""
 

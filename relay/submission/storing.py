@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.limits.interface import Limits
+from relay.model.light import light
 from relay.model.message import Lane, NewMessage, State, lane_of
 from relay.model.reply import Refused
 from relay.store.interface import Queue, Reservation
@@ -30,7 +31,7 @@ from relay.submission.record import dues
 log = logging.getLogger("relay.submission")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """A message ready to be stored."""
 

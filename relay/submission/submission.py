@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from relay.model.account import Login
 from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
+from relay.model.light import light
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A message as a door hands it in."""
 
@@ -28,7 +27,7 @@ class Submission:
     warnings: tuple[str, ...] = ()  # of the door
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Taken:
     id: str
     recipients: int

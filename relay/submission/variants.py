@@ -13,11 +13,12 @@ take are the fields without which a message cannot be read, answered, verified o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from relay.config import Content, LongLines
 from relay.model.address import from_addresses
+from relay.model.light import light
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
 from relay.submission.control.addresses import KEPT_FAMILIES, KEPT_FIELDS
@@ -30,7 +31,7 @@ from relay.transform.longlines import shorten
 _NAMING = frozenset({b"to", b"cc", b"resent-to", b"resent-cc"})  # fields that name recipients
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Finished:
     contents: tuple[bytes, ...]
     warnings: tuple[str, ...] = ()

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from relay.model.account import Algorithm, DkimKey
 from relay.model.address import ascii_domain
+from relay.model.light import light
 from relay.transform.headers import Shape, read_header
 from relay.transform.relaxed import body_hash, relaxed_value
 
@@ -112,7 +113,7 @@ class Signer:
         return self._field + told + b"\r\n ".join(lines) + b"\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Material:
     """What is signed of a content, whoever signs."""
 
@@ -155,7 +156,8 @@ def _chosen(shape: Shape) -> _Chosen:
     names: list[bytes] = []
     fields: list[tuple[bytes, int]] = []
     for name in dict.fromkeys((*OVERSIGNED, *shape.places)):
-        if name in _FIRST or name in SIGNED or name.startswith(b"list-"):
+        # A semicolon, which a name may have, would end h=.
+        if name in _FIRST or name in SIGNED or (name.startswith(b"list-") and b";" not in name):
             places = shape.places.get(name, ())
             fields += [(name + b":", place) for place in reversed(places)]
             names += [name] * (len(places) + (name in _FIRST))

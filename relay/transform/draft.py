@@ -10,14 +10,14 @@ was is not read again for signing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from relay.model.light import light
 from relay.transform.dkim import Material, Signer
 from relay.transform.headers import Field, Header, read_header, shape_of, splice
 from relay.transform.longlines import LINE, long_line
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Draft:
     header: Header
     trace: bytes  # our Received field, on top of all; never signed

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from relay.model.address import printable
+from relay.model.light import light
 from relay.model.reply import Refused
 
 HEADER_OCTETS = 1 << 20  # of all fields together; far above what any reader takes
@@ -68,7 +68,7 @@ class Shape:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Header:
     """The header of `content`: its fields in order, and where the body begins."""
 

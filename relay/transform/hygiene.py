@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from relay.model.clock import rfc5322
+from relay.model.light import light
 from relay.model.reply import Refused
 from relay.transform.draft import Draft
 from relay.transform.headers import Field, Header, Shape
@@ -28,7 +28,7 @@ REMOVED = frozenset({b"bcc", b"resent-bcc", b"return-path"})
 _UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]-]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """How a message came: what its Received field tells."""
 

@@ -118,13 +118,28 @@ def _broken(line: bytes) -> bytes:
     line = _DASHES.sub(b"=2D", line)
     pieces, at = [], 0
     while len(line) - at > 76:
-        cut = at + 75
-        equals = line.rfind(b"=", cut - 2, cut)
-        cut = equals if equals > at else cut
+        cut = _between(line, at)
+        if cut == len(line):
+            break
         pieces.append(line[at:cut])
         at = cut
     pieces.append(line[at:])
     return b"=\r\n".join(pieces)
+
+
+def _between(line: bytes, at: int) -> int:
+    """Where the line that begins at `at` may be cut, at the 75th octet or as near as can be.
+
+    Not behind an `=` or the octet after it, also where no `=XX` stands: with our `=` behind it, it would mean more.
+    """
+    cut = at + 75
+    while cut > at + 2 and b"=" in line[cut - 2 : cut]:
+        cut -= 1
+    if cut == at + 2:  # nothing but such nonsense; it has to be a longer line
+        cut = at + 75
+        while cut < len(line) and b"=" in line[cut - 2 : cut]:
+            cut += 1
+    return cut
 
 
 def _described(part: Part, body: bytes, *, top: bool) -> bytes:

@@ -16,13 +16,13 @@ to one question: that of the stronger layer holds alone, and the earlier one whe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from relay.config import Limits, OptionPolicy, Retention
 from relay.model.account import Account, Credential, Domain, Preset
 from relay.model.address import printable
 from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
+from relay.model.light import light
 from relay.model.options import NOTHING, NOTHING_ASKED, Options, Resolved, Sandbox
 from relay.model.reply import Refused
 from relay.submission.control.collector import NOTHING_GIVEN, Given, read_properties
@@ -41,7 +41,7 @@ _DEADLINES = {"deliver_by": "deliver_within", "deliver_within": "deliver_by"}
 _FREE_TO_LEAVE = (Sandbox.OFF, Sandbox.HOLD)  # the laxest first; all others never leave
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Holder:
     """Whose message it is, and whose defaults hold."""
 
