@@ -5,7 +5,8 @@ system for some seconds and gives figures. A load of another kind than traffic i
 
 Why so: all loads use 20 connections at once unless they are about their number; "kept" ones carry up to 5,000
 messages, so that nobody is measured at connecting. The latency load measures from MAIL to the final 250, at a pace
-that leaves both systems idle nine tenths of the time.
+that leaves both systems idle nine tenths of the time. relay signs twice by default, with rsa-2048 and ed25519,
+OpenDKIM once; the load "rsa" is relay with a domain that has no other key.
 """
 
 from __future__ import annotations
@@ -130,6 +131,12 @@ TRAFFIC: tuple[Load, ...] = (
         job={"rate": 20.0, "connections": 4, "each": 100},
         goal=Goal(figure=P99, goal=1 / 3, least=1),
         stretch=3,
+    ),
+    Traffic(
+        name="rsa",
+        title="plain, kept, rsa-2048 alone",
+        door=PLAIN,
+        job={"sender": "me@example.org"},
     ),
     Traffic(name="five", title="five recipients, plain, kept", door=PLAIN, job={"recipients": FIVE}),
     Traffic(name="one", title="1 client connection, plain, kept", door=PLAIN, job={"connections": 1}),

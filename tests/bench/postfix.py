@@ -64,7 +64,7 @@ MAIN = {
 }
 OPENDKIM = {
     "Canonicalization": "relaxed/relaxed",
-    "Domain": "example.com",
+    "Domain": "example.com,example.org",
     "Selector": "bench",
     "Mode": "s",
     "Syslog": "yes",  # as Debian ships it
@@ -204,7 +204,8 @@ class PostfixSystem:
         shutil.chown(path, "opendkim")
         public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         record = b"".join(public.splitlines()[1:-1])
-        self.records = {b"bench._domainkey.example.com.": b"v=DKIM1; k=rsa; p=" + record}
+        names = (b"bench._domainkey.example.com.", b"bench._domainkey.example.org.")
+        self.records = dict.fromkeys(names, b"v=DKIM1; k=rsa; p=" + record)
         words = {**OPENDKIM, "KeyFile": path, "Socket": f"local:{self.milter}", "UserID": "opendkim"}
         config = self.etc / "opendkim.conf"
         config.write_text("".join(f"{name} {value}\n" for name, value in words.items()))

@@ -2,8 +2,9 @@
 
 Set is only what a test must set: a data directory, listeners on ports of the system's choice, and a smarthost route
 without TLS to the sink, so that no DNS is asked. `relay init` makes account, certificate and keys as for everybody;
-so mail is signed twice, with rsa-2048 and with ed25519, where OpenDKIM signs once. Two credentials are added: one
-whose mail is not signed (option `dkim: off`), and a plain listener acts as `demo`.
+so mail is signed twice, with rsa-2048 and with ed25519, where OpenDKIM signs once. Added are a domain with an rsa
+key alone, example.org, and a credential whose mail is not signed (option `dkim: off`); the plain listener acts as
+`demo`.
 """
 
 from __future__ import annotations
@@ -87,10 +88,16 @@ class RelaySystem:
         self._cli("init")
         (self.home / "password").write_text(_PASSWORD)
         bare = {"username": _BARE, "password": f"file:{self.home / 'password'}", "options": {"dkim": "off"}}
-        accounts = {"accounts": [{**self._demo(), "credentials": [{"username": "demo"}, bare]}]}
+        demo = self._demo()
+        demo["domains"] = [*demo["domains"], {"name": "example.org", "verified": True, "dkim": ["rsa"]}]
+        accounts = {"accounts": [{**demo, "credentials": [{"username": "demo"}, bare]}]}
         (self.home / "accounts.yaml").write_text(yaml.safe_dump(accounts))
         self._cli("apply", str(self.home / "accounts.yaml"))
-        self.records = _records(self._cli("dkim", "record", "example.com"))
+        self.records = {
+            name: value
+            for domain in ("example.com", "example.org")
+            for name, value in _records(self._cli("dkim", "record", domain)).items()
+        }
 
     def _demo(self) -> dict[str, Any]:
         exported = yaml.safe_load(self._cli("apply", "--export"))

@@ -117,7 +117,7 @@ def verdict(ratio: float | None, goal: float | None, least: float | None, *, sma
 
 
 _RATES = ("delivered/s", "relay", "min-max", "Postfix", "min-max", "ratio", "goal", "least", "reached", "bench alone")
-_COSTS = ("a message", "CPU ms", "goal", "reached", "Postfix", "bench", "bench alone", "MB", "Postfix")
+_COSTS = ("a message", "CPU ms", "goal", "reached", "Postfix", "over relay", "bench", "bench alone", "MB", "Postfix")
 _LATENCY = ("p50/95/99 ms", "Postfix")
 
 
@@ -160,6 +160,7 @@ def _costs(row: Row) -> tuple[str, ...]:
         _number(row.cpu_goal, 1),
         row.cpu_reached,
         _number(other.cpu_ms if other else None),
+        _number(other.cpu_ms / mine.cpu_ms if mine and other and mine.cpu_ms else None),
         _number(mine.bench_ms if mine else None),
         _number(alone.bench_ms if alone else None),
         _number(mine.memory / 1e6 if mine else None, 0),
