@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import inf
 from random import Random
@@ -201,8 +201,8 @@ class Agent:
 
     # Desk: what sites call.
 
-    async def content(self, due: Due) -> bytes:
-        return await self._queues[due.shard].content(due.message.id, due.content)
+    def content(self, due: Due) -> Awaitable[bytes]:
+        return self._queues[due.shard].content(due.message.id, due.content)
 
     def decide(self, verdicts: Iterable[Verdict]) -> None:
         now = self._clock()
@@ -227,6 +227,9 @@ class Agent:
             by_shard.setdefault(due.shard, []).append(due)
         for shard, those in by_shard.items():
             self._settlers[shard].put_back(those, delay)
+
+    def crowded(self, shard: int) -> bool:
+        return self._settlers[shard].crowded
 
     async def room(self, shard: int) -> None:
         await self._settlers[shard].room()

@@ -37,20 +37,21 @@ class Carrier:
 
     async def carry(self, job: Job, route: Route) -> Attempt | None:
         """Raises what a fault of ours raised, after the mail is safe."""
-        desk = self._tools.desk
+        tools, desk = self._tools, self._tools.desk
         if not self._in_time(job):
             return None
-        if self.connection is not None and self._tools.pool.worn(self.connection):
+        if self.connection is not None and tools.pool.worn(self.connection):
             self.close()
         size = job.dues[0].message.size
         attempt: Attempt | None = None
         held = False
         try:
-            await desk.room(job.dues[0].shard)
-            await self._tools.cargo.take(size)
+            if desk.crowded(job.dues[0].shard):
+                await desk.room(job.dues[0].shard)
+            if not tools.cargo.grab(size):
+                await tools.cargo.take(size)
             held = True
             content = await desk.content(job.dues[0])
-            tools = self._tools
             attempt = Attempt(
                 job, content, route, tools.pool, tools.clock, return_path=tools.return_path(job.dues[0])
             )
@@ -71,7 +72,7 @@ class Carrier:
             self.connection = attempt.connection
         finally:
             if held:
-                self._tools.cargo.give(size)
+                tools.cargo.give(size)
         return attempt
 
     def _in_time(self, job: Job) -> bool:

@@ -37,6 +37,8 @@ class Claims:
         self._room = room
         self._took = took
         self._wake = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0  # loop time
         self._stopped = False
         self._under_way: asyncio.Task[None] | None = None
 
@@ -53,24 +55,42 @@ class Claims:
 
     async def run(self, place: Callable[[], None]) -> None:
         """Until cancelled: claim what is due, and have `place` called for it and for all that came meanwhile."""
-        while True:
-            self._wake.clear()
-            place()
-            room = 0 if self._stopped else self._room()
-            lanes = self._scheduler.due(self._clock(), min(LANES, room)) if room > 0 else []
-            if lanes:
-                await self._claim(lanes, min(PER_LANE, room // len(lanes)))
-                continue
-            await self._sleep(room > 0)
+        try:
+            while True:
+                self._wake.clear()
+                place()
+                room = 0 if self._stopped else self._room()
+                lanes = self._scheduler.due(self._clock(), min(LANES, room)) if room > 0 else []
+                if lanes:
+                    await self._claim(lanes, min(PER_LANE, room // len(lanes)))
+                    continue
+                await self._sleep(room > 0)
+        finally:
+            self._stop_timer()
 
     async def _sleep(self, room: bool) -> None:
         at = self._scheduler.next_time() if room else None
         seconds = LONGEST if at is None else min(LONGEST, max(0.0, at - self._clock()))
-        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
+        self._ring_in(seconds)
+        await self._wake.wait()
+
+    def _ring_in(self, seconds: float) -> None:
+        """Wake in so many seconds at the latest. A timer that rings sooner stays: it costs less than another."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + seconds
+        if self._timer is not None and self._rings <= at:
+            return
+        self._stop_timer()
+        self._timer, self._rings = loop.call_at(at, self._ring), at
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._wake.set()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _claim(self, lanes: Sequence[tuple[int, Lane]], limit: int) -> None:
         # A claim cut off in the middle would leave recipients in flight that nobody has. So it runs as a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ CARGO = 256 << 20  # octets of contents in attempts at once
 class Desk(Protocol):
     """Where contents come from and verdicts go."""
 
-    async def content(self, due: Due) -> bytes:
+    def content(self, due: Due) -> Awaitable[bytes]:
         """Raises NotFound, StoreDown."""
 
     def decide(self, verdicts: Iterable[Verdict]) -> None:
@@ -29,6 +29,9 @@ class Desk(Protocol):
 
     def put_back(self, dues: Iterable[Due], delay: float = 0.0) -> None:
         """Return recipients to the queue, due after so many seconds."""
+
+    def crowded(self, shard: int) -> bool:
+        """Whether `room` would wait."""
 
     async def room(self, shard: int) -> None:
         """Until outcomes are written down fast enough to send on."""
@@ -51,10 +54,16 @@ class Cargo:
         self._held = 0
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    def grab(self, octets: int) -> bool:
+        """Whether there is room now. If so, `give` follows with the same number."""
+        if self._queue or not self._fits(octets):
+            return False
+        self._held += octets
+        return True
+
     async def take(self, octets: int) -> None:
         """Until there is room. `give` follows with the same number."""
-        if not self._queue and self._fits(octets):
-            self._held += octets
+        if self.grab(octets):
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((octets, waiter))

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from relay.model.light import light
 from relay.model.message import Due
 
 _Key = tuple[int, str, int, int]  # shard, message, content, recipient's number where it goes alone
 _Contents = OrderedDict[_Key, list[Due]]
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Job:
     """Recipients of one content that go out in one transaction."""
 

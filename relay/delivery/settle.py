@@ -15,13 +15,14 @@ the report says how the last attempt fared, so it goes with one, and in time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from random import Random
 from typing import Any
 
 from relay.config import Delivery
 from relay.model.envelope import Notify
 from relay.model.event import Event, EventName
+from relay.model.light import light
 from relay.model.message import Due, Settlement, State
 from relay.model.options import NOTHING, Options, RequireTls, VerifyTls
 from relay.model.outcome import Fate, Fault, Outcome
@@ -42,7 +43,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What an attempt's events tell beside the outcome. Empty values are left out."""
 
@@ -83,7 +84,7 @@ class Facts:
 NO_FACTS = Facts()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Interlude:
     """A step of an attempt that decided nobody's fate: a host that did not do, a TLS handshake that broke."""
 
@@ -93,7 +94,7 @@ class Interlude:
     conversation: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What an attempt came to for one recipient."""
 
@@ -107,7 +108,7 @@ class Verdict:
     after: tuple[EventName, ...] = ()  # what follows at once, in the sandbox
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Settled:
     settlement: Settlement
     verdict: Verdict

@@ -78,10 +78,14 @@ class Settler:
         self._work.set()
         self._idle.clear()
 
+    @property
+    def crowded(self) -> bool:
+        """The backlog is too long to send on."""
+        return not self._short.is_set()
+
     async def room(self) -> None:
         """Until the backlog is short enough to send on."""
-        if not self._short.is_set():
-            await self._short.wait()
+        await self._short.wait()
 
     async def flush(self) -> None:
         """Until all that was put is on disk."""

@@ -195,8 +195,10 @@ class Site:
             self._window.delivered()
         elif not attempt.in_vain:
             self._window.unreachable(now, began)
+        if attempt.reached and rate is None:
+            return
         self._awake_until = 0.0
-        until = None if attempt.reached and rate is None else self.resting_until()
+        until = self.resting_until()
         if until is not None:
             self.rest(until)
 

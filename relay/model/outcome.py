@@ -6,9 +6,9 @@ RFC 1047). The peer may have the message or not; we try again by default and say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from relay.model.light import light
 from relay.model.reply import Reply
 
 
@@ -28,7 +28,7 @@ class Fault(StrEnum):
     SESSION = "session"  # this connection; another may do
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Outcome:
     fate: Fate
     reply: Reply

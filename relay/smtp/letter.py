@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from relay.model.address import ascii_domain
 from relay.model.envelope import Envelope, Recipient
+from relay.model.light import light
 from relay.model.reply import Reply
 from relay.smtp.lineends import only_crlf
 
@@ -30,7 +31,7 @@ _UNSAFE = re.compile("[^!-~]|[+=]")
 _DOT = re.compile(rb"\n\.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Letter:
     envelope: Envelope  # its reverse-path and DSN wishes; its recipients are not looked at
     recipients: tuple[Recipient, ...]  # of this transaction

@@ -18,9 +18,9 @@ Standards: RFC 5321 section 3.3, RFC 2920 (pipelining), RFC 1870, RFC 3461, RFC 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 
 from relay.model.envelope import Notify, Recipient, Ret
+from relay.model.light import light
 from relay.model.reply import Reply
 from relay.smtp.dialogue import Answer, Command, Group, Step, Trouble
 from relay.smtp.letter import Letter, Offers, flaw, unsafe, wire_address, xtext
@@ -34,7 +34,7 @@ _USUAL = Notify.FAILURE | Notify.DELAY  # what no NOTIFY means (RFC 3461 section
 NO_EIGHT_BIT = "8-bit content was sent as it is: the next hop does not offer 8BITMIME"
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Result:
     answers: tuple[Answer, ...]  # one for each recipient of the letter, in its order
     clean: bool  # fit for another transaction
