@@ -34,6 +34,7 @@ BEHIND_BALANCER = OPEN.model_copy(update={"proxy": ("127.0.0.1/32",)})
 IN_CLEAR = RETURNS.model_copy(update={"kind": ListenerKind.PLAIN})
 KINDS = (OPEN, CLEAR, STARTTLS, IN_CLEAR, BEHIND_BALANCER)
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)  # without a certificate: every handshake comes to nothing
+PACKET = 512  # octets
 TURNS = 10_000  # of the loop until a session that is not done counts as stuck
 _REPLY = re.compile(
     rb"(?:([2-5][0-5][0-9])-[^\r\n]*\r\n(?:\1-[^\r\n]*\r\n)*\1 [^\r\n]*|[2-5][0-5][0-9] [^\r\n]*)\r\n"
@@ -116,17 +117,17 @@ class Talk:
             assert len(content) <= LIMITS.size
 
 
-async def converse(listener: Listener, pieces: Sequence[bytes], manner: int = 0) -> Talk:
+async def converse(listener: Listener, pieces: Sequence[bytes], manner: int = 0, limits: Limits = LIMITS) -> Talk:
     """Say the pieces. Bits of `manner`: turns the Door takes, and whether our replies are taken in time."""
     network = Login(account="demo", credential="demo") if listener.auth is Auth.NONE else None
-    door, budget = Slow(bound=network), Budget(1 << 20, 10)
+    door, budget = Slow(bound=network), Budget(1 << 24, 10)
     door.turns = manner & 3
     door.waits = bool(manner & 32)
     door.recalled = {("ann", "sécret")} if manner & 64 else set()
     faults: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: faults.append(context))
-    service = Service(listener, LIMITS, "mx.example", door, TLS, budget, clock=lambda: NOW)
+    service = Service(listener, limits, "mx.example", door, TLS, budget, clock=lambda: NOW)
     session, heard = Session(service), Heard()
     session.connection_made(heard)
     for number, piece in enumerate(pieces):
@@ -251,12 +252,13 @@ def _judged(content: bytes, *, mend: bool) -> tuple[bytes, bool] | None:
 
 
 def work_talk(octets: bytes) -> None:
-    listener = OPEN
-    run(converse(listener, [octets[at : at + 65536] for at in range(0, len(octets), 65536)]))
+    """In pieces as small as a packet, held to the limits that are shipped."""
+    octets = GREETING + ENVELOPE + octets
+    run(converse(OPEN, [octets[at : at + PACKET] for at in range(0, len(octets), PACKET)], limits=Limits()))
 
 
 def work_content(octets: bytes) -> None:
-    work_talk(GREETING + ENVELOPE + b"DATA\r\n" + octets)
+    work_talk(b"DATA\r\n" + octets + b"\r\n.\r\n")
 
 
 _WORDS = (
