@@ -1,6 +1,7 @@
 """The real program, killed exactly where it hurts: `python -m tests.faults.fatal CONTROL serve ...`.
 
-In:  a control file of a few octets, mapped into all processes: at what kind of operation, and at which one from now.
+In:  a control file of a few octets, mapped into all processes: at what kind of operation, and at which one from now;
+     or `-`, and nobody is killed.
 Out: the program `relay`, one process of which, or all, is gone by SIGKILL at that operation.
 
 Its write-ahead logs are short and its shards pruned all the time, so that each kind of operation comes often.
@@ -23,6 +24,7 @@ import apsw
 _STATE = struct.Struct("=iii")  # moment, operations until then, whether all processes go
 CHECKPOINT = 50  # pages
 PRUNE_EVERY = 0.3  # seconds
+PRUNES = (sys.executable, "-m", "tests.faults.fatal", "-")
 
 
 class Moment(enum.IntEnum):
@@ -106,12 +108,15 @@ class _File(apsw.VFSFile):
             self._control.passing(Moment.SYNCED)
 
 
-def _arm(control: Control) -> apsw.VFS:
+def _hasten() -> None:
     from relay.store.sqlite import writer
     from relay.worker import mail
 
     writer.CHECKPOINT = CHECKPOINT
     mail.PRUNE_EVERY = PRUNE_EVERY
+
+
+def _arm(control: Control) -> apsw.VFS:
     for name, moment in (("rename", Moment.FILE), ("unlink", Moment.FORGET)):
         setattr(os, name, _watched(getattr(os, name), control, moment))
     return _Disk(control)
@@ -127,7 +132,9 @@ def _watched(original: Callable[..., None], control: Control, moment: Moment) ->
 
 
 def main() -> int:
-    disk = _arm(Control(Path(sys.argv.pop(1))))
+    path = sys.argv.pop(1)
+    _hasten()
+    disk = _arm(Control(Path(path))) if path != "-" else None
     from relay.__main__ import main as program
 
     try:

@@ -5,7 +5,7 @@ Out: each operation as an `Op`, in order, to whoever keeps them.
 
 A file that is written past both (by Python's own `open`) becomes known when it is renamed, as written and not
 synced; one that never is would be missed, so whoever records compares the model with the disk at the end.
-SQLite's index of its log (`-shm`) and lock files are left out: nobody relies on them after a cut.
+SQLite's index of its log (`-shm`), lock files and what only takes up room are left out: nobody relies on them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import apsw
 
 from tests.faults.pagecache import Kind, Op
 
-LEFT_OUT = ("-shm", "/lock")
+LEFT_OUT = ("-shm", "/lock", "/reserve")
 _LOGS = apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL
 
 
@@ -38,7 +38,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        watched = {
+        watched: dict[str, Callable[[Any], Any]] = {
             "open": self._opened,
             "close": self._closed,
             "write": self._written,

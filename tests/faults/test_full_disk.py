@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.faults import fatal
 from tests.faults.mounts import ext4, fill, go_read_only, mend, small_disk
 from tests.faults.trial import trial
 
@@ -47,3 +48,24 @@ def test_a_disk_that_became_read_only_and_was_mended_has_all_that_was_promised(t
         assert set(account.refused) == {"451"}
         assert account.lost == ()
         assert it.account(window=30.0).unexplained == ()
+
+
+def test_a_relay_starts_on_a_full_disk_and_delivers_what_waits_there(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    plenty = {"min_free": "64MiB"}
+    with small_disk(home / "var", 192) as disk, trial(home, program=fatal.PRUNES, retention=plenty) as it:
+        it.hold()
+        it.load.start()
+        it.accept_more(200)
+        it.relay.wait(lambda: list(disk.glob("shards/*/reserve")), "room set aside")
+        it.load.stop()
+        it.relay.kill()
+        fill(disk)
+        it.let_go()
+        it.relay.start()
+        account = it.settle()
+        assert (account.lost, account.refused.total()) == ((), 0)
+        assert account.accepted >= 200
+        it.load.start()
+        it.refuse_more()  # new mail gets nothing of the room that was set aside
+        assert {each[:3] for each in it.load.refused.values()} == {"452"}

@@ -4,6 +4,7 @@
                        queue.db    messages, recipients, journal (with -wal and -shm beside it)
                        contents/   contents too large for a row, one file each, named by key
                        cursor      the reporter's: the last journal row it has folded
+                       reserve     room on the disk for the day it is full (reserve.py)
 
 The cursor is a file of its own because nobody but the owner writes to a shard's database.
 """
@@ -17,6 +18,7 @@ DATABASE = "queue.db"
 LOCK = "lock"
 CONTENTS = "contents"
 CURSOR = "cursor"
+RESERVE = "reserve"
 
 
 def shard_directory(data: Path, shard: int) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 
 from relay.store.interface import StoreDown
-from relay.store.sqlite import contents
+from relay.store.sqlite import contents, reserve
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import connect_reader, connect_writer, fetch, migrate, value
 from relay.store.sqlite.layout import CONTENTS, DATABASE, LOCK, make_directory, sync
@@ -20,6 +20,7 @@ from relay.store.sqlite.lock import Lock
 
 def open_shard(directory: Path, readers: int, now: float) -> Opened:
     """Blocks. Raises ShardBusy, StoreDown."""
+    reserve.give(directory)  # on a full disk: a start needs some room itself
     try:
         return Opened(directory, readers, now)
     except (apsw.Error, OSError) as error:

@@ -31,7 +31,7 @@ from relay.model.event import Event
 from relay.model.message import Due, Lane, NewMessage, Settlement, State
 from relay.model.order import Act, Order
 from relay.store.interface import Acted, Claim, LaneState, StoreDown, StoreFull
-from relay.store.sqlite import contents, lookup, prune
+from relay.store.sqlite import contents, lookup, prune, reserve
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.acting import act
 from relay.store.sqlite.connect import connect_writer, fetch
@@ -98,7 +98,11 @@ class SqliteQueue:
         for each in opened.readers:
             self._readers.put(each)
         self.writer = Writer(
-            lambda: connect_writer(directory / DATABASE), opened.writer, f"writer-{shard}", run_together
+            lambda: connect_writer(directory / DATABASE),
+            opened.writer,
+            f"writer-{shard}",
+            run_together,
+            partial(reserve.give, directory),
         )
         self._messages = lookup.Messages()
         self._cache = contents.Cache(CACHE)
@@ -202,6 +206,7 @@ class SqliteQueue:
 
         Goes on until nothing is left, or for PRUNE_SECONDS; the next call continues.
         """
+        await self._in_pool(reserve.keep, self._directory, self._retention.min_free)
         until = time.monotonic() + PRUNE_SECONDS
         limits = prune.Limits.at(now, self._retention, self._sandbox)
         pruned = 0

@@ -61,16 +61,23 @@ class Writer:
     """The writing thread of a shard. Made and closed by the loop it serves."""
 
     def __init__(
-        self, connect: Callable[[], apsw.Connection], first: apsw.Connection, name: str, run: Run = one_by_one
+        self,
+        connect: Callable[[], apsw.Connection],
+        first: apsw.Connection,
+        name: str,
+        run: Run = one_by_one,
+        relieve: Callable[[], object] = lambda: None,
     ) -> None:
         """`first` is the connection to begin with; `connect` makes another after a failure.
 
         `run` does a batch of writes and returns what each of them comes to. When it raises, they are run one by one.
+        `relieve` is called when the disk is full, and may make some room.
         """
         self.commits = 0  # transactions that reached the disk
         self.writes = 0  # calls they held
         self._connect = connect
         self._run_batch = run
+        self._relieve = relieve
         self._connection: apsw.Connection | None = None
         self._pages = 0  # of write-ahead log
         self._checkpoint_at = CHECKPOINT
@@ -169,6 +176,7 @@ class Writer:
             return fates
         except apsw.FullError as error:
             self._undo()
+            self._make_room()
             return [(done, None, StoreFull(f"the disk is full: {error}")) for _, done in batch]
         except Exception as error:
             _log.exception("a batch of %d writes failed; the database is opened again", len(batch))
@@ -204,6 +212,21 @@ class Writer:
         except apsw.Error:
             _log.exception("rolling back failed; the database is opened again")
             self._drop()
+
+    def _make_room(self) -> None:
+        """On a full disk: put the log into the database and cut it, which may need what was set aside for this."""
+        self._relieve()
+        if self._connection is not None:
+            try:
+                self._connection.set_busy_timeout(1000)
+                self._connection.wal_checkpoint(None, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._connection.set_busy_timeout(BUSY_MS)
+            except (apsw.FullError, apsw.BusyError):
+                # There is no room for that either, or a reader held on; tried again with the next batch.
+                self._connection.set_busy_timeout(BUSY_MS)
+            except apsw.Error:
+                _log.exception("the write-ahead log could not be written back; the database is opened again")
+                self._drop()
 
     def _tell(self, fates: list[_Fate]) -> None:
         try:
