@@ -63,8 +63,8 @@ def parse_mail(argument: str, *, esmtp: bool, offers: Offers, now: float) -> Mai
         wishes = read_wishes(parameters, offers, now)
         if parameters:
             raise Refused(555, "5.5.4", f"{printable(next(iter(parameters)))} is not offered for MAIL")
-    text = found["inside"] if found["bare"] is None else found["bare"]
-    path = "" if text.strip() == "" else _path(text, smtputf8, ("5.1.7", 550))
+    text = (found["inside"] if found["bare"] is None else found["bare"]).strip()
+    path = _path(text, smtputf8, ("5.1.7", 550)) if text else ""
     return Mail(reverse_path=path, size=size, body=body, smtputf8=smtputf8, wishes=wishes)
 
 
@@ -86,7 +86,7 @@ def parse_rcpt(
             notify, original = read_notify(parameters), read_original(parameters, smtputf8=smtputf8)
         if parameters:
             raise Refused(555, "5.5.4", f"{printable(next(iter(parameters)))} is not offered for RCPT")
-    text = found["inside"] if found["bare"] is None else found["bare"]
+    text = (found["inside"] if found["bare"] is None else found["bare"]).strip()
     if text.lower() == "postmaster":
         return f"{text}@{hostname.lower()}", notify, original
     return _path(text, smtputf8, ("5.1.3", 553)), notify, original
@@ -95,10 +95,10 @@ def parse_rcpt(
 def _path(text: str, smtputf8: bool, refusal: tuple[str, int]) -> str:
     """`refusal`: the status of a malformed address, and the code of one that needs SMTPUTF8 (RFC 6531 3.5)."""
     status, without_utf8 = refusal
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         raise Refused(501, status, "The address is not UTF-8")
     try:
-        return parse_path(text.strip(), smtputf8=smtputf8)
+        return parse_path(text, smtputf8=smtputf8)
     except NeedsUtf8 as error:
         raise Refused(without_utf8, "5.6.7", f"{error}: declare it in MAIL") from error
     except ValueError as error:

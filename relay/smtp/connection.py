@@ -77,7 +77,8 @@ class Connection(SMTP):
 
     def watch(self, seconds: float, latest: float = math.inf) -> None:
         """Move the session's deadline, but not beyond `latest`."""
-        self._deadline.set(min(self.loop.time() + seconds, latest))
+        at = self.loop.time() + seconds
+        self._deadline.set(at if at < latest else latest)
 
     # Replies.
 
@@ -199,11 +200,8 @@ class Connection(SMTP):
         if self._channel is not None and self._channel.begun:
             self.service.handshakes.failed(self.info.address, reason)
 
-    def unseal(self, octets: bytes) -> bytes:
+    def unseal(self, channel: Channel, octets: bytes) -> bytes:
         """What the client says with these octets."""
-        channel = self._channel
-        if channel is None:
-            return octets
         began = channel.open
         try:
             plain = channel.receive(octets)

@@ -92,7 +92,7 @@ class Session(Authenticating):
         if command is None:
             return self._unknown(verb, line)
         argument = octets.decode("utf-8", "surrogateescape").strip(" ")
-        if _CONTROL.search(argument):
+        if not argument.isprintable() and _CONTROL.search(argument):
             reply = Reply(500, "5.5.2", "A command has no NUL, no CR and no other control character")
             return self._misread(line, reply)
         if self._secure_first and verb not in _BEFORE_TLS:

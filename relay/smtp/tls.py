@@ -21,6 +21,8 @@ import ssl
 from contextlib import suppress
 from pathlib import Path
 
+RECORD = 1 << 14  # octets that one record of TLS holds at most (RFC 8446 section 5.1)
+
 
 def server_context(certificate: Path, key: Path, oldest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> ssl.SSLContext:
     """A context for our listeners.
@@ -60,15 +62,19 @@ class Channel:
             ssl.SSLError: this is no TLS, or none that we speak.
         """
         self.begun = True
-        self._incoming.write(octets)
+        incoming, tls = self._incoming, self._tls
+        incoming.write(octets)
         pieces: list[bytes] = []
         try:
             if not self.open:
-                self._tls.do_handshake()
+                tls.do_handshake()
                 self.open = True
-            while piece := self._tls.read(1 << 18):
+            # Asking once too often is an exception, which costs as much as a record.
+            while incoming.pending or tls.pending():
+                if not (piece := tls.read(RECORD)):
+                    self.eof = True
+                    break
                 pieces.append(piece)
-            self.eof = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:

@@ -131,8 +131,10 @@ class Wire(Connection):
             data = self._introduced(data)
             if not data or self._closing:
                 return
-        turn = self._handshaking
-        data = self.unseal(data)
+        turn = False
+        if self._channel is not None:
+            turn = self._handshaking
+            data = self.unseal(self._channel, data)
         self._input = self._input + data if self._input else data
         self._consume(turn=turn)
         if len(self._input) > HELD_INPUT:
@@ -194,12 +196,16 @@ class Wire(Connection):
                     break
                 line, at, turn = data[at:end], end + 1, True
                 self._behind = at < size
-                self._handle(line)
+                if self._answer is not None or self._skipping or len(line) > LINE:
+                    self._handle(line)
+                else:
+                    self.line(line)
         self._input = b"" if self._closing or at == size else data[at:]
         self.flush()
         self._rest(turn)
 
     def _handle(self, line: bytes) -> None:
+        """An answer, or a line that is too long."""
         answer, self._answer = self._answer, None
         too_long = self._skipping or len(line) > LINE
         self._skipping = False
@@ -208,10 +214,8 @@ class Wire(Connection):
                 answer.set_exception(Refused(500, "5.5.6", f"AUTH line longer than {LINE} octets"))
             elif not answer.done():
                 answer.set_result(line)
-        elif too_long:
-            self.refuse(Reply(500, "5.5.2", f"Line longer than {LINE} octets"))
         else:
-            self.line(line)
+            self.refuse(Reply(500, "5.5.2", f"Line longer than {LINE} octets"))
 
     def _rest(self, turn: bool) -> None:
         """Nothing is left to handle now: whose turn is it, and how long may it take?"""
@@ -223,9 +227,10 @@ class Wire(Connection):
             if self._eof or self._draining:
                 self.hang_up()
             return
-        if not self._busy and len(self._input) <= HELD_INPUT:
+        busy = self._busy
+        if self._still and not busy and len(self._input) <= HELD_INPUT:
             self.read_on()
-        if self._busy:
+        if busy:
             if turn:
                 self.watch(WORK)
         elif self._draining and self._collector is None:
