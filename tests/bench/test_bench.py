@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,8 +59,6 @@ def test_a_dishonest_run_fails(
 
 @pytest.mark.parametrize("kind", ["control group", "process tree"])
 def test_processes_that_ended_are_counted(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    import subprocess
-
     if kind == "process tree":
         monkeypatch.setattr("tests.bench.accounting._make", lambda name: None)
     group = Group("test")
@@ -67,7 +67,7 @@ def test_processes_that_ended_are_counted(kind: str, monkeypatch: pytest.MonkeyP
     burn = "import time\nwhile time.process_time() < 0.2: pass"
     child = f'import subprocess, sys; subprocess.run([sys.executable, "-c", {burn!r}]); print(flush=True); input()'
     with subprocess.Popen(
-        group.command(["python3", "-c", child]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        group.command([sys.executable, "-c", child]), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as parent:
         group.add(parent.pid)
         assert parent.stdout is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,6 @@ def test_a_refusal_is_told_with_the_step_and_the_reply() -> None:
 
 def _refused(server: socket.socket, job: Job) -> Result:
     """The generator against a server that greets everybody with 554."""
-    import threading
-
     ended = threading.Event()
 
     def refuse() -> None:
@@ -110,7 +109,7 @@ def _refused(server: socket.socket, job: Job) -> Result:
         return generate(job)
     finally:
         ended.set()
-        server.close()
+        socket.create_connection(server.getsockname()).close()  # so that accept returns
         thread.join(5)
 
 

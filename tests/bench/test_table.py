@@ -19,13 +19,10 @@ from tests.bench.witness import verify
 
 
 def figures(system: str, load: str, rate: float, **words: Any) -> Figures:
-    zero = dict.fromkeys(
-        ("seconds", "taken", "generator_ms", "sink_ms", "p50", "p95", "p99", "arrival95", "rest"), 0.0
-    )
-    usual = {"round": 0, "accepted": 1, "cpu_ms": 1.0, "memory": 0, "connections": 1, "resumed": 0, "sample": 0}
-    return Figures(
-        **{"system": system, "load": load, "rate": rate, "faults": [], "others": 0.0, **zero, **usual, **words}
-    )
+    times = ("seconds", "taken", "generator_ms", "sink_ms", "p50", "p95", "p99", "arrival95", "rest", "others")
+    counts = ("round", "accepted", "memory", "connections", "resumed", "sample")
+    usual = {"cpu_ms": 1.0, "faults": [], **dict.fromkeys(times, 0.0), **dict.fromkeys(counts, 0)}
+    return Figures(**{"system": system, "load": load, "rate": rate, **usual, **words})
 
 
 KEPT = next(each for each in TRAFFIC if each.name == "kept")
