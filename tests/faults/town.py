@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -97,20 +97,36 @@ class Hurried(Relay):
 
 
 class Arrivals:
-    """When each numbered message of a load came out at the far end."""
+    """When each numbered message of a load came out at the far end, delivered and returned apart."""
 
     def __init__(self) -> None:
         self.times: dict[int, list[float]] = defaultdict(list)
+        self.returned: dict[int, list[float]] = defaultdict(list)
         self._lock = threading.Lock()
 
     def keep(self, _: int, message: Received) -> None:
         if found := _NUMBER.search(message.content):
             with self._lock:
-                self.times[int(found[1])].append(time.monotonic())
+                (self.times if message.sender else self.returned)[int(found[1])].append(time.monotonic())
 
     @property
     def twice(self) -> int:
         return sum(len(each) > 1 for each in self.times.values())
+
+    def missing(self, accepted: Iterable[int]) -> set[int]:
+        """Those that came out nowhere yet."""
+        with self._lock:
+            return set(accepted) - self.times.keys() - self.returned.keys()
+
+    def counts(self, accepted: Collection[int]) -> dict[str, int]:
+        """Figures for a line of a report, once all is over."""
+        return {
+            "accepted": len(accepted),
+            "delivered": len(self.times),
+            "returned": len(self.returned),
+            "lost": len(self.missing(accepted)),
+            "twice": self.twice,
+        }
 
 
 class Town:

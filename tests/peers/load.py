@@ -44,6 +44,10 @@ class Load:
         for each in self._running:
             each.start()
 
+    def first(self, number: int) -> None:
+        """Count from here, so that two loads have numbers of their own. Before `start`."""
+        self._numbers = itertools.count(number)
+
     def stop(self) -> None:
         self._stop.set()
         for each in self._running:
