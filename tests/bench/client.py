@@ -48,12 +48,16 @@ class Load:
         self.ready: deque[Connection] = deque()  # at a rate: who waits for work
         self.due: deque[float] = deque()  # at a rate: what nobody was ready for
         loop = asyncio.get_running_loop()
+        self.paced = False  # at a rate: all its messages have become due
         self.ended: asyncio.Future[None] = loop.create_future()
         self.all_ready: asyncio.Future[None] = loop.create_future()  # at a rate: every session stands
         self.heard = time.monotonic()
 
     def more(self) -> bool:
+        """Whether there is a message to begin, or will be."""
         job = self.job
+        if job.rate:
+            return not self.paced or bool(self.due)
         if self.stop and time.monotonic() >= self.stop:
             return False
         return not job.messages or self.number < job.messages
@@ -134,6 +138,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         load = self.load
+        if self in load.ready:
+            load.ready.remove(self)
         if not self.finished:
             load.fault(f"connection lost before the reply to {self.step.__name__}: {error}")
         if load.more() and not load.ended.done():

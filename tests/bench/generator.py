@@ -77,7 +77,7 @@ async def _pace(load: Load) -> None:
             load.ready.popleft().begin(time.monotonic())
         else:
             load.due.append(at)
-    await asyncio.sleep(max(0.0, load.stop - time.monotonic()))
+    load.paced = True  # who works now quits when nothing is due any more
     while load.ready:
         load.ready.popleft().quit()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -76,8 +77,7 @@ def test_a_rate_is_kept_to(sink: SinkProcess) -> None:
     result, report = send(sink, rate=100.0, seconds=0.3, messages=0)
     assert result.faults == []
     assert report["whole"] == result.accepted == 30
-    pauses = sorted(result.started)
-    assert pauses[-1] - pauses[0] >= 0.28  # 29 steps of a hundredth of a second, less what clocks round
+    assert max(result.started) - min(result.started) >= 0.28  # 29 steps of a hundredth, less what clocks round
 
 
 def test_a_refusal_is_told_with_the_step_and_the_reply() -> None:
@@ -99,7 +99,7 @@ def _refused(server: socket.socket, job: Job) -> Result:
                 client, _ = server.accept()
             except OSError:
                 return
-            with client:
+            with client, contextlib.suppress(ConnectionError):
                 client.sendall(b"554 5.3.2 not today\r\n")
                 client.recv(1)
 
