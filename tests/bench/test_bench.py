@@ -73,7 +73,7 @@ def test_processes_that_ended_are_counted(kind: str, monkeypatch: pytest.MonkeyP
         assert parent.stdout is not None
         parent.stdout.readline()
         assert group.pids() == [parent.pid]
-        assert group.cpu() >= 0.2
+        assert group.cpu() >= 0.17  # the process tree is counted in hundredths, rounded down
         assert group.memory() == group.largest() > 1_000_000
         prefer(group.pids(), 0)
         parent.communicate(b"\n")
