@@ -31,7 +31,7 @@ from relay.store.interface import Exists, NotFound, Queue, StoreDown, StoreFull
 log = logging.getLogger(__name__)
 BACKLOG = 100  # outcomes not yet on disk, over which senders wait
 BATCH = 500  # settlements in one transaction
-PAUSE = (0.1, 5.0)  # seconds after a failed transaction: first, and longest
+PAUSE = (0.1, 1.0)  # seconds after a failed transaction: first, and longest; a crash meanwhile sends twice
 
 
 class Settler:
