@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
 import shutil
-import statistics
+import signal
 import sys
 import tempfile
 import time
@@ -19,20 +18,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.bench import certificate, growth, machine, postfix
+from tests.bench import certificate, machine, postfix
 from tests.bench.accounting import prefer
 from tests.bench.ends import ROOT, SinkProcess
-from tests.bench.fsyncs import Sample, observe
+from tests.bench.fsyncs import observe
 from tests.bench.goal import DIRECT, POSTFIX, RELAY
 from tests.bench.job import Job
 from tests.bench.loads import LOADS, TRAFFIC, Load
 from tests.bench.postfix import PostfixSystem
 from tests.bench.relaysystem import RelaySystem
+from tests.bench.report import Report, line
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, Direct, System
-from tests.bench.table import rows, text
 from tests.bench.traffic import Bench, Figures, run
 
-_BUSY = 0.15  # share of the machine's CPU; beyond it rates say little
 _ALONE = 2.0  # seconds of a run of generator against sink, which needs no more
 
 
@@ -69,30 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         samples = [
             observe(bench, each, home / each.name, plan.sample) for each in systems.values() if each.name != DIRECT
         ]
-        settings = {each.name: each.settings for each in systems.values()}
-    made = rows(plan.loads, figures)
-    print(f"\n{text(made)}\n")
-    if (others := statistics.median(each.others for each in figures)) > _BUSY:
-        print(f"Others used {others:.0%} of the machine meanwhile: trust CPU a message, and not the rates.\n")
-    if more := growth.text(figures):
-        print(f"{more}\n")
-    for sample in samples:
-        print(f"fsyncs before the 250, {sample.system}: {sample.why_not or ', '.join(map(str, sample.fsyncs))}")
-    faults = list(_faults(figures, samples))
-    for fault in faults:
-        print(f"DISHONEST: {fault}")
-    whole = {
-        "machine": facts,
-        "plan": {"rounds": plan.rounds, "seconds": plan.seconds, "systems": plan.systems},
-        "settings": settings,
-        "rows": [dataclasses.asdict(each) for each in made],
-        "fsyncs": [dataclasses.asdict(each) for each in samples],
-        "figures": [dataclasses.asdict(each) for each in figures],
-    }
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(whole, indent=1, default=str) + "\n")
+        report = Report(
+            machine=facts,
+            rounds=plan.rounds,
+            seconds=plan.seconds,
+            loads=plan.loads,
+            figures=figures,
+            samples=samples,
+            settings={each.name: each.settings for each in systems.values()},
+        )
+    print(f"\n{report.text()}\n")
+    report.write(options.json)
     print(f"{time.monotonic() - begin:.0f} s; all figures: {options.json}")
-    return 1 if faults else 0
+    return 1 if any(report.faults()) else 0
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -166,28 +153,14 @@ def _run(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figur
             for name in reversed(turn) if number % 2 else turn:
                 seconds = min(plan.seconds / 2, _ALONE) if name == DIRECT else plan.seconds
                 figures = load.run(bench, systems[name], seconds, number)
-                print(_line(figures), flush=True)
+                print(line(figures), flush=True)
                 yield figures
 
 
-def _faults(figures: Sequence[Figures], samples: Sequence[Sample]) -> Iterator[str]:
-    """What was dishonest, a line for each kind of fault in a run."""
-    runs = [(f"{each.system}, {each.load}, round {each.round}", each.faults) for each in figures]
-    runs += [(f"{each.system}, under strace", [*each.faults]) for each in samples]
-    for where, found in runs:
-        yield from (f"{where}: {fault}" for fault in found[:3])
-        if len(found) > 3:
-            yield f"{where}: and {len(found) - 3} more"
-
-
-def _line(figures: Figures) -> str:
-    return (
-        f"{figures.load:9} {figures.system:8} {figures.rate:8,.0f}/s  CPU {figures.cpu_ms:6.2f} ms"
-        f"  p50 {figures.p50:6.1f}  p99 {figures.p99:6.1f} ms  {figures.memory / 1e6:4.0f} MB"
-        f"  generator {figures.generator_ms:.3f}  sink {figures.sink_ms:.3f} ms"
-        f"  others {figures.others:4.0%}  {figures.accepted} messages{'  DISHONEST' if figures.faults else ''}"
-    )
+def _terminated(_signal: int, _frame: object) -> None:
+    sys.exit(128 + signal.SIGTERM)  # by way of what stops the systems
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())

@@ -1,0 +1,91 @@
+"""What a run of the bench says at its end: tables and settings for the reader, everything as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import statistics
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench import growth
+from tests.bench.fsyncs import Sample
+from tests.bench.loads import Load
+from tests.bench.table import rows, text
+from tests.bench.traffic import Figures
+
+_BUSY = 0.15  # share of the machine's CPU; where others took more, rates say little
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    machine: Mapping[str, Any]
+    rounds: int
+    seconds: float
+    loads: Sequence[Load]
+    figures: Sequence[Figures]
+    samples: Sequence[Sample]
+    settings: Mapping[str, Any]  # by system
+
+    def text(self) -> str:
+        """For a terminal."""
+        parts = [text(rows(self.loads, self.figures)), growth.text(self.figures)]
+        if (others := statistics.median(each.others for each in self.figures)) > _BUSY:
+            parts.append(
+                f"Others used {others:.0%} of the machine meanwhile: trust CPU a message, and not the rates."
+            )
+        parts += [_settings(name, found) for name, found in self.settings.items() if found]
+        parts += [
+            f"fsyncs before the 250, {each.system}: {each.why_not or ', '.join(map(str, each.fsyncs))}"
+            for each in self.samples
+        ]
+        parts += [f"DISHONEST: {fault}" for fault in self.faults()]
+        return "\n\n".join(filter(None, parts))
+
+    def faults(self) -> Iterator[str]:
+        """What was dishonest, some lines for each run."""
+        runs = [(f"{each.system}, {each.load}, round {each.round}", each.faults) for each in self.figures]
+        runs += [(f"{each.system}, under strace", [*each.faults]) for each in self.samples]
+        for where, found in runs:
+            yield from (f"{where}: {fault}" for fault in found[:3])
+            if len(found) > 3:
+                yield f"{where}: and {len(found) - 3} more"
+
+    def write(self, path: Path) -> None:
+        """Everything, as JSON."""
+        whole = {
+            "machine": self.machine,
+            "rounds": self.rounds,
+            "seconds": self.seconds,
+            "settings": self.settings,
+            "rows": [dataclasses.asdict(each) for each in rows(self.loads, self.figures)],
+            "fsyncs": [dataclasses.asdict(each) for each in self.samples],
+            "figures": [dataclasses.asdict(each) for each in self.figures],
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(whole, indent=1, default=str) + "\n")
+
+
+def _settings(system: str, found: Mapping[str, Any]) -> str:
+    """The settings of a system in a paragraph; files that are texts are left to the JSON."""
+    words = []
+    for name, value in found.items():
+        if isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values()):
+            words.append(f"{name}: {', '.join(f'{key}={setting}' for key, setting in value.items())}.")
+        elif not (isinstance(value, str) and "\n" in value):
+            words.append(f"{name}: {json.dumps(value, default=str)}.")
+    return textwrap.fill(
+        f"Settings of {system}. {' '.join(words)}", 118, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def line(figures: Figures) -> str:
+    """One run, told when it has ended."""
+    return (
+        f"{figures.load:9} {figures.system:8} {figures.rate:8,.0f}/s  CPU {figures.cpu_ms:6.2f} ms"
+        f"  p50 {figures.p50:6.1f}  p99 {figures.p99:6.1f} ms  {figures.memory / 1e6:4.0f} MB"
+        f"  generator {figures.generator_ms:.3f}  sink {figures.sink_ms:.3f} ms"
+        f"  others {figures.others:4.0%}  {figures.accepted} messages{'  DISHONEST' if figures.faults else ''}"
+    )
