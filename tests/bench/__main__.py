@@ -106,7 +106,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         print(f"Postfix is not measured: {why}")
         names = tuple(each for each in names if each != POSTFIX)
     rounds = options.rounds or (1 if options.quick else 3)
-    seconds = options.seconds or (1.0 if options.quick else 6.0)
+    seconds = options.seconds or (0.6 if options.quick else 6.0)
     return Plan(loads, names, rounds, seconds, 3 if options.quick else 10, options.checkout.resolve())
 
 
