@@ -27,7 +27,9 @@ def test_five_times_too_many_clients_are_answered_in_time_and_leave_nothing_behi
         relay = here.relay
 
         def enough(crowd: Crowd) -> Callable[[], bool]:
-            return lambda: len(crowd.accepted) > 300 and crowd.heard["421 4.3.2"] > 300
+            return lambda: (
+                len(crowd.accepted) > 150 and crowd.heard["421 4.3.2"] > 200 and crowd.heard["452 4.3.1"] > 0
+            )
 
         with Watch(relay) as watch:
             quiet = watch.descriptors_now()
@@ -42,7 +44,6 @@ def test_five_times_too_many_clients_are_answered_in_time_and_leave_nothing_behi
 
         assert crowd.silent == []
         assert crowd.heard.keys() <= {"250 2.0.0", "421 4.3.2", "452 4.3.1"}
-        assert crowd.heard["452 4.3.1"] > 0
         assert max(crowd.seconds) < PATIENCE
         assert here.arrivals.twice == 0
         assert watch.grown < ROOM

@@ -26,13 +26,13 @@ def test_reloads_under_load_change_limits_and_break_no_session(tmp_path: Path) -
         relay = here.relay
         config = yaml.safe_load(relay.config.read_text())
         with Persistent(relay, GOOD) as clients:
-            for number in range(1, 6):
-                clients.more(30)
+            for number in range(1, 5):
+                clients.more(20)
                 relay.configure({**config, "limits": {"recipients": 100 + number}})
                 assert relay.process is not None
                 relay.process.send_signal(signal.SIGHUP)
                 relay.wait(lambda: relay.printed.count("msg=reloaded") >= WORKERS * number, "a reload")  # noqa: B023
-            clients.more(30)
+            clients.more(20)
         all_arrived(here, clients)
         assert (clients.failed, clients.twice, here.arrivals.twice) == ({}, {}, 0)
         assert relay.stop() == 0
@@ -45,11 +45,11 @@ def test_starts_anew_under_load_cost_a_client_no_more_than_a_second_try(tmp_path
         relay.listen(sock)
         relay.start()
         with Persistent(relay, GOOD) as clients:
-            for _ in range(3):
-                clients.more(30)
+            for _ in range(2):
+                clients.more(20)
                 assert relay.stop() == 0
                 relay.start()
-            clients.more(30)
+            clients.more(20)
         all_arrived(here, clients)
         assert clients.failed == {}
         # Whoever was answered, or lost its connection, before its message was taken has not sent it twice.
