@@ -152,7 +152,17 @@ class Event:
 
     @classmethod
     def from_json(cls, text: str) -> Event:
-        return cls.from_dict(json.loads(text))
+        data = json.loads(text)
+        take = data.pop
+        return cls(
+            name=EventName(take("event")),
+            at=take("at"),
+            message=take("message", ""),
+            recipient=take("recipient", None),
+            account=take("account", ""),
+            credential=take("credential", ""),
+            data=data,
+        )
 
 
 _OWN = frozenset({"event", "at", "message", "recipient", "account", "credential"})

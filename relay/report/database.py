@@ -74,7 +74,8 @@ STEPS = (
 # the last journal row folded of each shard
 CURSORS = "select shard, seq from cursor"
 ADVANCE = "insert into cursor (shard, seq) values (?, ?) on conflict (shard) do update set seq = excluded.seq"
-ADD_EVENT = "insert into event (shard, seq, at, name, message, account, data) values (?, ?, ?, ?, ?, ?, ?)"
+LAST_EVENT = "select ifnull(max(id), 0) from event"
+ADD_EVENT = "insert into event (id, shard, seq, at, name, message, account, data) values (?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ABOUT = "insert or ignore into about (address, at, event, domain) values (?, ?, ?, ?)"
 ADD_LABEL = "insert or ignore into labelled (kind, value, message, at) values (?, ?, ?, ?)"
 HISTORY = "select shard, seq, data from event where message = ? order by at, id"

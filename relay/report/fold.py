@@ -59,7 +59,8 @@ class Filter:
 
 def fold(entry: Entry) -> Folded:
     event = entry.event
-    row = (entry.shard, entry.seq, event.at, event.name.value, event.message, event.account, event.to_json())
+    text = entry.text or event.to_json()
+    row = (entry.shard, entry.seq, event.at, event.name.value, event.message, event.account, text)
     return Folded(row, addresses(event), labels(event))
 
 

@@ -17,7 +17,8 @@ import logging
 import os
 import re
 import select
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from relay.config import Log, LogFormat
@@ -26,6 +27,7 @@ from relay.model.event import Event
 from relay.model.ids import Id
 
 LONGEST = 1000  # characters of one value
+SHORT = 200  # characters of a value worth remembering how it is written
 MOST = 20  # values of one list, such as the recipients of a message
 LONGEST_TRACE = 20_000  # a traceback is our own text, and useless in part
 _UNTOLD = frozenset({"conversation"})
@@ -45,8 +47,38 @@ def event_line(event: Event, form: LogFormat) -> str:
         words["account"] = event.account
     if event.credential:
         words["credential"] = event.credential
-    words |= {key: _told(key, value) for key, value in event.data.items() if key not in _UNTOLD}
-    return line(event.at, words, form)
+    words |= event.data
+    for key in _UNTOLD:
+        words.pop(key, None)
+    if form is LogFormat.KEYVALUE:
+        said = [iso(event.at)]
+        for key, value in words.items():
+            short = type(value) is str and len(value) <= SHORT
+            said.append(
+                _remembered(key, value) if short else f"{key}={_quoted(_told(key, value), LONGEST, _between(key))}"
+            )
+        return " ".join(said)
+    return line(event.at, {key: _told(key, value) for key, value in words.items()}, form)
+
+
+@lru_cache(maxsize=4096)  # hosts, accounts, replies: the same ones again and again
+def _remembered(key: str, text: str) -> str:
+    return f"{key}={_quoted(text, LONGEST, ',')}"
+
+
+def together(lines: Iterable[str]) -> Iterator[str]:
+    """Lines, as many at a time as go into one write that does not mix with others' (PIPE_BUF octets)."""
+    those: list[str] = []
+    octets = 0
+    for each in lines:
+        size = 1 + (len(each) if each.isascii() else len(each.encode("utf-8", "backslashreplace")))
+        if those and octets + size > select.PIPE_BUF:
+            yield "\n".join(those)
+            those, octets = [], 0
+        those.append(each)
+        octets += size
+    if those:
+        yield "\n".join(those)
 
 
 def line(at: float, words: Mapping[str, Any], form: LogFormat, longest: int = LONGEST) -> str:

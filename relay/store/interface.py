@@ -24,7 +24,7 @@ What they raise:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from relay.model.account import Account, Credential, DkimKey, Domain, Preset, ReturnKey, Token
@@ -157,6 +157,7 @@ class Entry:
     shard: int
     seq: int
     event: Event
+    text: str = field(default="", compare=False, repr=False)  # the event as it is kept, where it was read: JSON
 
     @property
     def id(self) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from relay.report import log
 from relay.report import reporter as module
+from relay.report.fold import fold
 from relay.report.search import Filter, events
 from relay.store.interface import StoreDown
 from relay.store.sqlite import read_cursor, shard_directory
@@ -22,7 +23,7 @@ from tests.store.mail import NOON
 @pytest.fixture
 def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr(log, "write", lambda text, **_: said.append(text))
+    monkeypatch.setattr(log, "write", lambda text, **_: said.extend(text.split("\n")))
     return said
 
 
@@ -49,7 +50,7 @@ async def test_the_cursor_is_exported_only_after_the_rows_are_kept(
     async with shard(tmp_path) as queue:
         await queue.record([event("received", new_ids().new()), event("rejected")])
         with reporter(tmp_path) as one:
-            monkeypatch.setattr(one, "_add", _fail_at(one._add, 2))
+            monkeypatch.setattr(module, "fold", _fail_at(fold, 2))
             with pytest.raises(OSError, match="as asked"):
                 one.turn()
         assert read_cursor(shard_directory(tmp_path, 0)) == 0
@@ -64,12 +65,12 @@ async def test_the_cursor_is_exported_only_after_the_rows_are_kept(
 def _fail_at(act: Any, call: int, fault: Exception | None = None) -> Any:
     calls = 0
 
-    def failing(*arguments: Any) -> None:
+    def failing(*arguments: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls == call:
             raise fault or OSError("as asked")
-        act(*arguments)
+        return act(*arguments)
 
     return failing
 

@@ -98,7 +98,7 @@ class SqliteReader:
 
     def _entries(self, statement: str, given: tuple[Any, ...]) -> list[Entry]:
         rows = self._run(lambda connection: fetch(connection, statement, given))
-        return [Entry(shard=self._shard, seq=seq, event=Event.from_json(text)) for seq, text in rows]
+        return [Entry(shard=self._shard, seq=seq, event=Event.from_json(text), text=text) for seq, text in rows]
 
     def _run(self, work: Callable[[apsw.Connection], T]) -> T:
         """Run `work` in one transaction, so that all it reads belongs together."""
