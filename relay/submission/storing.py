@@ -5,17 +5,21 @@ Out: that it is stored, perhaps later than it wanted; or the submission that was
 
     reserve the key -> spend the quota -> queue.add -> keep the key -> dispatch
 
-Why so: it goes on when the session that waits for it is cut off, since recipients stored as in flight must reach
-delivery, and a reserved key its end, whoever still listens. A key is released where its message was not stored. A
-process that dies in between leaves a reservation, which is settled when the shard is opened again.
+Why so: a session may be cut off while it waits here. With a key or a quota this goes on all the same, in a task of
+its own, since a reserved key must reach its end, whoever still listens. Most messages have neither and are spared
+the task: whether they are stored then, nobody is told, so those of their recipients who are in flight are put back
+into the queue (a write behind the other), lest one is in flight whom delivery does not have. A key is released
+where its message was not stored. A process that dies in between leaves a reservation, which is settled when the
+shard is opened again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from relay.limits.interface import Limits
 from relay.model.light import light
@@ -29,6 +33,7 @@ from relay.submission.quotas import Cost, delay, refusal
 from relay.submission.record import dues
 
 log = logging.getLogger("relay.submission")
+T = TypeVar("T")
 
 
 @light(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,7 @@ class Storing:
         self._dispatch = dispatch
         self._limits = limits
         self._once = once
-        self._tasks: set[asyncio.Task[Stored]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def store(self, parcel: Parcel) -> Stored:
         """Take responsibility for a message.
@@ -69,10 +74,10 @@ class Storing:
             Refused: over quota, or its key is in use otherwise.
             StoreFull, StoreDown: not kept.
         """
-        task = asyncio.get_running_loop().create_task(self._store(parcel))
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        if parcel.key is None and parcel.cost is None:
+            await self._add(parcel, parcel.plan, ())
+            return _STORED
+        return await asyncio.shield(self._start(self._store(parcel)))
 
     async def settle(self) -> None:
         """See `Once.settle`."""
@@ -82,6 +87,12 @@ class Storing:
         """Wait for what is being stored."""
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
 
     async def _store(self, parcel: Parcel) -> Stored:
         key = parcel.key
@@ -126,22 +137,31 @@ class Storing:
         """Make it durable and tell delivery: all recipients that are due in flight, or none."""
         fresh = 0 if plan.rest is not None else sum(due <= parcel.at for due in plan.dues)
         flight = fresh > 0 and self._dispatch.reserve(fresh)
+        new: NewMessage | None = None
         try:
             new = parcel.make(plan, warnings, flight)
             await self._queue.add(new)
-        except BaseException:
+        except BaseException as error:
             if flight:
                 self._dispatch.forgo(fresh)
+            if new is not None and isinstance(error, asyncio.CancelledError):
+                self._start(self._put_back(new))
             raise
         if flight:
             self._dispatch.offer(dues(self._queue.shard, new))
         if fresh < len(plan.dues) or not flight:
-            self._tell_waiting(new)
+            self._tell_waiting(new, State.QUEUED)
 
-    def _tell_waiting(self, new: NewMessage) -> None:
+    async def _put_back(self, new: NewMessage) -> None:
+        """Nobody heard whether it was stored. If it was, its recipients are the queue's."""
+        await self._queue.release(dues(self._queue.shard, new), new.message.received)
+        self._tell_waiting(new, State.QUEUED, State.FLIGHT)
+
+    def _tell_waiting(self, new: NewMessage, *states: State) -> None:
+        """Of the recipients who began in one of these states and are in the queue now."""
         lanes: dict[Lane, float] = {}
         for each in new.recipients:
-            if each.state is State.QUEUED:
+            if each.state in states:
                 lane = lane_of(new.message, each.recipient)
                 lanes[lane] = min(each.due, lanes.get(lane, each.due))
         by_due: dict[float, set[Lane]] = {}
@@ -150,7 +170,7 @@ class Storing:
         for due, found in by_due.items():
             self._dispatch.waiting(self._queue.shard, found, due)
 
-    def _ended(self, task: asyncio.Task[Stored]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             log.debug("a message could not be stored: %r", fault)  # its session hears it, if there still is one

@@ -13,7 +13,8 @@ from relay.model.event import EventName
 from relay.model.message import Lane, State
 from relay.model.reply import Refused
 from relay.store.interface import StoreFull
-from relay.store.sqlite import SqliteQueue, open_reader, shard_directory
+from relay.store.sqlite import SqliteQueue
+from relay.submission.intake import Intake
 from tests.submission.accounts import AT, STRIPPING, TESTING
 from tests.submission.house import LIFETIME, PLAIN, Broken, House, Slow, submission
 from tests.transform.verifiers import dkimpy, keys
@@ -161,23 +162,46 @@ async def test_when_the_store_fails_delivery_gets_its_room_back(house: House) ->
     house.queue.__class__ = SqliteQueue
 
 
-async def test_a_session_that_is_cut_off_while_storing_strands_no_recipient(house: House) -> None:
-    house.queue.__class__ = Slow
-    slow = house.queue
-    assert isinstance(slow, Slow)
-    slow.may, slow.began = asyncio.Event(), asyncio.Event()
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_session_that_is_cut_off_while_storing_strands_no_recipient(house: House, stored: bool) -> None:
+    """Nobody heard whether the message was stored; whom it left in flight is in the queue."""
+    slow = slowed(house)
+    slow.silent = stored
     intake = house.intake()
-    session = asyncio.create_task(intake.take(submission()))
     async with asyncio.timeout(10):
-        await slow.began.wait()
-        session.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await session
+        await cut_off(intake, slow)
+        await intake.close()
+    assert house.room.offered == [] and house.room.reserved == 0
+    assert house.room.lanes == [(7, frozenset({Lane("example.net", "demo")}), AT)]
+    states = [each.state for event in house.events() for each in house.kept(event.message)[1]]
+    assert states == ([State.QUEUED] if stored else [])
+    house.queue.__class__ = SqliteQueue
+
+
+async def test_a_message_with_a_key_is_stored_whoever_still_listens(house: House) -> None:
+    slow = slowed(house)
+    intake = house.intake()
+    async with asyncio.timeout(10):
+        await cut_off(intake, slow, b"X-SMTPeter-Idempotency-Key: k\r\n" + PLAIN)
         assert house.room.offered == []
         slow.may.set()
         await intake.close()
     assert [each.recipient.address for each in house.room.offered] == ["ann@example.net"]
-    reader = open_reader(shard_directory(house.directory, 7), 7)
-    assert [each.state for each in reader.recipients(house.room.offered[0].message.id)] == [State.FLIGHT]
-    reader.close()
+    assert [each.state for each in house.kept(house.room.offered[0].message.id)[1]] == [State.FLIGHT]
     house.queue.__class__ = SqliteQueue
+
+
+def slowed(house: House) -> Slow:
+    house.queue.__class__ = Slow
+    slow = house.queue
+    assert isinstance(slow, Slow)
+    slow.may, slow.began = asyncio.Event(), asyncio.Event()
+    return slow
+
+
+async def cut_off(intake: Intake, slow: Slow, octets: bytes = PLAIN) -> None:
+    session = asyncio.create_task(intake.take(submission(octets)))
+    await slow.began.wait()
+    session.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await session
