@@ -16,6 +16,7 @@ import logging
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from tests.fuzz.target import Target
 CACHE = HERE.parents[1] / ".cache" / "fuzz"
 LONGEST = 8192  # octets of an input
 PATIENCE = 20  # seconds for an input
+TRIES = 5  # processes for a target
 MEMORY = 2048  # MB of a target's process
 _NONE = """atheris is not installed for this Python ({version}, {machine}).
 It has wheels for CPython 3.11 to 3.14 on Linux x86-64: make PYTHON=python3.11 fuzz. The same targets run under
@@ -67,10 +69,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ran.slow = [str(each) for each in slow]
         done.append(ran)
         _tell(ran)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    report = {"python": platform.python_version(), "at": int(time.time()), "targets": [asdict(each) for each in done]}
-    (CACHE / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    write(done)
     return 1 if any(each.crashes or each.slow for each in done) else 0
+
+
+def write(done: Sequence[Ran]) -> None:
+    """The figures of these targets, beside those the other ones had when they ran last."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    path = CACHE / "report.json"
+    former = json.loads(path.read_text())["targets"] if path.exists() else []
+    figures = {each["target"]: each for each in (*former, *map(asdict, done))}
+    report = {
+        "python": platform.python_version(),
+        "at": int(time.time()),
+        "targets": [figures[name] for name in TARGETS if name in figures],
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,36 +110,51 @@ def _tell(ran: Ran) -> None:
 
 
 def _fuzz(target: Target, seconds: int) -> Ran:
-    found = CACHE / target.name
-    found.mkdir(parents=True, exist_ok=True)
+    """Until the time is over or something breaks."""
+    ran = Ran(target.name)
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
         (place / "words").write_text("".join(f'"{_escaped(each)}"\n' for each in target.words))
-        seeds, broke = place / "seeds", place / "broke"
-        seeds.mkdir()
-        broke.mkdir()
-        begin = kept(SEEDS, target.name) | kept(CRASHES, target.name) | collection(target.name)
-        for number, octets in enumerate(begin.values()):
-            (seeds / str(number)).write_bytes(octets)
-        began = time.monotonic()
-        options = {
-            "max_total_time": seconds, "max_len": LONGEST, "timeout": PATIENCE, "rss_limit_mb": MEMORY,
-            "dict": place / "words", "artifact_prefix": f"{broke}/", "print_final_stats": 1, "reload": 0,
-        }  # fmt: skip
-        done = subprocess.run(
-            ["nice", sys.executable, "-m", "tests.fuzz.one", target.name, *(f"-{k}={v}" for k, v in options.items()),
-             str(found), str(seeds)],
-            cwd=HERE.parents[1], env={**os.environ, "PYTHONWARNINGS": "ignore"}, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, timeout=seconds * 2 + 600, check=False,
-        )  # fmt: skip
-        said = done.stderr.decode("utf-8", "replace")
-        ran = Ran(target.name, time.monotonic() - began, _number(r"number_of_executed_units: (\d+)", said))
-        ran.reached = _number(r"cov: (\d+)", said)
-        for each in sorted(broke.iterdir()):
+        (place / "broke").mkdir()
+        _sow(target, place / "seeds")
+        for _ in range(TRIES):
+            began = time.monotonic()
+            code, said = _run(target, seconds - round(ran.seconds), place)
+            ran.seconds += time.monotonic() - began
+            ran.runs += _number(r"^#(\d+)\t", said)
+            ran.reached = _number(r"cov: (\d+)", said)
+            # Its own time-out takes a process that got no processor for a second for one that hangs, and kills it.
+            if code != -signal.SIGALRM or ran.seconds >= seconds:
+                break
+        for each in sorted((place / "broke").iterdir()):
             ran.crashes.append(_kept(target, each.name.partition("-")[0], each.read_bytes()))
-        if done.returncode and not ran.crashes:
-            ran.crashes.append(f"atheris ended with {done.returncode}: {said[-2000:]}")
+        if code and not ran.crashes:
+            ran.crashes.append(f"atheris ended with {code}: {said[-2000:]}")
     return ran
+
+
+def _sow(target: Target, seeds: Path) -> None:
+    seeds.mkdir()
+    begin = kept(SEEDS, target.name) | kept(CRASHES, target.name) | collection(target.name)
+    for number, octets in enumerate(begin.values()):
+        (seeds / str(number)).write_bytes(octets)
+
+
+def _run(target: Target, seconds: int, place: Path) -> tuple[int, str]:
+    """One process of atheris: how it ended, and what it said."""
+    found = CACHE / target.name
+    found.mkdir(parents=True, exist_ok=True)
+    options = {
+        "max_total_time": max(1, seconds), "max_len": LONGEST, "timeout": PATIENCE, "rss_limit_mb": MEMORY,
+        "dict": place / "words", "artifact_prefix": f"{place / 'broke'}/", "reload": 0,
+    }  # fmt: skip
+    done = subprocess.run(
+        ["nice", sys.executable, "-m", "tests.fuzz.one", target.name, *(f"-{k}={v}" for k, v in options.items()),
+         str(found), str(place / "seeds")],
+        cwd=HERE.parents[1], env={**os.environ, "PYTHONWARNINGS": "ignore"}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, timeout=seconds * 2 + 600, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
 def _kept(target: Target, kind: str, octets: bytes) -> str:
@@ -145,7 +174,7 @@ def _escaped(word: bytes) -> str:
 
 
 def _number(pattern: str, text: str) -> int:
-    found = re.findall(pattern, text)
+    found = re.findall(pattern, text, re.MULTILINE)
     return int(found[-1]) if found else 0
 
 

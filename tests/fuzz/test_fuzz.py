@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.__main__ import Ran, main, write
 from tests.fuzz.corpora import CRASHES, SEEDS, kept
 from tests.fuzz.growth import grow
 from tests.fuzz.registry import TARGETS
@@ -92,3 +96,25 @@ def test_quadratic_work_is_seen_and_linear_work_is_not() -> None:
         measured, slow = grow(target, 0.05, lambda: spent[0])
         assert measured
         assert bool(slow) == seen
+
+
+def test_without_atheris_it_says_where_that_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["--only", "session"]) == 2
+    assert "CPython 3.11 to 3.14 on Linux x86-64" in capsys.readouterr().err
+
+
+def test_a_target_that_is_none_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "session,sesion"])
+    assert "no target sesion; there are session, content," in capsys.readouterr().err
+
+
+def test_figures_of_targets_that_were_not_run_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tests.fuzz.__main__.CACHE", tmp_path)
+    write([Ran("session", runs=1), Ran("proxy", runs=2)])
+    write([Ran("proxy", runs=3)])
+    targets = json.loads((tmp_path / "report.json").read_text())["targets"]
+    assert [(each["target"], each["runs"]) for each in targets] == [("session", 1), ("proxy", 3)]
