@@ -24,6 +24,8 @@ class Deadline:
             self._start()
 
     def stop(self) -> None:
+        """Call nobody any more, and know nobody: the session goes with its last use, and waits for no collector."""
+        self._passed = _nobody
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -40,3 +42,7 @@ class Deadline:
             self._start()
         else:
             self._passed()
+
+
+def _nobody() -> None:
+    """Of a deadline that was stopped."""

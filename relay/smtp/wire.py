@@ -87,6 +87,7 @@ class Wire(Connection):
             if host and not service.implicit_tls:
                 self.transport.write(b"421 4.3.2 Too many sessions; please try again later\r\n")
             self._closing = self._gone = True
+            self._deadline.stop()
             transport.close()
             return
         self._entered = True
