@@ -109,6 +109,8 @@ def readable_domain(domain: str) -> str:
 
 def printable(text: str, limit: int = 80) -> str:
     """Text of a stranger made safe for a reply or a log line: no control characters, and no novel."""
+    if len(text) <= limit and text.isprintable():
+        return text
     shown = "".join(each if each.isprintable() else "?" for each in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 3] + "..."
 

@@ -123,7 +123,7 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        given: dict[str, Any] = {"event": self.name.value, "at": self.at}
+        given: dict[str, Any] = {"event": self.name._value_, "at": self.at}  # `value` is a call
         if self.message:
             given["message"] = self.message
         if self.recipient is not None:

@@ -75,7 +75,8 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
         peer=submission.peer,
     )
     now = State.FLIGHT if flight else State.QUEUED
-    recipients = tuple(
+    whose = zip(envelope.recipients, decided.addressed.contents, plan.dues, strict=True)
+    recipients = [
         NewRecipient(
             number=number,
             recipient=each,
@@ -83,12 +84,10 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
             state=plan.rest or (now if due <= submission.at else State.QUEUED),
             due=due,
         )
-        for number, (each, content, due) in enumerate(
-            zip(envelope.recipients, decided.addressed.contents, plan.dues, strict=True), 1
-        )
-    )
+        for number, (each, content, due) in enumerate(whose, 1)
+    ]
     events = (_received(submission, decided, header), *_later(submission, decided))
-    return NewMessage(message=message, contents=decided.contents, recipients=recipients, events=events)
+    return NewMessage(message=message, contents=decided.contents, recipients=tuple(recipients), events=events)
 
 
 def dues(shard: int, new: NewMessage) -> list[Due]:
@@ -122,29 +121,25 @@ def rejected(submission: Submission, reply: Reply, at: float) -> Event:
 
 
 def _received(submission: Submission, decided: Decided, header: Header) -> Event:
-    envelope = decided.addressed.envelope
-    data = _facts(submission, envelope.reverse_path, envelope.recipients) | {
-        "size": len(decided.contents[0]),
-        "author": decided.author,
-        "message_id": _message_id(header),
-        "tls": submission.tls,
-        **_asked(decided.resolved.options),
-        "warnings": list(decided.resolved.warnings),
-        "test": decided.plan.sandbox,
-    }
-    return _event(
-        EventName.RECEIVED,
-        submission,
-        decided,
-        None,
-        {key: value for key, value in data.items() if value or key == "from"},
-    )
+    envelope, resolved = decided.addressed.envelope, decided.resolved
+    data = _facts(submission, envelope.reverse_path, envelope.recipients)
+    data["size"] = len(decided.contents[0])
+    data["author"] = decided.author
+    if message_id := _message_id(header):
+        data["message_id"] = message_id
+    if submission.tls:
+        data["tls"] = submission.tls
+    if resolved.options is not NOTHING:
+        data.update((word, told) for word, told in _asked(resolved.options).items() if told)
+    if resolved.warnings:
+        data["warnings"] = list(resolved.warnings)
+    if decided.plan.sandbox:
+        data["test"] = True
+    return _event(EventName.RECEIVED, submission, decided, None, data)
 
 
 def _asked(options: Options) -> dict[str, Any]:
     """The options of a message as its events tell them."""
-    if options is NOTHING:
-        return {}
     return {
         "tags": list(options.tags),
         "metadata": dict(options.metadata),
@@ -160,6 +155,8 @@ def _asked(options: Options) -> dict[str, Any]:
 def _later(submission: Submission, decided: Decided) -> list[Event]:
     """The events of recipients that do not go out at once."""
     plan, recipients = decided.plan, decided.addressed.envelope.recipients
+    if plan.rest is None and max(plan.dues) <= submission.at:
+        return []
     test = {"test": True} if plan.sandbox else {}
     if plan.rest is not None:
         name, reason = _RESTS[plan.rest]
@@ -167,8 +164,6 @@ def _later(submission: Submission, decided: Decided) -> list[Event]:
             _event(name, submission, decided, number, {"to": each.address, "reason": reason, **test})
             for number, each in enumerate(recipients, 1)
         ]
-    if max(plan.dues) <= submission.at:
-        return []
     if min(plan.dues) == max(plan.dues):
         data = {"to": _addresses(recipients), "due": plan.dues[0], **test}
         return [_event(EventName.SCHEDULED, submission, decided, None, data)]
@@ -194,17 +189,22 @@ def _event(
 
 
 def _facts(submission: Submission, reverse_path: str, recipients: tuple[Recipient, ...]) -> dict[str, Any]:
-    return {
-        "from": reverse_path,
-        "to": _addresses(recipients),
-        "peer": submission.peer,
-        "listener": submission.listener,
-    }
+    """The words that apply: only the null reverse-path is told though it is empty."""
+    data: dict[str, Any] = {"from": reverse_path}
+    if recipients:
+        data["to"] = _addresses(recipients)
+    if submission.peer:
+        data["peer"] = submission.peer
+    if submission.listener:
+        data["listener"] = submission.listener
+    return data
 
 
 def _addresses(recipients: tuple[Recipient, ...]) -> str | list[str]:
     """Each once; alone where there is one."""
-    addresses = list(dict.fromkeys(each.address for each in recipients))
+    if len(recipients) == 1:
+        return recipients[0].address
+    addresses = list(dict.fromkeys([each.address for each in recipients]))
     return addresses[0] if len(addresses) == 1 else addresses
 
 

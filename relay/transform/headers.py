@@ -101,10 +101,12 @@ class Header:
         """What stands behind the colon, folds included, without the CRLF at its end."""
         return self.content[field.value : field.end].removesuffix(b"\r\n")
 
-    def at(self, places: Iterable[int]) -> tuple[Field, ...]:
+    def at(self, places: Sequence[int]) -> tuple[Field, ...]:
         """Where the fields of these numbers stand."""
+        if not places:
+            return ()
         fields = self.fields
-        return tuple(fields[place] for place in places)
+        return tuple([fields[place] for place in places])
 
 
 def shape_of(names: tuple[bytes, ...]) -> Shape:
