@@ -6,9 +6,8 @@ Out: what it came to, and events that say by which order and by whom.
 Candidates are looked for on a reading connection, some hundred messages at a time; the writing thread then looks
 at each of a piece again, because it may have been claimed meanwhile, and changes what still fits.
 
-Why so: what has not ended is walked in the order of size and key, which is the order of the index that start
-and pruning use. An index for this alone would cost every message two writes. What is taken while an order
-runs may be met or not.
+Why so: what has not ended is walked in the order it came, by the index that the start of a shard uses, too. What is
+taken while an order runs may be met or not.
 """
 
 from __future__ import annotations
@@ -108,32 +107,28 @@ async def _chosen(read: Run, act: Act, selection: Selection) -> AsyncIterator[li
             yield await read(partial(_keys, sql.CHOOSE_SPAN, {**asked, "low": low, "high": high}))
         return
     for sandbox in (0, 1):
-        size, key = -1, 0
-        while slice_ := await read(partial(_slice, sandbox, size, key)):
-            size, key = slice_[-1]
-            messages = json.dumps([each for _, each in slice_])
-            yield await read(partial(_keys, sql.CHOOSE, {**asked, "messages": messages}))
+        after = 0
+        while slice_ := await read(partial(_slice, sandbox, after)):
+            after = slice_[-1]
+            yield await read(partial(_keys, sql.CHOOSE, {**asked, "messages": json.dumps(slice_)}))
 
 
 def _keys(statement: str, asked: Mapping[str, Any], connection: apsw.Connection) -> list[int]:
     return [key for (key,) in fetch(connection, statement, asked)]
 
 
-def _slice(sandbox: int, size: int, key: int, connection: apsw.Connection) -> list[tuple[int, int]]:
-    """The next messages that have not ended, by size and key."""
-    rows = fetch(connection, sql.OPEN_SAME, (sandbox, size, key, MESSAGES))
-    if len(rows) < MESSAGES:
-        rows += fetch(connection, sql.OPEN_LARGER, (sandbox, size, MESSAGES - len(rows)))
-    return list(_lighter(rows))
+def _slice(sandbox: int, after: int, connection: apsw.Connection) -> list[int]:
+    """Keys of the next messages that have not ended."""
+    return list(_lighter(fetch(connection, sql.OPEN, (sandbox, after, MESSAGES))))
 
 
-def _lighter(rows: Sequence[Row]) -> Iterator[tuple[int, int]]:
+def _lighter(rows: Sequence[Row]) -> Iterator[int]:
     room = RECIPIENTS
-    for size, key, recipients in rows:
+    for key, recipients in rows:
         if room <= 0:
             return
         room -= recipients
-        yield size, key
+        yield key
 
 
 def _waiting(lanes: Sequence[Lane], connection: apsw.Connection) -> list[LaneState]:

@@ -97,7 +97,7 @@ update recipient set state = 'queued', next_attempt = ?
 REQUEUE: Final = """
 update recipient set state = 'queued', next_attempt = ?
  where key in (
-       select recipient.key from message indexed by message_ended cross join recipient
+       select recipient.key from message indexed by message_open cross join recipient
         where message.sandbox in (0, 1) and message.ended is null
           and recipient.key between message.key << 24 and message.key << 24 | 16777215
           and recipient.state = 'flight')
@@ -176,7 +176,7 @@ LIST_QUEUED: Final = f"""
 
 # list_open: recipients of messages that have not ended.
 LIST_OPEN: Final = f"""
-{_STATE} from message as waiting indexed by message_ended cross join recipient
+{_STATE} from message as waiting indexed by message_open cross join recipient
  where waiting.sandbox in (0, 1) and waiting.ended is null
    and recipient.key between waiting.key << 24 and waiting.key << 24 | 16777215 and {_FITS}
  order by next_attempt nulls last, recipient.key limit :limit
@@ -196,14 +196,10 @@ LIST_SPAN: Final = f"""
 
 # --- orders of an operator ----------------------------------------------------------------------------
 
-# open_same, open_larger: messages that have not ended, in the order of size and key, from where one stopped.
-OPEN_SAME: Final = """
-select bytes, key, open from message indexed by message_ended
- where sandbox = ? and ended is null and bytes = ? and key > ? order by key limit ?
-"""
-OPEN_LARGER: Final = """
-select bytes, key, open from message indexed by message_ended
- where sandbox = ? and ended is null and bytes > ? order by bytes, key limit ?
+# open: messages that have not ended, in the order they came, from where one stopped.
+OPEN: Final = """
+select key, open from message indexed by message_open
+ where sandbox = ? and ended is null and key > ? order by key limit ?
 """
 
 # renew: what an operator held did not use up the time it may be tried, unless it has to arrive by a given moment. It

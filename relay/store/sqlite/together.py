@@ -5,6 +5,7 @@ Out: what each of them comes to; or an exception, and then the writer runs them 
 
 Each step of a statement lets go of the interpreter's lock, which a busy event loop does not give back for a while;
 so a batch wants few of them. Rows are bound many at a time, in powers of two, so that there are few texts to prepare.
+What fails takes the whole batch back (`or rollback`), so the engine need not keep what each statement alone changed.
 
 What is added or settled comes before all else of its batch: who claims sees it, and nobody who adds or settles
 asks what others of its batch did.
@@ -29,6 +30,7 @@ from relay.store.sqlite.writes import insert, settle
 
 SIZES = (32, 16, 8, 4, 2, 1)  # rows of one statement
 _ROW = re.compile(r"values (\([^()]*\))")
+_VERB = re.compile(r"^\s*(insert|update)")
 
 
 class Unsettled(Exception):
@@ -113,7 +115,8 @@ def _many(statement: str, rows: Sequence[Row], connection: apsw.Connection) -> i
 
 @cache
 def _text(statement: str, rows: int) -> str:
-    return _ROW.sub(lambda found: f"values {', '.join([found[1]] * rows)}", statement)
+    many = _ROW.sub(lambda found: f"values {', '.join([found[1]] * rows)}", statement)
+    return _VERB.sub(r"\1 or rollback", many)
 
 
 def _row(settlement: Settlement, now: float) -> Row:
