@@ -5,10 +5,11 @@ Out: the SHA-256 of the relaxed body; the relaxed value.
 
 Standards: RFC 6376 section 3.4.2 (fields) and 3.4.4 (body).
 
-Why so: a body is taken block by block, so that what is copied stays in the processor's cache and no copy of megabytes
-is made. A block without a blank or a tab, as those of base64 are, is hashed where it lies: finding one octet costs
-a twentieth of hashing, finding two that follow one another twice as much. Where blanks stand together, parting the
-text at them and leaving out what is empty costs half of replacing them, and two passes do for runs of any length.
+Why so: lines without a blank or a tab, as those of base64 are, are hashed where they lie, all at once: to find one
+octet costs a hundredth of hashing, to find two that follow one another twice as much. The rest is taken block by
+block, so that what is copied stays in the processor's cache and no copy of megabytes is made. Where blanks stand
+together, parting the text at them and leaving out what is empty costs half of replacing them, and two passes do for
+runs of any length.
 """
 
 from __future__ import annotations
@@ -24,12 +25,18 @@ def body_hash(content: bytes, start: int = 0) -> bytes:
     end = _text_end(content, start)
     octets = memoryview(content)
     digest = hashlib.sha256()
-    at = start
+    at, blank, tab = start, -1, -1
     while at < end:
-        stop = end if end - at <= BLOCK else _line_end(content, at, end)
-        if content.find(b" ", at, stop) < 0 and content.find(b"\t", at, stop) < 0:
+        if blank < at:
+            blank = _find(content, b" ", at, end)
+        if tab < at:
+            tab = _find(content, b"\t", at, end)
+        clean = min(blank, tab)
+        stop = end if clean == end else content.rfind(b"\r\n", at, clean) + 2
+        if stop == end or stop - at >= BLOCK:
             digest.update(octets[at:stop])
         else:
+            stop = end if end - at <= BLOCK else _line_end(content, at, end)
             digest.update(_relaxed(content[at:stop]))
         at = stop
     if end > start:
@@ -64,6 +71,12 @@ def _single_blanks(text: bytes) -> bytes:
             kept.append(b"")
         text = b" ".join(kept)
     return text
+
+
+def _find(content: bytes, octet: bytes, at: int, end: int) -> int:
+    """Offset of the next such octet; `end` where there is none."""
+    found = content.find(octet, at, end)
+    return end if found < 0 else found
 
 
 def _text_end(content: bytes, start: int) -> int:
