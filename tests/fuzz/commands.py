@@ -19,7 +19,7 @@ from relay.smtp.letter import Letter, Offers, wire_address
 from relay.smtp.parameters import Offers as Listening
 from relay.smtp.proxy import V2_OCTETS, Proxied, ProxyError, read_header
 from relay.smtp.transaction import transaction
-from tests.fuzz.target import Source, Target
+from tests.fuzz.target import Source, Target, fits
 
 NOW = 1_790_000_000.0
 LISTENING = Listening(wishes=True, hold=30 * 86_400.0, deliver_by=60.0)
@@ -90,7 +90,7 @@ def check_parameters(octets: bytes) -> None:
 
 def _check_refused(refused: Refused) -> None:
     assert refused.reply.code in (501, 550, 553, 555), refused.reply
-    assert len(refused.reply.octets()) <= 512, refused.reply
+    assert fits(refused.reply), refused.reply
     assert refused.reply.text.isprintable(), refused.reply
 
 

@@ -26,7 +26,7 @@ from relay.transform.keys import generate
 from relay.transform.longlines import LINE, long_line, shorten
 from relay.transform.mime import Part, leaves
 from relay.transform.relaxed import body_hash, relaxed_value
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, fits
 from tests.transform.verifiers import dkimpy
 
 NOW = 1_790_000_000.0
@@ -46,7 +46,7 @@ def header_of(content: bytes) -> Header | None:
         return read_header(content)
     except Refused as refused:
         assert refused.reply.code in (552, 554)
-        assert len(refused.reply.octets()) <= 512
+        assert fits(refused.reply)
         return None
 
 

@@ -16,7 +16,7 @@ from relay.submission.control.reader import read_controls
 from relay.transform.headers import read_header, splice
 from relay.transform.words import decode, encode
 from tests.fuzz.content import arrived, by_lines, header_of
-from tests.fuzz.target import Source, Target
+from tests.fuzz.target import Source, Target, fits
 from tests.submission.options import ANN, BOB, EVERYTHING, ask
 
 RULES = tuple(OnInvalid)
@@ -36,7 +36,7 @@ def check_controls(octets: bytes) -> None:
         got = ask(text, to=(ANN, BOB), on_invalid=rule, **EVERYTHING)
     except Refused as refused:
         assert refused.reply.code in (550, 552, 554), refused.reply
-        assert len(refused.reply.octets()) <= 512, refused.reply
+        assert fits(refused.reply), refused.reply
         assert refused.reply.text.isprintable(), refused.reply
         return
     assert all(each.isprintable() for each in got.warnings), got.warnings

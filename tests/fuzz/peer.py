@@ -79,9 +79,8 @@ class Peer(asyncio.Transport):
         self.pieces = pieces
         self.slow = slow
         self.octets = b""
-        self.closed = False
+        self.closed = self.told = False
         self.protocol: Any = None
-        self.positive = 0  # octets we had written when a 2xx was said last
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
 
@@ -92,7 +91,9 @@ class Peer(asyncio.Transport):
         return self.closed
 
     def write(self, data: Any) -> None:
-        assert not self.closed, "a write to a closed connection"
+        assert not self.told, "a write to a connection that is known to be lost"
+        if self.closed:  # it is lost, and the news is on its way
+            return
         self.octets += data
         if self.slow:
             self.protocol.pause_writing()
@@ -103,7 +104,11 @@ class Peer(asyncio.Transport):
     def abort(self) -> None:
         if not self.closed:
             self.closed = True
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        self.told = True
+        self.protocol.connection_lost(None)
 
     def step(self) -> None:
         """Some of its side happens."""

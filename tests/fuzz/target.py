@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 import uvloop
 
+from relay.model.reply import Reply
+
 T = TypeVar("T")
 PIECES = 64  # at most, so that cutting costs no more than what is cut
 
@@ -59,6 +61,12 @@ class Source:
     @property
     def rest(self) -> bytes:
         return self._octets[self._at :]
+
+
+def fits(reply: Reply) -> bool:
+    """Whether it goes over the wire as RFC 5321 section 4.5.3.1.5 has it: lines of 512 octets, and only a few."""
+    lines = reply.octets().split(b"\r\n")
+    return max(map(len, lines)) <= 510 and len(lines) <= 5
 
 
 def cut(octets: bytes, sizes: bytes) -> list[bytes]:
