@@ -50,8 +50,19 @@ class Traffic:
     systems: tuple[str, ...] = (RELAY, POSTFIX, DIRECT)
     against: str = POSTFIX
     stretch: float = 1.0  # times the usual seconds
+    pair: Mapping[str, Any] | None = None  # the job it is compared with, run in the same round by the same system
 
     def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures:
+        if self.pair is None:
+            return self._run(self.job, bench, system, seconds, number)
+        turn = [self.job, self.pair] if number % 2 else [self.pair, self.job]
+        made = [self._run(each, bench, system, seconds, number) for each in turn]
+        figures, pair = made if number % 2 else reversed(made)
+        figures.pair = pair
+        figures.faults += pair.faults
+        return figures
+
+    def _run(self, words: Mapping[str, Any], bench: Bench, system: System, seconds: float, number: int) -> Figures:
         door = system.doors[self.door]
         job = Job(
             port=door.port,
@@ -60,7 +71,7 @@ class Traffic:
             tls=self.door != PLAIN,
             run=bench.name(),
             seconds=seconds * self.stretch,
-            **self.job,
+            **words,
         )
         return run(bench, system, self.name, job, signed=self.door != UNSIGNED, number=number)
 
@@ -147,7 +158,7 @@ TRAFFIC: tuple[Load, ...] = (
         door=PLAIN,
         job={"fields": OPTIONS},
         systems=(RELAY,),
-        against="kept",
+        pair={},
     ),
 )
 LOADS: tuple[Load, ...] = (*TRAFFIC, *WAITING)
