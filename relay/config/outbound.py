@@ -93,6 +93,11 @@ class Delivery(Part):
     jitter: float = Field(0.2, ge=0, lt=1, description="each wait is longer or shorter by up to this share")
     connections: int = Field(10, ge=1, description="connections to a site at once, in the machine")
     messages_per_connection: int = Field(100, ge=1, description="messages before a connection is closed")
+    pipeline_envelopes: tuple[Pattern, ...] = Field(
+        (),
+        description="next hops by name, as in `domains` of a route, that get the next envelope right behind a message "
+        "instead of after its reply; one that cannot keep step gets none for a week",
+    )
     recipients_per_message: int = Field(100, ge=1, description="recipients in one transaction; RFC 5321 promises 100")
     idle: Duration = Field(5.0, description="a connection without work is kept this long")
     connect_timeout: Duration = Field(30.0, description="TCP connection to one address")

@@ -28,7 +28,7 @@ from relay.model.message import Due
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
 from relay.model.route import Host, Route
-from relay.smtp.client import Connection, Unconnected
+from relay.smtp.client import Coming, Connection, Unconnected
 from relay.smtp.dialogue import Answer, Exchange, Step, Trouble, conversation
 from relay.smtp.letter import Letter
 
@@ -42,16 +42,16 @@ class Attempt:
     """Made for one job, run once."""
 
     def __init__(
-        self, job: Job, content: bytes, route: Route, pool: Pool, clock: Clock, *, return_path: str | None = None
+        self, job: Job, letter: Letter, route: Route, pool: Pool, clock: Clock, coming: Coming | None = None
     ) -> None:
-        """`return_path` goes on the wire in place of the reverse-path."""
+        """`letter` is of all recipients of the job; `coming` tells of the next one, see `Connection.send`."""
         self.undecided: list[Due] = list(job.dues)
         self.surplus: list[Due] = []  # too many for the transaction; the next one takes them at once
         self.verdicts: list[Verdict] = []
         self.reached = False  # a server answered our mail in good order
         self.in_vain = False  # what stood in the way is TLS that the message demands: no news of the site
-        self._return_path = return_path
-        self._content = content
+        self._letter = letter
+        self._coming = coming
         self._route = route
         self._pool = pool
         self._clock = clock
@@ -123,19 +123,19 @@ class Attempt:
 
     async def _transact(self, connection: Connection, fresh: bool) -> None:
         dues = self.undecided
-        envelope = dues[0].message.envelope
-        if self._return_path is not None:
-            envelope = replace(envelope, reverse_path=self._return_path)
-        letter = Letter(
-            envelope=envelope,
-            recipients=tuple([due.recipient for due in dues]),
-            content=self._content,
-        )
+        letter = self._letter
+        if len(dues) < len(letter.recipients):  # the others are decided
+            letter = replace(letter, recipients=tuple([due.recipient for due in dues]))
         record: Exchange = []
-        result = await connection.send(letter, record)
+        result = await connection.send(letter, record, self._coming)
         connection.speaker.handed_over = False  # it is answered, or the answer is that there is none
         answers = result.answers
-        if not fresh and all(map(_stale, answers)):
+        if connection.lost_step:
+            self._pool.lost_step(connection)
+        if result.void or (not fresh and all(map(_stale, answers))):
+            if fresh:  # the host is not to blame, and may be asked again
+                self._sessions -= 1
+                self._hosts.insert(0, connection.hop.host)
             return  # as if it had never been tried: the connection is of no use, and the mail unharmed
         outcomes = [judge(answer) for answer in answers]
         facts = self._facts(connection.hop.host, connection, result.notes)

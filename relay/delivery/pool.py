@@ -14,13 +14,18 @@ A kept connection stays with the site's task that opened it, and waits there for
 
 from __future__ import annotations
 
+import logging
+
 from relay.config import Config
+from relay.delivery.rules import Names
 from relay.limits.interface import Kind, Limits, Mark, Place
 from relay.model.clock import Clock
 from relay.model.route import Host, Route
 from relay.smtp.client import Client, Connection, Contexts, Hop, Unconnected
 from relay.smtp.dialogue import Step, Timeouts, Trouble
 
+log = logging.getLogger(__name__)
+STEP_MEMORY = 604_800.0  # seconds; what throws away envelopes once is not mended by the hour
 TLS_MEMORY = 3600.0  # seconds; a mended host is trusted with TLS again after that
 CROWD = 500  # connections; more are open only while each carries mail
 _UNREACHABLE = (Trouble.CONNECT, Trouble.LOST, Trouble.SILENT, Trouble.GARBLED)
@@ -45,6 +50,7 @@ class Pool:
             for egress in config.delivery.every_egress
         }
         self._default = config.delivery.egress.name
+        self._ahead = Names(config.delivery.pipeline_envelopes)
         self._places = 0
 
     @property
@@ -111,7 +117,22 @@ class Pool:
                 self._limits.mark(Mark(Kind.DEAD_HOST, key, until, str(answer.reply)))
             raise
         self._learn(host, connection.tls_broken)
+        connection.ahead = connection.offers.pipelining and self._ahead.match(host.name) and self._in_step(host)
         return connection
+
+    def may_follow(self, connection: Connection) -> bool:
+        """Whether another envelope may go out behind the message under way."""
+        room = connection.used + 1 < self._delivery.messages_per_connection and not self.crowded
+        return room and self._in_step(connection.hop.host)
+
+    def _in_step(self, host: Host) -> bool:
+        return self._limits.marked(Kind.LOST_STEP, host.key) is None
+
+    def lost_step(self, connection: Connection) -> None:
+        """Every envelope waits for its turn there from now on."""
+        host = connection.hop.host
+        log.warning("%s gets no envelope ahead of its turn any more: %s", host.name, connection.lost_step)
+        self._limits.mark(Mark(Kind.LOST_STEP, host.key, self._clock() + STEP_MEMORY, connection.lost_step))
 
     def _learn(self, host: Host, tls_broken: str) -> None:
         if tls_broken:

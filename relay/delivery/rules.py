@@ -17,11 +17,21 @@ from relay.model.address import ascii_domain
 class Rule:
     def __init__(self, rule: RouteRule) -> None:
         self.rule = rule
-        self._domains = [_pattern(each) for each in rule.domains]
-        self._senders = [_pattern(each) for each in rule.senders]
+        self._domains = Names(rule.domains)
+        self._senders = Names(rule.senders)
 
     def fits(self, domain: str, sender: str) -> bool:
-        return _matches(self._domains, domain) and _matches(self._senders, sender)
+        return self._domains.match(domain) and self._senders.match(sender)
+
+
+class Names:
+    """Patterns of names."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = [_pattern(each) for each in patterns]
+
+    def match(self, name: str) -> bool:
+        return bool(self._patterns) and _matches(self._patterns, name)
 
 
 def _pattern(text: str) -> str:

@@ -118,13 +118,13 @@ class Site:
         me = asyncio.current_task()
         assert me is not None
         route, tools = self.route, self._tools
-        carrier = Carrier(tools)
+        carrier = Carrier(tools, self)
         placed = False
         try:
             placed = await tools.pool.place(route.egress, route.site)
             if not placed:
                 self._denied_until = asyncio.get_running_loop().time() + NO_PLACE
-            while placed and (job := await self._next(carrier.connection)) is not None:
+            while placed and (job := await self._next(carrier)) is not None:
                 began = tools.clock()
                 attempt = await carrier.carry(job, self.route)
                 if attempt is not None:
@@ -141,22 +141,44 @@ class Site:
             elif not self._working:
                 self._ended(self)
 
-    async def _next(self, connection: Connection | None) -> Job | None:
+    async def _next(self, carrier: Carrier) -> Job | None:
         """The next job; None when there is none within the idle time, or work has to end here."""
-        until = self.resting_until() if len(self.ready) else None
+        job, connection = carrier.coming, carrier.connection
+        until = self.resting_until() if len(self.ready) or job is not None else None
         if until is not None:
             self.rest(until)
             return None
         if len(self._working) > max(1, self._window.connections(self._tools.clock())):
             return None  # the window shrank
-        job = self.ready.take()
+        if job is None:
+            job = self.ready.take()
         if job is None and connection is not None and self._may_idle(connection):
             await self._wait(connection)
             job = self.ready.take() if not self._closing else None
+        self._tell_room()
+        return job
+
+    def _tell_room(self) -> None:
         if self.full and len(self.ready) < LOW:
             self.full = False
             self._tools.desk.has_room(self.gate)
+
+    def follow(self) -> Job | None:
+        """A job that may go out behind the message under way."""
+        if len(self._working) > max(1, self._window.connections(self._tools.clock())):
+            return None
+        if not len(self.ready) or self.resting_until() is not None:
+            return None
+        job = self.ready.take()
+        self._tell_room()
         return job
+
+    def unfollow(self, job: Job) -> None:
+        """It could not, and waits again."""
+        if self._closing:
+            self._tools.desk.put_back(job.dues)
+        else:
+            self.ready.put_back(job.dues)
 
     def _may_idle(self, connection: Connection) -> bool:
         return connection.usable and not self._closing and not self._tools.pool.crowded

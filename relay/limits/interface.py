@@ -33,6 +33,7 @@ class Kind(StrEnum):
     PAUSED_SITE = "paused-site"  # key: site; "egress/site" for an egress that is not the default
     DEAD_HOST = "dead-host"  # key: "address:port", or "egress/address:port" likewise
     BROKEN_TLS = "broken-tls"  # key: "address:port"; opportunistic TLS is left out there
+    LOST_STEP = "lost-step"  # key: "address:port"; no envelope is sent ahead of its turn there
     BANNED_ADDRESS = "banned-address"  # key: client address
     BANNED_USER = "banned-user"  # key: user name and client address, lower case
 

@@ -23,7 +23,8 @@ import asyncio
 import os
 import socket
 import ssl
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -33,12 +34,15 @@ from relay.config import Egress
 from relay.model.address import printable
 from relay.model.reply import Reply
 from relay.model.route import Host, TlsDemand
-from relay.smtp.dialogue import RFC5321, Answer, Exchange, Step, Timeouts, Trouble, shown
+from relay.smtp.ahead import lost_step, shaken, unmannered
+from relay.smtp.dialogue import RFC5321, Answer, Exchange, Group, Step, Timeouts, Trouble, shown
 from relay.smtp.failures import Failed, Told, no_tls, unbound, unreachable
 from relay.smtp.letter import Letter, Offers
 from relay.smtp.replies import reply_of
 from relay.smtp.speaker import Speaker
-from relay.smtp.transaction import Result, transaction
+from relay.smtp.transaction import Dialogue, Result, transaction
+
+Coming = Callable[["Connection"], Awaitable[Letter | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +67,13 @@ class Unconnected(Exception):
 
 
 @dataclass(slots=True, eq=False)
+class _Begun:
+    letter: Letter
+    dialogue: Dialogue
+    group: Group  # what went out of it
+
+
+@dataclass(slots=True, eq=False)
 class Connection:
     """A connection that is ready for MAIL."""
 
@@ -74,24 +85,62 @@ class Connection:
     tls_broken: str = ""  # why we speak clear text where TLS was offered
     used: int = 0  # transactions
     clean: bool = True
+    ahead: bool = False  # the next letter's envelope may go out behind a message
+    lost_step: str = ""  # how the server took that, if it could not
+    _begun: _Begun | None = None  # a letter whose envelope went ahead
 
     @property
     def usable(self) -> bool:
-        return self.clean and self.speaker.usable
+        # Where an envelope went ahead, what has become of it is told by the next `send`.
+        return self.clean and (self._begun is not None or self.speaker.usable)
 
-    async def send(self, letter: Letter, record: Exchange) -> Result:
-        """Carry one letter; `record` takes what was said. Cancelled in the middle, abort the connection."""
+    async def send(self, letter: Letter, record: Exchange, coming: Coming | None = None) -> Result:
+        """Carry one letter; `record` takes what was said. Cancelled in the middle, abort the connection.
+
+        `coming` is asked for the letter that is sent next over this connection, when the envelope of that one can go
+        out behind this one's content. A result that is `void` is as if nothing had been sent.
+        """
         self.clean = False
-        dialogue = transaction(letter, self.offers)
+        begun, self._begun = self._begun, None
+        early = begun is not None and begun.letter is letter
         try:
-            group = next(dialogue)
+            if begun is not None and early:
+                dialogue, group = begun.dialogue, begun.group
+            else:
+                dialogue = transaction(letter, self.offers)
+                group = next(dialogue)
             while True:
-                group = dialogue.send(await self.speaker.exchange(group, record))
+                behind = None
+                if group.content is not None and coming is not None and self.ahead:
+                    behind = self._begin(await coming(self))
+                group = dialogue.send(await self.speaker.exchange(group, record, behind))
         except StopIteration as end:
             result: Result = end.value
         self.used += 1
         self.clean = result.clean
-        return result
+        return self._in_step(result, early) if early or self._begun is not None else result
+
+    def _begin(self, letter: Letter | None) -> Group | None:
+        """The envelope of a letter, to be sent ahead; None where it has none that this server would take."""
+        if letter is None:
+            return None
+        dialogue = transaction(letter, self.offers)
+        try:
+            group = next(dialogue)
+        except StopIteration:
+            return None
+        self._begun = _Begun(letter, dialogue, group)
+        return group
+
+    def _in_step(self, result: Result, early: bool) -> Result:
+        if early:
+            self.lost_step = lost_step(result.answers, result.clean)
+        void = bool(self.lost_step)
+        if self._begun is not None and not self.lost_step:
+            self.lost_step = shaken(result.answers)
+            void = any(map(unmannered, result.answers)) and bool(self.lost_step)
+        self.clean = result.clean and not self.lost_step
+        return replace(result, void=void) if void else result
 
     def close(self) -> None:
         """Say goodbye if one can, and close; nobody has to wait for it."""

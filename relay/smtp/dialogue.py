@@ -92,6 +92,7 @@ class Timeouts:
     data: float = 120.0
     block: float = 180.0  # until the peer has taken a block of content
     message: float = 600.0  # receivers may scan before they answer the dot; too short a wait sends twice
+    ahead: float = 30.0  # each answer to an envelope that went ahead: who has thrown it away will never answer
     rset: float = 60.0
     quit: float = 5.0
 

@@ -34,6 +34,7 @@ class Speaker(asyncio.Protocol):
         self._answers: list[Answer] = []
         self._wanted = 0  # answers the present group has; what is expected beyond them is for the one behind it
         self._behind: Group | None = None  # went out behind the last content; the next exchange is about it
+        self._early = False  # the present group is one that had gone out behind a content
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expires = 0.0
@@ -59,14 +60,15 @@ class Speaker(asyncio.Protocol):
         commands = group.commands
         self._wanted = len(commands)
         self.handed_over = False
-        if group is self._behind:
+        self._early = group is self._behind
+        if self._early:
             self._behind, whole = None, True
         else:
             if self._behind is not None:
                 self._fail(Trouble.LOST, "the envelope that went ahead is not followed by its message")
             whole = await self._say(group, behind)
         while not self._trouble and len(self._answers) < self._wanted:
-            await self._wait(self._patience(group))
+            await self._wait(self._patience())
         answers, self._answers = self._answers[: self._wanted], self._answers[self._wanted :]
         self._expected = self._expected[self._wanted :]
         for command in commands[len(answers) :]:
@@ -94,9 +96,10 @@ class Speaker(asyncio.Protocol):
         self.handed_over = await self._content(group.content, octets)
         return self.handed_over
 
-    def _patience(self, group: Group) -> float:
-        """Seconds for the next answer of this group."""
-        return self._timeouts.of(group.commands[len(self._answers)].step)
+    def _patience(self) -> float:
+        """Seconds for the next answer."""
+        seconds = self._timeouts.of(self._expected[len(self._answers)].step)
+        return min(seconds, self._timeouts.ahead) if self._early else seconds
 
     async def _content(self, content: bytes, behind: bytes) -> bool:
         """Hand the content over, and what goes behind it; False if the peer answered or went before it had all."""
@@ -180,7 +183,7 @@ class Speaker(asyncio.Protocol):
             if self._paused or len(self._answers) >= self._wanted:
                 self._wake()
             else:  # some of a group: the wait for the next one begins anew
-                self._arm(self._timeouts.of(self._expected[len(self._answers)].step))
+                self._arm(self._patience())
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -39,6 +39,7 @@ class Result:
     answers: tuple[Answer, ...]  # one for each recipient of the letter, in its order
     clean: bool  # fit for another transaction
     notes: tuple[str, ...] = ()
+    void: bool = False  # the answers say nothing of the letter, which nobody has: its envelope went ahead in vain
 
 
 Dialogue = Generator[Group, Sequence[Answer], Result]

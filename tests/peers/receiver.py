@@ -59,6 +59,7 @@ class Behaviour:
     greylist: bool = False  # the first RCPT of each sender and recipient: 451 4.7.1
     messages: int = 0  # after this many in a session, MAIL is answered 421 and the connection closed
     recipients: int = 0  # of a message; over it 452 4.5.3
+    forgetful: bool = False  # what came behind the final dot before the answer to it is thrown away
     starttls: bool = True
     certificate: str = "good"  # good, wrong (another name), expired
     implicit_tls: bool = False
@@ -90,6 +91,7 @@ class Session:
     tls: bool = False
     login: str = ""
     pipelined: bool = False  # commands came before the answer to the one before them
+    ahead: int = 0  # messages with commands right behind their final dot
     done: bool = False
 
 
@@ -374,6 +376,9 @@ class _Talk:
             self._buffer += self.sock.recv(100)
             self._do("content", doing)
         content = self._content()
+        self.session.ahead += bool(self._buffer)
+        if self.ways.forgetful:
+            self._buffer = b""
         received = Received(
             sender=self._sender or "",
             recipients=tuple(self._recipients),
