@@ -4,7 +4,7 @@ One process writes it (the reporter), anybody reads it. Rows and the cursor of t
 transaction, so that after a crash folding goes on exactly where it stopped.
 
 Why so: `synchronous=full`. The owner of a shard prunes journal rows the cursor says are folded; a fold that
-a power cut took back would be missing for ever. It costs one fsync each 0.2 s at most.
+a power cut took back would be missing for ever. It costs one fsync a turn of the reporter, two turns a second.
 """
 
 from __future__ import annotations
