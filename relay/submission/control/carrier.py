@@ -73,7 +73,7 @@ def check_json(value: Any) -> None:
 def _check_text(text: str) -> None:
     if _REFUSED.search(text):
         raise ValueError("a value has no NUL, CR or LF in it")
-    if any("\ud800" <= each <= "\udfff" for each in text):
+    if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
         raise ValueError("half a character (a lone surrogate)")
 
 
