@@ -74,7 +74,10 @@ class Speaker(asyncio.Protocol):
         for command in commands[len(answers) :]:
             answers.append(self._lost(command.step, whole))
         if not whole:  # the rest of the content would be taken for commands
-            self._fail(Trouble.LOST, "the server answered before it had the whole message")
+            early = "the server answered before it had the whole message"
+            self._fail(Trouble.LOST, early)
+            if answers[0].reply.positive:  # it cannot have taken what it has not had
+                answers[0] = Answer(Step.MESSAGE, Reply(421, "4.4.2", f"{early}: {answers[0].reply}"), Trouble.HALF)
         record += zip(commands, answers, strict=True)
         return answers
 
@@ -115,7 +118,8 @@ class Speaker(asyncio.Protocol):
             while self._paused and not self._trouble and not self._answers:
                 await self._wait(self._timeouts.block)
             first = False
-        return not self._paused
+        # What has not gone out yet may be nothing but the envelope behind the message.
+        return not self._paused or (bool(behind) and self._transport.get_write_buffer_size() <= len(behind))
 
     async def _wait(self, seconds: float) -> None:
         """Until the answers are there, the peer takes what was written, or the connection is of no more use."""
