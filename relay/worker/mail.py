@@ -239,7 +239,7 @@ def _assemble(
 ) -> _Worker:
     config, own = context.config, queues[context.shard]
     registry = open_registry(config.data / REGISTRY)
-    suppressions = open_suppressions(config.data / SUPPRESSIONS)
+    suppressions = open_suppressions(config.data / SUPPRESSIONS, LAG)
     directory = Directory(registry, LAG)
     paths = ReturnKeys(registry, system_clock)
     ids = IdSource(context.shard, system_clock, after=own.last_id)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from relay.model.suppression import Suppression
 from relay.store.interface import Idempotency, StoreDown, Suppressions
 from relay.store.sqlite import open_idempotency, open_suppressions
 from relay.store.sqlite.connect import connect_writer
+from relay.store.sqlite.shared import open_shared
+from relay.store.sqlite.suppressions import SqliteSuppressions
 from tests.store.contract_lists import IdempotencyContract, SuppressionsContract, wanted
 from tests.store.mail import NOON, ids
 
@@ -45,6 +48,24 @@ class TestSuppressions(SuppressionsContract):
         opened = open_suppressions(tmp_path / "suppressions.db")
         yield opened
         opened.close()
+
+
+def test_a_list_that_was_empty_is_looked_at_again_when_the_lag_is_over(tmp_path: Path) -> None:
+    now = 100.0
+    path = tmp_path / "suppressions.db"
+    with (
+        closing(SqliteSuppressions(open_shared(path, "suppressions"), 0.01, lambda: now)) as lagging,
+        closing(open_suppressions(path)) as others,
+    ):
+        assert lagging.find("", "a@example.net", "", NOON) is None
+        others.add([Suppression(account="", address="a@example.net", created=NOON)])
+        assert lagging.find("", "a@example.net", "", NOON) is None
+        now += 0.02
+        assert lagging.find("", "a@example.net", "", NOON) is not None
+        lagging.remove("", "a@example.net")
+        assert lagging.find("", "a@example.net", "", NOON) is None
+        lagging.add([Suppression(account="", address="a@example.net", created=NOON)])
+        assert lagging.find("", "a@example.net", "", NOON) is not None, "what it put in itself is seen at once"
 
 
 class TestIdempotency(IdempotencyContract):

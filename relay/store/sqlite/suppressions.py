@@ -4,14 +4,17 @@ In:  suppressions by hand, and from the reporter; look-ups, one a recipient and 
 Out: the entry that holds, if any.
 
 Why so: a look-up must cost a relay without suppressions next to nothing, and must see an entry another process
-made a moment ago. `pragma data_version` tells in a microsecond whether anybody else changed the file; so
-that the list is empty is remembered until it does.
+made a moment ago. `pragma data_version` tells in microseconds whether anybody else changed the file, so that the
+list is empty is remembered until it does; and a worker asks that every few milliseconds at most, since a program that
+made an entry has hardly ended by then, and each question lets the writing threads have the interpreter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 import apsw
@@ -56,16 +59,25 @@ select address, account, stream, cause, note, created, until from suppression
 """
 
 
-def open_suppressions(path: Path) -> SqliteSuppressions:
-    """Raises StoreDown: it cannot be opened, or a newer version of the program made it."""
-    return SqliteSuppressions(open_shared(path, "suppressions"))
+def open_suppressions(path: Path, lag: float = 0.0) -> SqliteSuppressions:
+    """For `lag` seconds a list that was empty is taken to be so still.
+
+    Raises StoreDown: it cannot be opened, or a newer version of the program made it.
+    """
+    return SqliteSuppressions(open_shared(path, "suppressions"), lag)
 
 
 class SqliteSuppressions:
     """`Suppressions` of `relay.store.interface`."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(
+        self, connection: apsw.Connection, lag: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` is for the lag alone."""
         self._connection = connection
+        self._lag = lag
+        self._clock = clock
+        self._empty_until = -inf
         self._seen: int | None = None  # the version that was looked at; None: ask
         self._empty = False
 
@@ -73,7 +85,7 @@ class SqliteSuppressions:
         """In transactions of CHUNK entries; a failure leaves the former ones in."""
         new = 0
         for chunk in _chunks(entries):
-            self._seen = None
+            self._seen, self._empty_until = None, -inf
             with transaction(self._connection, "the list of suppressions") as connection:
                 for each in chunk:
                     row = _row(each)
@@ -91,12 +103,15 @@ class SqliteSuppressions:
             return connection.changes() > 0
 
     def find(self, account: str, address: str, stream: str, now: float) -> Suppression | None:
+        if self._lag and self._clock() < self._empty_until:
+            return None
         try:
             version = value(self._connection, "pragma data_version")
             if version != self._seen:
                 self._empty = not value(self._connection, ANY)
                 self._seen = version
             if self._empty:
+                self._empty_until = self._clock() + self._lag
                 return None
             given = {**_both(address), "account": account, "stream": stream, "now": now}
             row = self._connection.execute(FIND, given).fetchone()
