@@ -5,6 +5,12 @@ One `Budget` is shared by all listeners of a worker. Whoever takes gives back, e
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
 
 class Budget:
     def __init__(self, memory: int, sessions: int) -> None:
@@ -13,6 +19,7 @@ class Budget:
         self.sessions = sessions
         self.held = 0
         self.open = 0
+        self._thread = asyncio.Lock()
 
     def take(self, octets: int) -> bool:
         """Room for these octets? If True, `give` follows with the same number."""
@@ -42,3 +49,8 @@ class Budget:
     def crowded(self) -> bool:
         """More than half of the sessions are taken: time to be short with those we refuse."""
         return self.open * 2 > self.sessions
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Do what takes long for a large content: one after the other, since each makes a copy of it."""
+        async with self._thread:
+            return await asyncio.to_thread(work)

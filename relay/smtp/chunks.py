@@ -17,7 +17,7 @@ import re
 
 from relay.model.reply import Refused
 from relay.smtp.budget import Budget
-from relay.smtp.data import SLACK, Rule, checked, no_memory, oversize
+from relay.smtp.data import LARGE, SLACK, Looks, Rule, checked, no_memory, oversize
 from relay.smtp.door import Arrived
 
 _BDAT = re.compile(r"([0-9]{1,19})(?: +(LAST))?", re.IGNORECASE)
@@ -38,6 +38,7 @@ class Chunks:
         self._rule = rule
         self._budget = budget
         self._pieces: list[bytes] = []
+        self._looks = Looks()
         self._left = 0  # octets of this chunk that have not come
         self.seen = 0  # octets of all chunks that came
         self.latest = math.inf  # loop time: until then this chunk has come at the least pace, as far as it has
@@ -69,6 +70,7 @@ class Chunks:
         elif self._budget.take(len(piece)):
             self.held += len(piece)
             self._pieces.append(piece)
+            self._looks.see(piece)
         else:
             self.drop(no_memory())
         return end
@@ -77,6 +79,11 @@ class Chunks:
     def ended(self) -> bool:
         """This chunk is complete."""
         return not self._left
+
+    @property
+    def large(self) -> bool:
+        """It takes so long to put together what came that `arrived` belongs in a thread."""
+        return self.held > LARGE
 
     @property
     def endless(self) -> bool:
@@ -110,13 +117,19 @@ class Chunks:
             Refused: as after DATA; all that was kept is released.
         """
         try:
-            if self._refusal is not None:
-                raise self._refusal
-            content = b"".join(self._pieces)
-            self._pieces.clear()
-            if content and not content.endswith(b"\n"):
-                content += b"\r\n"  # behind a bare CR, too, which is found and refused as such
-            return checked(content, self._rule)
+            return self.arrived()
         except Refused:
             self.release()
             raise
+
+    def arrived(self) -> Arrived:
+        """The same, but what was taken from the budget stays taken; CPU only, fit for a thread."""
+        if self._refusal is not None:
+            raise self._refusal
+        pieces, self._pieces = self._pieces, []
+        if pieces and not pieces[-1].endswith(b"\n"):
+            pieces.append(b"\r\n")  # behind a bare CR, too, which is found and refused as such
+            self._looks.see(pieces[-1])
+        content = b"".join(pieces)
+        del pieces
+        return checked(content, self._looks, self._rule)

@@ -286,10 +286,12 @@ class Session(Authenticating):
         mail, recipients, notified = self._mail, self._recipients, self._notified
         assert mail is not None
         self._set_rset_state()
-        try:
-            arrived = collector.finish()
-        except Refused as refused:
-            return self.refuse(refused.reply)
+        arrived = None
+        if not collector.large:
+            try:
+                arrived = collector.finish()
+            except Refused as refused:
+                return self.refuse(refused.reply)
         envelope = Envelope(
             reverse_path=mail.reverse_path,
             recipients=tuple(recipients.values()),
@@ -305,9 +307,12 @@ class Session(Authenticating):
         return self.work(self._hand_in(envelope, parameters, arrived, collector))
 
     async def _hand_in(
-        self, envelope: Envelope, parameters: Parameters, arrived: Arrived, collector: Contents
+        self, envelope: Envelope, parameters: Parameters, arrived: Arrived | None, collector: Contents
     ) -> None:
+        """`arrived`: what the collector made of it, where that is done."""
         try:
+            if arrived is None:
+                arrived = await self.service.budget.in_thread(collector.arrived)
             reply = await self.service.door.message(self.info, envelope, parameters, arrived)
         finally:
             collector.release()
