@@ -39,7 +39,7 @@ from relay.store.sqlite.erasing import erase
 from relay.store.sqlite.layout import DATABASE, read_cursor
 from relay.store.sqlite.opening import Opened, open_shard
 from relay.store.sqlite.prune import Gone
-from relay.store.sqlite.rows import IN_ROW, Parcel, event_row, pack
+from relay.store.sqlite.rows import Parcel, event_row, pack
 from relay.store.sqlite.together import Insert, Settle, run_together
 from relay.store.sqlite.writer import Writer
 from relay.store.sqlite.writes import claim, run_many
@@ -48,6 +48,7 @@ T = TypeVar("T")
 
 THREADS = 3  # for files and reads; each has a reading connection
 CACHE = 32 << 20  # octets of contents kept in memory
+CACHED = CACHE // 8  # octets of the largest of them; what is larger would drive out too many others
 PRUNE_SECONDS = 5.0  # longest a call of prune goes on; the next one continues
 
 
@@ -182,7 +183,7 @@ class SqliteQueue:
         found = self._cache.get(message, number)
         if found is None:
             found = await self._read(partial(lookup.content, self._directory, message, number))
-            if len(found) <= IN_ROW:
+            if len(found) <= CACHED:
                 self._cache.put(message, number, found)
         return found
 
@@ -277,7 +278,7 @@ class SqliteQueue:
         # Only what goes out at once is soon read again.
         if any(each.state is State.FLIGHT for each in new.recipients):
             for number, octets in enumerate(new.contents):
-                if len(octets) <= IN_ROW:
+                if len(octets) <= CACHED:
                     self._cache.put(new.message.id, number, octets)
 
     async def _write_with_files(
