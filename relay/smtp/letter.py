@@ -114,32 +114,39 @@ def xtext(text: str) -> str:
 
 
 def blocks(content: bytes, behind: bytes = b"") -> Iterator[bytes | memoryview]:
-    """The content as DATA wants it, final dot included, in pieces; the last one has what goes `behind` it, too."""
+    """The content as DATA wants it, final dot included, in pieces; the last one has what goes `behind` it, too.
+
+    Each is looked through when it is asked for, so that the time it takes is spread over the transfer. They begin at
+    line starts, so that no dot at one is overlooked; of a line that fills a block the pieces begin where they may.
+    """
     tail = (b".\r\n" if content.endswith(b"\r\n") or not content else b"\r\n.\r\n") + behind
-    if content.startswith(b".") or _DOT.search(content):
-        yield from _stuffed(content, tail)
-        return
-    start = 0
-    while len(content) - start > 2 * BLOCK:
-        yield memoryview(content)[start : start + BLOCK]
-        start += BLOCK
-    yield (content[start:] if start else content) + tail
-
-
-def _stuffed(content: bytes, tail: bytes) -> Iterator[bytes]:
-    """Pieces that begin at line starts, so that no dot at one is overlooked."""
-    start = 0
-    while len(content) - start > 2 * BLOCK:
-        end = content.rfind(b"\r\n", start, start + BLOCK) + 2
-        if end == 1:  # one line fills the block
-            end = content.find(b"\r\n", start + BLOCK) + 2
-            if end == 1:
-                break
-        yield _doubled(content[start:end])
+    octets, start, size = memoryview(content), 0, len(content)
+    while size - start > 2 * BLOCK:
+        end = content.rfind(b"\n", start, start + BLOCK) + 1 or start + BLOCK
+        if content[end - 1] == 0x0D:  # its LF and the dot behind it belong together with it
+            end -= 1
+        if _dotted(content, start, end):
+            yield _doubled(content, start, end)
+        else:
+            yield octets[start:end]
         start = end
-    yield _doubled(content[start:] if start else content) + tail
+    if _dotted(content, start, size):
+        yield _doubled(content, start, size) + tail
+    else:
+        yield (content[start:] if start else content) + tail
 
 
-def _doubled(piece: bytes) -> bytes:
-    stuffed = piece.replace(b"\r\n.", b"\r\n..")
-    return b"." + stuffed if stuffed.startswith(b".") else stuffed
+def _at_line_start(content: bytes, at: int) -> bool:
+    return not at or content[at - 1] == 0x0A
+
+
+def _dotted(content: bytes, start: int, end: int) -> bool:
+    """Whether a line begins with a dot there."""
+    if content.startswith(b".", start, end) and _at_line_start(content, start):
+        return True
+    return _DOT.search(content, start, end) is not None
+
+
+def _doubled(content: bytes, start: int, end: int) -> bytes:
+    stuffed = content[start:end].replace(b"\r\n.", b"\r\n..")
+    return b"." + stuffed if stuffed.startswith(b".") and _at_line_start(content, start) else stuffed

@@ -7,7 +7,7 @@ import pytest
 from relay.model.envelope import Envelope, Notify, Recipient, Ret
 from relay.model.reply import Reply
 from relay.smtp.dialogue import Step, Trouble
-from relay.smtp.letter import Letter, Offers, blocks
+from relay.smtp.letter import BLOCK, Letter, Offers, blocks
 from relay.smtp.transaction import NO_EIGHT_BIT, Result, transaction
 from tests.transcript import play
 
@@ -413,7 +413,18 @@ def test_dots_are_doubled_once_at_line_starts(content: bytes, wire: bytes) -> No
     assert b"".join(blocks(content)) == wire
 
 
-@pytest.mark.parametrize("line", [b".\r\n", b".x\r\n", b"." * 70_000 + b"\r\n", b"x" * 200_000 + b"\r\n"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b".\r\n",
+        b".x\r\n",
+        b"." * 70_000 + b"\r\n",
+        b"x" * 200_000 + b"\r\n",
+        b"." + b"x" * (BLOCK - 2) + b"\r\n",  # a block ends between CR and LF
+        b"." + b"x" * (BLOCK - 3) + b"\r\n",
+        b"." + b"x" * (BLOCK - 1) + b"\r\n",
+    ],
+)
 def test_large_content_comes_in_blocks_and_is_the_same_as_in_one(line: bytes) -> None:
     content = line * (400_000 // len(line))
     whole = content.replace(b"\r\n.", b"\r\n..")
