@@ -28,7 +28,10 @@ class State(StrEnum):
 
     @property
     def final(self) -> bool:
-        return self not in (State.QUEUED, State.FLIGHT, State.HELD)
+        return self not in _UNFINISHED
+
+
+_UNFINISHED = frozenset({State.QUEUED, State.FLIGHT, State.HELD})
 
 
 class Origin(StrEnum):

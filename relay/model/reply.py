@@ -84,8 +84,9 @@ class Reply:
             found = _LINE.fullmatch(line)
             if found is None:
                 raise ValueError(f"not an SMTP reply: {line!r}")
-            code, status = int(found["code"]), found["status"] or ""
-            texts.append(found["text"])
+            digits, status, text = found.groups(default="")
+            code = int(digits)
+            texts.append(text)
         if not texts:
             raise ValueError("not an SMTP reply: no line at all")
         # A status that contradicts the code (RFC 2034 section 4 forbids it) says
