@@ -21,7 +21,7 @@ from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
 from relay.model.route import Route
 from relay.smtp.client import Connection
-from relay.smtp.letter import Letter
+from relay.smtp.letter import Letter, soundness
 from relay.store.interface import NotFound, StoreDown
 
 log = logging.getLogger(__name__)
@@ -108,6 +108,7 @@ class Carrier:
         first = load.job.dues[0]
         try:
             content = await self._tools.desk.content(first)
+            sound = await soundness(content)
             envelope, path = first.message.envelope, self._tools.return_path(first)
         except BaseException:
             self._tools.cargo.give(_size(load.job))
@@ -115,7 +116,7 @@ class Carrier:
         if path is not None:  # goes on the wire in place of the reverse-path
             envelope = replace(envelope, reverse_path=path)
         recipients = tuple([due.recipient for due in load.job.dues])
-        load.letter = Letter(envelope=envelope, recipients=recipients, content=content)
+        load.letter = Letter(envelope=envelope, recipients=recipients, content=content, sound=sound)
         return load.letter
 
     async def _look_ahead(self, connection: Connection) -> Letter | None:

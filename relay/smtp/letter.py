@@ -14,6 +14,7 @@ RFC 3461 (DSN), RFC 5891 (A-labels).
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from relay.model.light import light
 from relay.model.reply import Reply
 from relay.smtp.lineends import only_crlf
 
+LARGE = 4 << 20  # octets of a content that takes long to look at: a millisecond
 BLOCK = 64 << 10  # octets written at once of a large content, so that it need not be copied whole
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _UNSAFE = re.compile("[^!-~]|[+=]")
@@ -36,6 +38,7 @@ class Letter:
     envelope: Envelope  # its reverse-path and DSN wishes; its recipients are not looked at
     recipients: tuple[Recipient, ...]  # of this transaction
     content: bytes  # final octets, CRLF line ends
+    sound: bool | None = None  # whether no line of it ends otherwise; None: nobody has looked yet
 
     @property
     def eight_bit(self) -> bool:
@@ -98,9 +101,17 @@ def wire_address(address: str) -> str:
 
 def flaw(letter: Letter) -> Reply | None:
     """What forbids to send this content to anybody."""
-    if not only_crlf(letter.content):
+    sound = letter.sound
+    if sound is None:
+        sound = only_crlf(letter.content)
+    if not sound:
         return Reply(554, "5.6.0", "the content has a bare CR or LF and cannot be sent safely")
     return None
+
+
+async def soundness(content: bytes) -> bool | None:
+    """What a letter with this content has as `sound`: of a large one it is found out in a thread."""
+    return await asyncio.to_thread(only_crlf, content) if len(content) > LARGE else None
 
 
 def unsafe(address: str) -> bool:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, NamedTuple, TypeVar
 
 from relay.model.address import printable
@@ -29,6 +30,8 @@ HEADER_OCTETS = 1 << 20  # of all fields together; far above what any reader tak
 FIELDS = 5000
 USUAL = 8 << 10  # octets of a header that is read in one go, and whose shape is remembered
 SHAPES = 512  # remembered
+LARGE = 2 << 20  # octets of a content that is copied
+BLOCK = 256 << 10  # octets at a time
 
 T = TypeVar("T")
 
@@ -164,7 +167,16 @@ def splice(header: Header, remove: Iterable[Field], put_on_top: Sequence[bytes])
         pieces.append(content[at : field.start])
         at = field.end
     pieces.append(content[at:])
-    return b"".join(pieces)
+    return _joined(pieces) if len(content) > LARGE else b"".join(pieces)
+
+
+def _joined(pieces: Iterable[bytes | memoryview]) -> bytes:
+    """Slowly, as it were: `join` would stop all other threads until tens of megabytes are copied."""
+    whole = BytesIO()
+    for piece in pieces:
+        for at in range(0, len(piece), BLOCK):
+            whole.write(piece[at : at + BLOCK])
+    return whole.getvalue()  # what was written, not a copy of it
 
 
 def unfold(value: bytes) -> bytes:
