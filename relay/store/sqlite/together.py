@@ -53,19 +53,18 @@ class Insert:
 class Settle:
     """What became of recipients in flight, with the reports that causes. Comes to whether any of them was."""
 
-    __slots__ = ("_now", "_settlements", "closed", "events", "parcels", "rows")
+    __slots__ = ("_settlements", "closed", "events", "now", "parcels", "rows")
 
     def __init__(self, settlements: Sequence[Settlement], now: float, parcels: Sequence[Parcel]) -> None:
         self._settlements = settlements
-        self._now = now
+        self.now = now
         self.parcels = parcels
         self.rows = [_row(each, now) for each in settlements]
         self.events = [event_row(event) for each in settlements for event in each.events]
-        closed = Counter(each.due.message.id for each in settlements if each.state.final)
-        self.closed: list[Row] = [(count, now, ident) for ident, count in closed.items()]
+        self.closed = Counter(each.due.message.id for each in settlements if each.state.final)
 
     def __call__(self, connection: apsw.Connection) -> bool:
-        settled = settle(self._settlements, self._now, connection)
+        settled = settle(self._settlements, self.now, connection)
         if settled or not self._settlements:
             for parcel in self.parcels:
                 insert(parcel, connection)
@@ -84,11 +83,26 @@ def run_together(works: Sequence[Any], connection: apsw.Connection) -> list[Any]
     rows = _all(each.rows for each in settles)
     if _many(sql.SETTLE_MANY, rows, connection) != len(rows):
         raise Unsettled
-    _many(sql.CLOSE_MANY, _all(each.closed for each in settles), connection)
+    _many(sql.CLOSE_MANY, _closed(settles), connection)
     events = _all(each.events for each in parcels)
     events += _all(each.events for each in settles)
     _many(sql.ADD_EVENT, events, connection)
     return [_result(work, connection) for work in works]
+
+
+def _closed(settles: Sequence[Settle]) -> list[Row]:
+    """For CLOSE_MANY: each message once, since an update takes one of several new values and drops the others.
+
+    While one agent takes over from another, two of them settle recipients of the same message.
+    """
+    if len(settles) == 1:
+        (only,) = settles
+        return [(count, only.now, ident) for ident, count in only.closed.items()]
+    counts: Counter[str] = Counter()
+    for each in settles:
+        counts.update(each.closed)
+    now = max((each.now for each in settles), default=0.0)
+    return [(count, now, ident) for ident, count in counts.items()]
 
 
 def _result(work: Any, connection: apsw.Connection) -> Any:

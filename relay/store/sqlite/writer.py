@@ -152,7 +152,8 @@ class Writer:
 
     def _write_some(self) -> None:
         batch: list[_Pending] = []
-        for waiting in (self._pending, self._patient):
+        # The patient ones are few, and have waited: where a slow disk lets others pile up, they must not starve.
+        for waiting in (self._patient, self._pending):
             while waiting and len(batch) < BATCH:
                 item = waiting.popleft()
                 if not item[1].cancelled():
