@@ -9,8 +9,9 @@ or count one answer too many. So answers to such an envelope count only where th
 and the connection is fit for more; else it is as if the envelope had never been sent, and the mail goes over another
 connection. Nothing is at stake: without its content no server has the message.
 
-Why so: 421 is a farewell of a server in good order, and no sign of lost step. A refusal of the message itself that
-speaks of synchronization is about our manners, not about the mail.
+Why so: 421 is a farewell of a server in good order, and no sign of lost step. A refusal that speaks of
+synchronization, of a message or of the envelope behind it, is about our manners, not about the mail: it would fail
+mail for good that nobody objects to.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _MANNERS = re.compile(
     r"synchroni[sz]|pipelin|out of (step|order|sequence)|bad sequence|unexpected (data|input)", re.IGNORECASE
 )
 _NO_ANSWER = (Trouble.LOST, Trouble.SILENT, Trouble.GARBLED)
+_UNKNOWN = (500, 502)  # no such command: of a server that offers PIPELINING, about what is left of one
 
 
 def lost_step(answers: Sequence[Answer], clean: bool) -> str:
@@ -36,7 +38,7 @@ def lost_step(answers: Sequence[Answer], clean: bool) -> str:
             return ""  # it was asked for the message, and has answered to that
         if answer.reply.code == 421 and not answer.trouble:
             return ""
-        if answer.trouble in _NO_ANSWER or answer.reply.code == 503:
+        if answer.trouble in _NO_ANSWER or answer.reply.code in _UNKNOWN or unmannered(answer):
             return f"{answer.step.value.upper()} was answered {answer.reply}"
     return "" if clean else "answers do not fit what was said"
 

@@ -89,12 +89,26 @@ async def test_it_waits_for_its_turn_where_pipelining_is_not_offered(tmp_path: P
         {"on": {"dot": ["ok", "ok", "503 5.5.1 bad sequence of commands"]}},
         {"on": {"dot": ["ok", "554 SMTP synchronization error"]}},
         {"on": {"mail": ["ok", "ok", "503 5.5.1 nested MAIL"]}},
+        {"on": {"mail": ["ok", "554 SMTP synchronization error"]}},
+        {"on": {"mail": ["ok", "500 5.5.2 command unrecognized"]}},
         {"on": {"mail": ["ok", "drop"]}},
         {"on": {"rcpt": ["ok", "ok", "junk"]}},
         {"on": {"data": ["ok", "503 5.5.1 RCPT first"]}},
         {"on": {"rset": "500 5.5.2 what?", "rcpt": ["ok", "550 5.1.1 not you"]}},
     ],
-    ids=["forgets", "twice", "dot-503", "manners", "mail-503", "drop", "junk", "data-503", "rset-500"],
+    ids=[
+        "forgets",
+        "twice",
+        "dot-503",
+        "manners",
+        "mail-503",
+        "mail-554",
+        "mail-500",
+        "drop",
+        "junk",
+        "data-503",
+        "rset-500",
+    ],
 )
 async def test_a_server_that_loses_step_costs_no_mail_and_gets_no_envelope_ahead_any_more(
     behaviour: dict[str, Any], tmp_path: Path, receiver: Receiver

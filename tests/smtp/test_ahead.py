@@ -21,6 +21,7 @@ def answer(step: Step, reply: str, trouble: Trouble = Trouble.NONE) -> Answer:
         (answer(Step.MESSAGE, "421 4.4.2 lost", Trouble.LOST), False),
         (answer(Step.RCPT, "550 5.1.1 unknown"), True),
         (answer(Step.MAIL, "451 4.7.1 later"), True),
+        (answer(Step.MAIL, "501 5.1.8 no such sender domain"), True),
         (answer(Step.MAIL, "421 4.7.0 that was enough"), False),
     ],
 )
@@ -32,6 +33,9 @@ def test_answers_in_good_order_count(given: Answer, clean: bool) -> None:
     ("given", "clean"),
     [
         (answer(Step.MAIL, "503 5.5.1 nested MAIL"), True),
+        (answer(Step.MAIL, "554 SMTP synchronization error"), True),
+        (answer(Step.MAIL, "500 5.5.2 Syntax error, command unrecognized"), True),
+        (answer(Step.RCPT, "502 5.5.1 not implemented"), True),
         (answer(Step.DATA, "503 5.5.1 RCPT first"), True),
         (answer(Step.MAIL, "421 4.4.2 no reply", Trouble.SILENT), False),
         (answer(Step.RCPT, "421 4.4.2 lost", Trouble.LOST), False),
