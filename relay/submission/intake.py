@@ -8,7 +8,9 @@ Out: the id to answer with, once the message is on disk.
 Every door leads here, so a rule added here holds for all.
 
 Why so: what is large, or is made for many recipients, is worked on in two threads, since a signature of megabytes
-or a header of as much would stop every session for as long; all else is done sooner than handed over.
+or a header of as much would stop every session for as long; all else is done sooner than handed over. From its
+signing until it is on disk a message is in memory twice, as it came and as it leaves; so only so many large ones get
+there at once, and the others wait while small ones go by.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from functools import partial
 from typing import TypeVar
 
 from relay.config import Config
+from relay.limits.cargo import Cargo
 from relay.limits.interface import Limits
 from relay.model.clock import Clock
 from relay.model.event import Event
@@ -50,6 +53,7 @@ THREAD_OCTETS = 256 << 10
 THREAD_COPIES = 8  # signatures of so many take as long
 THREAD_HEADER = 32 << 10  # octets of a header; of control fields it may hold a hundred thousand addresses
 THREADS = 2  # what waits for them is bounded by the sessions, each of which waits for one message
+WORKED_ON = 96 << 20  # octets of large contents from their signing until they are on disk; others wait
 ALREADY = "already taken with this idempotency_key; not taken again"
 
 log = logging.getLogger("relay.submission")
@@ -82,6 +86,7 @@ class Intake:
         self._storing = Storing(queue, dispatch, limits, Once(idempotency, stored))
         self._rejections = Rejections(queue)
         self._copied = 0  # octets of copies in memory
+        self._cargo = Cargo(WORKED_ON)
         self.reconfigure(config)
 
     def reconfigure(self, config: Config) -> None:
@@ -96,6 +101,16 @@ class Intake:
             Refused: not taken; the reply says why, and an event `rejected` is recorded.
             StoreFull, StoreDown: not taken; the sender may try again.
         """
+        size = len(submission.octets)
+        if size <= THREAD_OCTETS:
+            return await self._take(submission)
+        await self._cargo.take(size)
+        try:
+            return await self._take(submission)
+        finally:
+            self._cargo.give(size)
+
+    async def _take(self, submission: Submission) -> Taken:
         submission = distinct(submission)
         copied = 0
         try:

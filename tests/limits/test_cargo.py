@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from relay.delivery.desk import Cargo
+from relay.limits.cargo import Cargo
 
 
 async def started(cargo: Cargo, octets: int) -> asyncio.Task[None]:
