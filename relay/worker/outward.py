@@ -114,10 +114,17 @@ class Outward:
     async def drain(self, seconds: float) -> None:
         """Begin nothing more; what is under way may take so long. Returns when all that is known is on disk."""
         self._draining = True
-        for each in self._retiring:
-            each.cancel()  # its transactions are ended as those of the other
-        await asyncio.gather(*self._retiring, return_exceptions=True)
-        await self._end(self._crew, seconds)
+        await asyncio.gather(self._hasten(seconds), self._end(self._crew, seconds))
+
+    async def _hasten(self, seconds: float) -> None:
+        """Agents that were replaced have as long as the present one; then their transactions are cut off, too."""
+        if not self._retiring:
+            return
+        retiring = list(self._retiring)
+        await asyncio.wait(retiring, timeout=seconds)
+        for each in retiring:
+            each.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
 
     def _begin(self, crew: _Crew) -> None:
         crew.running = asyncio.create_task(crew.agent.run(), name="agent")
@@ -135,7 +142,8 @@ class Outward:
             await self._end(crew, 0.0)
             raise
         await self._end(crew, 0.0)
-        await self._crew.agent.start()  # what the old one put back or deferred
+        if not self._draining:
+            await self._crew.agent.start()  # what the old one put back or deferred
 
     def _retired(self, task: asyncio.Task[None]) -> None:
         self._retiring.discard(task)

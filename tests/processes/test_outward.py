@@ -78,3 +78,57 @@ async def test_nothing_begins_anew_in_a_drain() -> None:
     async with asyncio.timeout(10):
         await asyncio.gather(outward.drain(1.0), outward.replace(CONFIG))
     assert [(each.started, each.drained) for each in agents] == [(1, 1)]
+
+
+class Sending(Agent):
+    """Waits for a reply of its peer before it is drained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replied = asyncio.Event()
+        self.waits = asyncio.Event()
+        self.cut = False
+
+    async def drain(self, seconds: float) -> None:
+        self.waits.set()
+        try:
+            if seconds:
+                await self.replied.wait()
+        except asyncio.CancelledError:
+            self.cut = True
+            raise
+
+
+async def begun(agents: list[Sending]) -> Outward:
+    """With an agent that was replaced, and waits for a reply."""
+
+    def make(_: Config) -> tuple[Agent, Resolver]:
+        agents.append(Sending())
+        return agents[-1], Resolver()
+
+    outward = Outward(make, CONFIG)
+    await outward.start()
+    await outward.replace(CONFIG)
+    await agents[0].waits.wait()
+    return outward
+
+
+async def test_an_agent_that_was_replaced_hears_its_replies_in_a_drain_too() -> None:
+    agents: list[Sending] = []
+    outward = await begun(agents)
+    draining = asyncio.create_task(outward.drain(60.0))
+    async with asyncio.timeout(10):
+        await agents[1].waits.wait()
+        for each in agents:
+            each.replied.set()
+        await draining
+    assert [(each.started, each.cut) for each in agents] == [(1, False), (1, False)]
+
+
+async def test_a_drain_waits_no_longer_for_an_agent_that_was_replaced_than_for_the_other() -> None:
+    agents: list[Sending] = []
+    outward = await begun(agents)
+    agents[1].replied.set()
+    async with asyncio.timeout(10):
+        await outward.drain(0.01)
+    assert [each.cut for each in agents] == [True, False]
