@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from io import IncrementalNewlineDecoder
 
-PIECE = 128 << 10  # octets looked at without letting others go on
+PIECE = 64 << 10  # octets looked at without letting others go on, and copied where no new memory is asked for
 
 
 class LineEnds:
@@ -23,9 +23,14 @@ class LineEnds:
     def __init__(self) -> None:
         self._met = IncrementalNewlineDecoder(None, translate=False)
 
-    def see(self, piece: bytes | memoryview) -> None:
+    def see(self, piece: bytes) -> None:
         """The next octets."""
-        self._met.decode(str(piece, "latin-1"))
+        if len(piece) <= PIECE:
+            self._met.decode(str(piece, "latin-1"))
+            return
+        octets = memoryview(piece)
+        for at in range(0, len(octets), PIECE):
+            self._met.decode(str(octets[at : at + PIECE], "latin-1"))
 
     def only_crlf(self) -> bool:
         """False once there was a bare CR or a bare LF. Nothing is seen after this was asked."""
@@ -36,10 +41,5 @@ class LineEnds:
 def only_crlf(content: bytes) -> bool:
     """False for a bare CR or a bare LF anywhere."""
     ends = LineEnds()
-    if len(content) <= PIECE:
-        ends.see(content)
-    else:
-        octets = memoryview(content)
-        for at in range(0, len(octets), PIECE):
-            ends.see(octets[at : at + PIECE])
+    ends.see(content)
     return ends.only_crlf()

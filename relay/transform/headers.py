@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from io import BytesIO
 from typing import Any, NamedTuple, TypeVar
 
 from relay.model.address import printable
@@ -160,23 +159,23 @@ def _remembered(names: tuple[bytes, ...]) -> Shape:
 
 def splice(header: Header, remove: Iterable[Field], put_on_top: Sequence[bytes]) -> bytes:
     """The content without some fields, and with whole lines (each with its CRLF) on top."""
-    content = memoryview(header.content)
+    content = header.content
     pieces: list[bytes | memoryview] = list(put_on_top)
     at = header.start
     for field in sorted(remove, key=lambda each: each.start):
         pieces.append(content[at : field.start])
         at = field.end
-    pieces.append(content[at:])
-    return _joined(pieces) if len(content) > LARGE else b"".join(pieces)
+    pieces += _rest(content, at)
+    return b"".join(pieces)
 
 
-def _joined(pieces: Iterable[bytes | memoryview]) -> bytes:
-    """Slowly, as it were: `join` would stop all other threads until tens of megabytes are copied."""
-    whole = BytesIO()
-    for piece in pieces:
-        for at in range(0, len(piece), BLOCK):
-            whole.write(piece[at : at + BLOCK])
-    return whole.getvalue()  # what was written, not a copy of it
+def _rest(content: bytes, at: int) -> Sequence[bytes | memoryview]:
+    """Of a large content as `bytes` alone: while it copies such, `join` lets other threads go on."""
+    if not at:
+        return (content,)
+    if len(content) <= LARGE:
+        return (memoryview(content)[at:],)
+    return [content[each : each + BLOCK] for each in range(at, len(content), BLOCK)]
 
 
 def unfold(value: bytes) -> bytes:

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from relay.model.reply import Refused
-from relay.transform.headers import FIELDS, HEADER_OCTETS, USUAL, read_header, splice
+from relay.transform.headers import BLOCK, FIELDS, HEADER_OCTETS, LARGE, USUAL, read_header, splice
 from relay.transform.hygiene import REMOVED, Arrival, check_loop, received, tidy
 from tests import corpus
 
@@ -104,6 +104,15 @@ def test_an_mbox_separator_on_top_is_cut_off() -> None:
     header = read_header(b"From me@example.com Mon Jan  1 00:00:00 2026\r\nFrom: a@example.com\r\n\r\nx")
     assert [each.name for each in header.fields] == [b"from"]
     assert splice(header, (), [b"Top: 1\r\n"]) == b"Top: 1\r\nFrom: a@example.com\r\n\r\nx"
+
+
+@pytest.mark.parametrize("size", [LARGE - 1000, LARGE + 1000, LARGE + BLOCK])
+def test_a_large_content_is_cut_and_put_together_as_a_small_one(size: int) -> None:
+    content = b"From: a@example.com\r\nBcc: b@example.com\r\nSubject: s\r\n\r\n" + b"text\r\n" * (size // 6)
+    header = read_header(content)
+    assert splice(header, (), [b"Top: 1\r\n"]) == b"Top: 1\r\n" + content
+    wanted = b"Top: 1\r\n" + content.replace(b"Bcc: b@example.com\r\n", b"", 1)
+    assert splice(header, header.at((1,)), [b"Top: 1\r\n"]) == wanted
 
 
 @given(st.binary(max_size=300))
