@@ -169,7 +169,7 @@ def write(text: str, *, patience: float | None = 0.0) -> None:
     # A pipe that is writable has room for PIPE_BUF octets; a longer write would wait in the kernel.
     for start in range(0, len(octets), select.PIPE_BUF):
         if not _put(octets[start : start + select.PIPE_BUF], patience):
-            _dropped += 1
+            _dropped += text.count("\n") + 1
             _torn = _torn or start > 0
             return
     _dropped, _torn = 0, False

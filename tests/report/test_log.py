@@ -134,6 +134,12 @@ def test_a_pipe_nobody_reads_stops_nobody_and_what_is_left_out_is_counted() -> N
         assert 0 < got < 100
         log.write("again")
         assert taken() == f"({100 - got} lines were left out: nobody read them)\nagain\n"
+        while select.select([], [2], [], 0)[1]:
+            log.write("x" * 4095)
+        log.write("three\nin one\nwrite")
+        taken()
+        log.write("again")
+        assert taken() == "(3 lines were left out: nobody read them)\nagain\n"
 
 
 def test_a_long_line_does_not_wait_for_room_in_the_kernel_either() -> None:
