@@ -133,12 +133,13 @@ class Connection:
         return group
 
     def _in_step(self, result: Result, early: bool) -> Result:
+        """Whether the answers count: to a letter whose envelope went ahead, or that has one behind it."""
         if early:
             self.lost_step = lost_step(result.answers, result.clean)
         void = bool(self.lost_step)
-        if self._begun is not None and not self.lost_step:
+        if self._begun is not None and not void:
             self.lost_step = shaken(result.answers)
-            void = any(map(unmannered, result.answers)) and bool(self.lost_step)
+            void = any(each.step is Step.MESSAGE and unmannered(each) for each in result.answers)
         self.clean = result.clean and not self.lost_step
         return replace(result, void=void) if void else result
 
