@@ -98,6 +98,9 @@ class Connection(SMTP):
 
     def _flush_sealed(self, channel: Channel) -> None:
         """What TLS itself has to say goes along, such as the ticket with the reply to the first EHLO."""
+        if self._closing:  # the channel has ended, too
+            self._out.clear()
+            return None
         if channel.open and self._out:
             octets = b"".join(self._out)
             self._out.clear()
@@ -107,7 +110,7 @@ class Connection(SMTP):
                 self.service.handshakes.failed(self.info.address, reason_of(error))
                 return self.hang_up()
         sealed = channel.outgoing()
-        if sealed and not self._closing and not self.transport.is_closing():
+        if sealed and not self.transport.is_closing():
             self.transport.write(sealed)
         return None
 
