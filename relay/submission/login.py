@@ -112,8 +112,6 @@ class Logins:
         Raises:
             Refused: 535 5.7.8 or 454 4.7.0.
         """
-        if (login := self.recall(username, password, address, trusted=trusted)) is not None:
-            return login
         client = client_key(address)
         pair = _pair(username, client)
         if not trusted:

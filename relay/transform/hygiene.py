@@ -67,12 +67,7 @@ def tidy(header: Header, arrival: Arrival, remove: Sequence[Field] = (), add: Se
 
     `add` are further fields, each with its CRLF. A Message-ID that is taken out is replaced by ours.
     """
-    removed = header.shape.known(_removed)
-    if removed or remove:
-        gone = {each.start: each for each in (*header.at(removed), *remove)}
-        out: Sequence[Field] = sorted(gone.values(), key=lambda each: each.start)
-    else:
-        out = ()
+    out = tuple({each.start: each for each in (*header.at(header.shape.known(_removed)), *remove)}.values())
     top = []
     if not header.has(b"date"):
         top.append(f"Date: {rfc5322(arrival.at)}\r\n".encode())
