@@ -95,8 +95,8 @@ class Delivery(Part):
     messages_per_connection: int = Field(100, ge=1, description="messages before a connection is closed")
     pipeline_envelopes: tuple[Pattern, ...] = Field(
         (),
-        description="next hops by name, as in `domains` of a route, that get the next envelope right behind a message "
-        "instead of after its reply; one that cannot keep step gets none for a week",
+        description="next hops by name, as in `domains` of a route, that get the next envelope right behind a "
+        "message instead of after its reply; one that cannot keep step gets none for a week",
     )
     recipients_per_message: int = Field(100, ge=1, description="recipients in one transaction; RFC 5321 promises 100")
     idle: Duration = Field(5.0, description="a connection without work is kept this long")

@@ -69,7 +69,7 @@ def test_set_back_fresh_mail_goes_at_once_and_old_mail_when_it_is_asked_for(here
     deferred(here, 1)
     here.relay.clock.set(-10 * DAY)
     here.relay.wait(lambda: "the clock was set by -864000 s" in here.relay.printed, "notice of it")
-    here.post({GOOD: CONTENT, f"{BUSY}": CONTENT})
+    here.post({GOOD: CONTENT, BUSY: CONTENT})
     here.receivers[GOOD].wait(1, 30)
     deferred(here, 2)  # the one that came after the step
     here.mend()
