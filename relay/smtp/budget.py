@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from relay.smtp.memory import give_back
+
 T = TypeVar("T")
 
 
@@ -53,4 +55,11 @@ class Budget:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do what takes long for a large content: one after the other, since each makes a copy of it."""
         async with self._thread:
-            return await asyncio.to_thread(work)
+            return await asyncio.to_thread(_tidily, work)
+
+
+def _tidily(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    finally:
+        give_back()

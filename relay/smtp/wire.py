@@ -37,7 +37,7 @@ from relay.smtp.service import Service
 
 LINE = 12_288  # octets of a line while AUTH is spoken (RFC 4954 section 4.1)
 HELD_INPUT = 1 << 16  # octets kept unread before reading pauses
-STREAK = 512 << 10  # octets of a content after which the others come first
+STREAK = 192 << 10  # octets of a content after which the others come first
 FALSE_END = 5.0  # seconds
 WORK = 570.0
 
