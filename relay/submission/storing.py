@@ -25,7 +25,7 @@ from relay.limits.interface import Limits
 from relay.model.light import light
 from relay.model.message import Lane, NewMessage, State, lane_of
 from relay.model.reply import Refused
-from relay.store.interface import Queue, Reservation
+from relay.store.interface import Queue, Reservation, StoreDown, StoreFull
 from relay.submission.dispatch import Dispatch
 from relay.submission.once import Key, Once
 from relay.submission.plan import Plan
@@ -154,7 +154,11 @@ class Storing:
 
     async def _put_back(self, new: NewMessage) -> None:
         """Nobody heard whether it was stored. If it was, its recipients are the queue's."""
-        await self._queue.release(dues(self._queue.shard, new), new.message.received)
+        try:
+            await self._queue.release(dues(self._queue.shard, new), new.message.received)
+        except (StoreDown, StoreFull) as error:
+            log.error("%s: if it was stored, it waits until this worker is started anew: %s", new.message.id, error)
+            return
         self._tell_waiting(new, State.QUEUED, State.FLIGHT)
 
     def _tell_waiting(self, new: NewMessage, *states: State) -> None:

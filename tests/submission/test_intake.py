@@ -12,7 +12,7 @@ from relay.model.envelope import Notify, Recipient
 from relay.model.event import EventName
 from relay.model.message import Lane, State
 from relay.model.reply import Refused
-from relay.store.interface import StoreFull
+from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite import SqliteQueue
 from relay.submission.intake import Intake
 from tests.submission.accounts import AT, STRIPPING, TESTING
@@ -175,6 +175,26 @@ async def test_a_session_that_is_cut_off_while_storing_strands_no_recipient(hous
     assert house.room.lanes == [(7, frozenset({Lane("example.net", "demo")}), AT)]
     states = [each.state for event in house.events() for each in house.kept(event.message)[1]]
     assert states == ([State.QUEUED] if stored else [])
+    house.queue.__class__ = SqliteQueue
+
+
+async def test_a_message_that_cannot_be_put_back_either_is_named_in_the_log(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def down(*_: object) -> None:
+        raise StoreDown("no disk")
+
+    slow = slowed(house)
+    monkeypatch.setattr(Slow, "release", down)
+    slow.silent = True
+    intake = house.intake()
+    async with asyncio.timeout(10):
+        await cut_off(intake, slow)
+        await intake.close()
+    (line,) = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+    (event,) = house.events()
+    assert line == f"{event.message}: if it was stored, it waits until this worker is started anew: no disk"
+    assert house.room.lanes == []
     house.queue.__class__ = SqliteQueue
 
 
