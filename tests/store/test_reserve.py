@@ -25,6 +25,12 @@ def test_it_is_made_once_there_is_room_beside_what_must_stay_free(tmp_path: Path
     assert (tmp_path / RESERVE).stat().st_ino == made.st_ino
 
 
+def test_one_that_was_not_made_to_its_end_is_made_whole(tmp_path: Path) -> None:
+    (tmp_path / RESERVE).touch()
+    reserve.keep(tmp_path, 0)
+    assert (tmp_path / RESERVE).stat().st_size == reserve.SIZE
+
+
 def test_it_stays_while_the_disk_has_room(tmp_path: Path) -> None:
     reserve.keep(tmp_path, 0)
     assert not reserve.give(tmp_path)

@@ -27,8 +27,8 @@ def keep(directory: Path, min_free: int) -> None:
     """Make the reserve if it is not there and `min_free` octets stay free beside it; else do nothing."""
     path = directory / RESERVE
     try:
-        if path.exists() or _free(directory) < min_free + SIZE:
-            return
+        if (path.exists() and path.stat().st_size >= SIZE) or _free(directory) < min_free + SIZE:
+            return  # one that is smaller was left by a process that died at it
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(handle, 0, SIZE)
