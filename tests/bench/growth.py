@@ -39,7 +39,6 @@ class Waiting:
     """A load: the plainest traffic, beside so many messages that wait."""
 
     systems = (RELAY,)
-    against = RELAY  # the pair's figures, in fact
     goal = Goal(goal=0.9, least=0.8)
 
     def __init__(self, name: str, title: str, kind: str, count: int) -> None:
@@ -150,20 +149,14 @@ HEAD = (
 )
 
 
-def text(figures: Sequence[Figures]) -> str:
+def lines(figures: Sequence[Figures]) -> list[tuple[str, ...]]:
     """A table of what the rates do not tell; nothing if no such load ran. Medians."""
-    loads = {each.name: each for each in WAITING}
-    lines: list[tuple[str, ...]] = [HEAD]
-    for name, load in loads.items():
-        if runs := [each.more for each in figures if each.load == name and "waiting" in each.more]:
-            lines.append((load.title, *_cells(runs)))
-    if len(lines) == 1:
-        return ""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
-        for pairs in (list(zip(line, widths, strict=True)) for line in lines)
-    )
+    runs = {
+        load.title: [each.more for each in figures if each.load == load.name and "waiting" in each.more]
+        for load in WAITING
+    }
+    made = [(title, *_cells(each)) for title, each in runs.items() if each]
+    return [HEAD, *made] if made else []
 
 
 def _cells(runs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

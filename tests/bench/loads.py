@@ -30,10 +30,8 @@ class Load(Protocol):
     @property
     def systems(self) -> tuple[str, ...]: ...
     @property
-    def goal(self) -> Goal: ...
-    @property
-    def against(self) -> str:
-        """What relay is compared with: `postfix`, or relay's own figure in the load of this name."""
+    def goal(self) -> Goal:
+        """Over Postfix, or over the figures' `pair` where they have one."""
 
     def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures: ...
 
@@ -48,7 +46,6 @@ class Traffic:
     job: Mapping[str, Any]  # members of the generator's `Job`
     goal: Goal = NO_GOAL
     systems: tuple[str, ...] = (RELAY, POSTFIX, DIRECT)
-    against: str = POSTFIX
     stretch: float = 1.0  # times the usual seconds
     pair: Mapping[str, Any] | None = None  # the job it is compared with, run in the same round by the same system
 

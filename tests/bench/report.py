@@ -13,7 +13,7 @@ from typing import Any
 from tests.bench import growth
 from tests.bench.fsyncs import Sample
 from tests.bench.loads import Load
-from tests.bench.table import rows, text
+from tests.bench.table import columns, rows, text
 from tests.bench.traffic import Figures
 
 _BUSY = 0.15  # share of the machine's CPU; where others took more, rates say little
@@ -31,7 +31,7 @@ class Report:
 
     def text(self) -> str:
         """For a terminal."""
-        parts = [text(rows(self.loads, self.figures)), growth.text(self.figures)]
+        parts = [text(rows(self.loads, self.figures)), columns(growth.lines(self.figures))]
         if (others := statistics.median(each.others for each in self.figures)) > _BUSY:
             parts.append(
                 f"Others used {others:.0%} of the machine meanwhile: trust CPU a message, and not the rates."

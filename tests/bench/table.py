@@ -55,7 +55,7 @@ class Row:
     title: str
     unit: str  # of relay, other and direct: "/s" or "ms"
     relay: Spread | None
-    other: Spread | None  # Postfix, or relay in the load this one is compared with
+    other: Spread | None  # Postfix, or what relay did in the pair of each run
     direct: Spread | None  # the bench alone
     ratio: float | None  # of medians
     goal: float | None
@@ -75,15 +75,14 @@ def rows(loads: Sequence[Load], figures: Sequence[Figures]) -> list[Row]:
 
 
 def _row(load: Load, figures: Sequence[Figures]) -> Row:
-    def of(system: str, name: str = load.name) -> list[Figures]:
-        return [each for each in figures if each.system == system and each.load == name]
+    def of(system: str) -> list[Figures]:
+        return [each for each in figures if each.system == system and each.load == load.name]
 
     def spread(runs: list[Figures]) -> Spread | None:
         return Spread.of(getattr(each, load.goal.figure) for each in runs)
 
     ours = of(RELAY)
-    others = [each.pair for each in ours if each.pair is not None]
-    others = others or (of(POSTFIX) if load.against == POSTFIX else of(RELAY, load.against))
+    others = [each.pair for each in ours if each.pair is not None] or of(POSTFIX)
     relay, other = spread(ours), spread(others)
     ratio = relay.median / other.median if relay and other and other.median else None
     cost, bound = Cost.of(ours), load.goal.cpu_ms
@@ -125,10 +124,13 @@ def text(made: Sequence[Row]) -> str:
     """The tables, for a terminal."""
     rates = [_RATES, *(_rates(row) for row in made)]
     costs = [(*_COSTS, *_LATENCY), *(_costs(row) for row in made)]
-    return f"{_columns(rates)}\n\n{_columns(costs)}"
+    return f"{columns(rates)}\n\n{columns(costs)}"
 
 
-def _columns(cells: Sequence[tuple[str, ...]]) -> str:
+def columns(cells: Sequence[tuple[str, ...]]) -> str:
+    """A table, its first line the head; nothing of nothing."""
+    if not cells:
+        return ""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [
         "  ".join(

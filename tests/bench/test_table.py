@@ -43,13 +43,6 @@ def test_a_row_has_the_median_the_extremes_and_the_ratio_of_medians() -> None:
     assert (row.cost.cpu_ms, row.cost.memory, row.cpu_reached) == (0.9, 30, "yes")
 
 
-def test_a_load_may_be_compared_with_another_one_of_relay() -> None:
-    load = Traffic(name="more", title="more", door="plain", job={}, against="kept")
-    row = rows([KEPT, load], [figures("relay", "kept", 200), figures("relay", "more", 150)])[1]
-    assert row.ratio == 0.75
-    assert row.reached == ""
-
-
 def test_a_pair_in_the_same_round_goes_before_any_other_comparison() -> None:
     runs = [figures("relay", "kept", 90, pair=figures("relay", "kept", 100)), figures("postfix", "kept", 10)]
     (row,) = rows([KEPT], runs)
