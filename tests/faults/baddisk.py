@@ -10,9 +10,7 @@ A write that fails has not written; a sync that fails has synced nothing: the ha
 from __future__ import annotations
 
 import errno
-import mmap
 import os
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -21,27 +19,26 @@ from typing import Any
 
 import apsw
 
-_STATE = struct.Struct("=iiii")  # error of writes, error of syncs, milliseconds a sync takes, faults so far
+from tests.faults.shared import Shared
+
+_STATE = "=iiii"  # error of writes, error of syncs, milliseconds a sync takes, faults so far
 
 
 class Control:
     """Shared with the relay's processes."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.write_bytes(bytes(_STATE.size))
         self.path = path
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), _STATE.size)
+        self._state = Shared(path, _STATE)
 
     def set(self, *, writes: int = 0, syncs: int = 0, slow: float = 0.0) -> None:
         """Errors by number of `errno`, nought for none; `slow`: seconds each sync takes."""
-        _STATE.pack_into(self._memory, 0, writes, syncs, int(slow * 1000), self.faults)
+        self._state.write(writes, syncs, int(slow * 1000), self.faults)
 
     @property
     def faults(self) -> int:
         """How many operations failed or were slow so far; a few more if processes counted at once."""
-        found: int = _STATE.unpack_from(self._memory)[3]
+        found: int = self._state.read()[3]
         return found
 
     def program(self, data: Path) -> tuple[str, ...]:
@@ -50,15 +47,15 @@ class Control:
     # In the relay:
 
     def at_write(self) -> int:
-        writes, syncs, slow, faults = _STATE.unpack_from(self._memory)
+        writes, syncs, slow, faults = self._state.read()
         if writes:
-            _STATE.pack_into(self._memory, 0, writes, syncs, slow, faults + 1)
+            self._state.write(writes, syncs, slow, faults + 1)
         return int(writes)
 
     def at_sync(self) -> int:
-        writes, syncs, slow, faults = _STATE.unpack_from(self._memory)
+        writes, syncs, slow, faults = self._state.read()
         if syncs or slow:
-            _STATE.pack_into(self._memory, 0, writes, syncs, slow, faults + 1)
+            self._state.write(writes, syncs, slow, faults + 1)
         if slow:
             time.sleep(slow / 1000)
         return int(syncs)

@@ -10,10 +10,8 @@ Its write-ahead logs are short and its shards pruned all the time, so that each 
 from __future__ import annotations
 
 import enum
-import mmap
 import os
 import signal
-import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,9 @@ from typing import Any
 
 import apsw
 
-_STATE = struct.Struct("=iii")  # moment, operations until then, whether all processes go
+from tests.faults.shared import Shared
+
+_STATE = "=iii"  # moment, operations until then, whether all processes go
 CHECKPOINT = 50  # pages
 PRUNE_EVERY = 0.3  # seconds
 PRUNES = (sys.executable, "-m", "tests.faults.fatal", "-")
@@ -41,19 +41,16 @@ class Control:
     """Shared with the relay's processes."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.write_bytes(bytes(_STATE.size))
         self.path = path
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), _STATE.size)
+        self._state = Shared(path, _STATE)
 
     def arm(self, moment: Moment, count: int, *, everybody: bool) -> None:
         """Kill at the `count`th operation of that kind from now."""
-        _STATE.pack_into(self._memory, 0, moment, count, everybody)
+        self._state.write(moment, count, everybody)
 
     @property
     def armed(self) -> bool:
-        return bool(_STATE.unpack_from(self._memory)[0])
+        return bool(self._state.read()[0])
 
     @property
     def program(self) -> tuple[str, ...]:
@@ -61,13 +58,13 @@ class Control:
 
     def passing(self, moment: Moment) -> None:
         """In the relay: an operation of this kind is about to be done."""
-        armed, count, everybody = _STATE.unpack_from(self._memory)
+        armed, count, everybody = self._state.read()
         if armed != moment:
             return
         if count > 1:
-            _STATE.pack_into(self._memory, 0, armed, count - 1, everybody)
+            self._state.write(armed, count - 1, everybody)
             return
-        _STATE.pack_into(self._memory, 0, 0, 0, 0)
+        self._state.write(0, 0, 0)
         if everybody:
             os.killpg(0, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)

@@ -12,35 +12,31 @@ mapped, not read, so that a clock which is asked a thousand times a second costs
 
 from __future__ import annotations
 
-import mmap
 import os
-import struct
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
+from tests.faults.shared import Shared
+
 PROGRAM = (sys.executable, "-m", "tests.faults.hurried")
 PATIENCE, CLOCK, SOCKET = "RELAY_PATIENCE", "RELAY_CLOCK", "RELAY_SOCKET"
-_AHEAD = struct.Struct("=d")
 
 
 class Ahead:
     """How many seconds the clock of a relay goes ahead; the file is shared with its processes."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            path.write_bytes(_AHEAD.pack(0.0))
-        with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), _AHEAD.size)
+        self._seconds = Shared(path, "=d")
 
     def get(self) -> float:
-        ahead: float = _AHEAD.unpack_from(self._memory)[0]
-        return ahead
+        (ahead,) = self._seconds.read()
+        return float(ahead)
 
     def set(self, seconds: float) -> None:
-        _AHEAD.pack_into(self._memory, 0, seconds)
+        self._seconds.write(seconds)
 
 
 def _set_clock(path: Path) -> None:
