@@ -234,11 +234,12 @@ class Keeper:
                 self._links[child.role.name].send(line)
 
     def _status(self, now: float) -> Mapping[str, Any]:
+        late = self._config.processes.hang / 2  # said before it is replaced for it
         return {
             each.role.name: {
                 "running": bool(each.pid),
                 "ready": each.ready,
-                "beating": bool(each.pid) and now - each.beat <= self._config.processes.hang,
+                "beating": bool(each.pid) and now - each.beat <= late,
                 **each.facts,
             }
             for each in self._children

@@ -132,6 +132,7 @@ def killed_while_starting(it: Trial, delay: float) -> None:
         ended.wait(delay)
         process = it.relay.process
         if process is not None:
+            it.blame()  # a start that came far enough has delivered
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 

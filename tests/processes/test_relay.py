@@ -481,8 +481,11 @@ def test_the_health_page_tells_of_a_worker_that_is_not_there(tmp_path: Path) -> 
         except urllib.error.HTTPError as error:
             return dict(json.load(error))
 
-    with Receiver() as receiver, started(tmp_path, config(receiver)) as relay:
+    patient = {"processes": {"hang": "8s"}}  # so that it is silent for a while before it is replaced
+    with Receiver() as receiver, started(tmp_path, config(receiver, **patient)) as relay:
         relay.wait(lambda: health()["status"] == "ok", "good health")
-        os.kill(pid(relay, "worker-0"), signal.SIGSTOP)
+        worker = pid(relay, "worker-0")
+        os.kill(worker, signal.SIGSTOP)
         relay.wait(lambda: "worker-0 is silent" in health()["faults"], "word of the silence")
+        os.kill(worker, signal.SIGCONT)
         relay.wait(lambda: health()["status"] == "ok", "good health again")
