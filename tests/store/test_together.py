@@ -14,7 +14,7 @@ import pytest
 from relay.config.schema import Retention, Sandbox
 from relay.model.message import NewMessage, State
 from relay.store.interface import Exists
-from relay.store.sqlite import SqliteQueue, open_queue
+from relay.store.sqlite import SqliteQueue, open_queue, writer
 from relay.store.sqlite.writer import BATCH
 from tests.store.mail import NOON, deferred, delivered, in_flight, mail
 
@@ -123,3 +123,28 @@ async def test_what_became_of_recipients_is_written_however_many_others_write(tm
         for each in crowd:
             each.cancel()
         await asyncio.wait(crowd)
+
+
+async def test_where_a_crowd_writes_a_commit_waits_for_as_many_as_the_last_one_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "GATHER", 60.0)
+    async with opened(tmp_path) as queue:
+        await asyncio.gather(*(queue.add(mail()) for _ in range(4)))
+        commits = queue.writer.commits
+        adding = []
+        for _ in range(4):
+            adding.append(asyncio.create_task(queue.add(mail())))
+            await asyncio.sleep(0.01)  # turns of the loop, in each of which one writes
+        await asyncio.wait_for(asyncio.gather(*adding), 5)  # the fourth makes them as many as they were
+        assert queue.writer.commits == commits + 1
+
+
+async def test_who_comes_alone_after_a_crowd_waits_for_it_once_and_not_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(tmp_path) as queue:
+        await asyncio.gather(*(queue.add(mail()) for _ in range(4)))
+        await asyncio.wait_for(queue.add(mail()), 5)
+        monkeypatch.setattr(writer, "GATHER", 60.0)
+        await asyncio.wait_for(queue.add(mail()), 5)

@@ -5,7 +5,9 @@ Out: each caller resumes once the transaction that holds its write is on disk.
 
 One thread owns the one writing connection. While it commits a batch the next one gathers, so a batch grows
 with the load and a lone write waits for nobody but the loop's turn it came in: all of one turn go together. A
-batch wakes the thread once, and then the loop once.
+batch wakes the thread once, and then the loop once. Where a crowd writes, a batch waits up to GATHER for as many as
+the last one held: whoever was answered then is about to write again, and each commit is shared by more (a message in
+twenty sessions: 0.77 to 0.72 ms of CPU for the whole program, and 5 % more messages a second).
 
 A write for which nobody waits may be `patient`: it rides with the next that is not, and goes alone after PATIENCE
 at the latest. What became of recipients is written so. It makes the window in which a crash sends twice longer by
@@ -45,6 +47,8 @@ Run = Callable[[Sequence[Write], apsw.Connection], list[Any]]
 
 BATCH = 256  # writes in one transaction, so that the first of them waits not too long
 PATIENCE = 0.02  # seconds a patient write waits for company
+GATHER = 0.005  # seconds the first of a crowd waits for the others
+CROWD = 3  # writes in one batch that make a crowd
 CHECKPOINT = 4_000  # pages of write-ahead log (16 MiB) before they go into the database
 CUT = 16_000  # pages (64 MiB) at which the log is cut by force, waiting for readers
 
@@ -86,7 +90,8 @@ class Writer:
         self._pending: deque[_Pending] = deque()
         self._patient: deque[_Pending] = deque()
         self._asked = False  # the thread has been told to write, and has not answered yet
-        self._timer: asyncio.TimerHandle | None = None  # runs while there is nothing but patient writes
+        self._company = 0  # writes in the last batch that were not patient
+        self._timer: asyncio.TimerHandle | None = None  # asks the thread when nobody else has done so
         self._calls: SimpleQueue[bool] = SimpleQueue()  # True: write what waits; False: and then end
         self._closed = False
         # A daemon, so that a process which fails without closing the shard can still end; what was not
@@ -109,13 +114,10 @@ class Writer:
         done: asyncio.Future[T] = self._loop.create_future()
         if patient:
             self._patient.append((work, done))
-            if self._timer is None and not self._asked:
-                self._timer = self._loop.call_later(PATIENCE, self._ask)
         else:
             self._pending.append((work, done))
-            if not self._asked:
-                self._asked = True
-                self._loop.call_soon(self._ask)  # behind what else comes in this turn of the loop
+        if not self._asked:
+            self._plan()
         return await done
 
     def close(self) -> None:
@@ -125,21 +127,33 @@ class Writer:
             self._calls.put(False)
         self._thread.join()
 
+    def _plan(self) -> None:
+        """See to it that the thread is asked to write what waits, once it is time."""
+        if len(self._pending) >= (self._company if self._company >= CROWD else 1):
+            self._asked = True
+            self._loop.call_soon(self._ask)  # behind what else comes in this turn of the loop
+            return
+        at = self._loop.time() + (GATHER if self._pending else PATIENCE)
+        if self._timer is None or at < self._timer.when():
+            self._stop_timer()
+            self._timer = self._loop.call_at(at, self._ask)
+
     def _ask(self) -> None:
         self._asked = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
+        self._company = len(self._pending)
         self._calls.put(True)
 
     def _answered(self, fates: list[_Fate]) -> None:
         _resolve(fates)
-        if self._pending:
-            self._loop.call_soon(self._ask)
-            return
         self._asked = False
-        if self._patient:
-            self._timer = self._loop.call_later(PATIENCE, self._ask)
+        if self._pending or self._patient:
+            self._plan()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # --- the thread -----------------------------------------------------------------------------------
 
