@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -84,5 +85,10 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0 if report.well else 1
 
 
+def _terminated(_signal: int, _frame: object) -> None:
+    sys.exit(128 + signal.SIGTERM)  # by way of what stops the relays
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())
