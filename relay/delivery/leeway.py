@@ -8,7 +8,8 @@ never gets more than its whole lifetime from the step on; the report of a delay 
 is set back takes back what it gave. A deadline that was given as a time of day (`deliver_by`) follows the clock.
 Nothing of this is kept over a restart; by then somebody has looked at the clock.
 
-The two clocks are compared when something would be given up, since the step may be a moment old.
+The two clocks are compared when something would be given up or its sender told of a delay, since the step may be a
+moment old.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Leeway:
     def of(self, due: Due, now: float) -> Due:
         """The recipient as it should be judged; the same object if nothing is to be changed."""
         message = due.message
-        if now >= message.deadline:
+        if now >= message.deadline or (message.delay_at is not None and now >= message.delay_at):
             self.look()
         if not (self._ahead or due.leeway) or message.received >= self._since:
             return due

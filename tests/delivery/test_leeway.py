@@ -42,6 +42,13 @@ def test_mail_that_was_there_keeps_the_time_it_had_left() -> None:
     assert late.delay_at == NOW + 10 * DAY + 4 * 3600.0
 
 
+def test_nobody_is_told_of_a_delay_that_only_the_clock_saw() -> None:
+    clocks = Clocks()
+    leeway = Leeway(clocks.clock, clocks.steady)
+    clocks.passed, clocks.ahead = 60.0, DAY  # beyond the delay, before the deadline
+    assert leeway.of(due(delay_at=NOW + 4 * 3600.0), clocks.clock()).message.delay_at == NOW + DAY + 4 * 3600.0
+
+
 def test_it_is_given_once_however_often_it_is_asked() -> None:
     clocks = Clocks()
     leeway = Leeway(clocks.clock, clocks.steady)
