@@ -12,7 +12,7 @@ LAYERS = [  # from the bottom up; names on one line are siblings
     {"__init__"},
     {"model"},
     {"config"},
-    {"store", "smtp", "dns", "transform", "queue", "limits", "bounce"},
+    {"store", "smtp", "dns", "http", "transform", "queue", "limits", "bounce"},
     {"submission", "returns", "delivery", "report"},
     {"web"},
     {"worker"},

@@ -1,0 +1,1 @@
+"""HTTP towards others: one client, which goes nowhere it must not."""
