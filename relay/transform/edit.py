@@ -1,6 +1,7 @@
 """Changes to a text by position, with holes for what differs by recipient.
 
-In:  a text and the spans of it that change. Out: pieces: octets, and holes where each recipient gets a token of its own.
+In:  a text and the spans of it that change.
+Out: pieces: octets, and holes where each recipient gets a token of its own.
 
 Why so: what a message of a mailing costs is found out once; each recipient's content is then put together from the
 same pieces. All octets outside the edits are those of the original.
