@@ -8,6 +8,9 @@ A refused recipient does not stop the others. A refused sender, DATA command or 
 recipient still in play. Only the reply to the final dot moves responsibility to the server (RFC 5321
 section 6.1); every 250 before it is a courtesy.
 
+A server that answers one command twice answers all that follow one place late. Once that shows, by an answer that
+no such command can have, its refusals count for nobody: they may be meant for another recipient.
+
 What the server lacks: 8BITMIME: the content goes as it is, and a note says so; SMTPUTF8: 5.6.7 for recipients
 whose address needs it, for all if the header or the reverse-path does; SIZE: 5.3.4 before the transfer; DSN: the
 wishes stay with us.
@@ -85,6 +88,9 @@ def _transfer(
     letter: Letter, offers: Offers, answers: list[Answer | None], heard: list[tuple[Command, Answer]]
 ) -> Dialogue:
     """Send the message if a recipient was taken, else leave the connection clean."""
+    unasked = tuple(answers)
+    if (strange := _misplaced(heard)) is not None:
+        return _distrusted(unasked, strange)
     mail = heard[0][1]
     data = heard[-1][1] if heard[-1][1].step is Step.DATA else None
     accepted = []
@@ -115,9 +121,30 @@ def _transfer(
             clean = clean and begun
         if clean and (begun or mail.reply.positive):  # a refused MAIL began nothing that must be undone
             (reset,) = yield _LONE_DOT if begun else _RSET
+            if not begun and not reset.trouble and reset.reply.code // 100 == 3:  # it was meant for DATA
+                return _distrusted(unasked, reset)
             clean = not reset.trouble and (reset.reply.positive or (begun and reset.reply.code != 421))
     # Recipients that were never asked about share the answer that ended the dialogue.
     return Result(tuple(each or answer for each in answers), clean, notes)
+
+
+def _misplaced(heard: Sequence[tuple[Command, Answer]]) -> Answer | None:
+    """An answer that only another command can have: a go-ahead to MAIL or RCPT, a plain yes to DATA.
+
+    None once the server has said goodbye, which says all there is to know.
+    """
+    for command, answer in heard:
+        if answer.trouble or answer.reply.code == 421:
+            return None
+        if answer.reply.code // 100 == (2 if command.step is Step.DATA else 3):
+            return answer
+    return None
+
+
+def _distrusted(unasked: Sequence[Answer | None], strange: Answer) -> Result:
+    """The server is out of step: whom its refusals were meant for, nobody knows."""
+    answer = strange._replace(trouble=Trouble.GARBLED)
+    return Result(tuple(each or answer for each in unasked), False)
 
 
 def _refusal(letter: Letter, offers: Offers) -> Reply | None:
