@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from relay.config import Config
 from relay.config.values import Duration, Size
 from relay.handbook.options_page import options_page
-from relay.model.event import WORDS, WRITTEN, EventName
+from relay.model.event import WORDS, EventName
 from relay.model.spelling import duration_text
 
 HERE = Path(__file__).parent
@@ -146,12 +146,15 @@ _EVENTS = {
     EventName.FAILED: "the next hop refused it for good while we were sending",
     EventName.EXPIRED: "its deadline came before a delivery, or it had as many attempts as its sender asked for "
     "(`reason` is `attempts`)",
-    EventName.BOUNCED: "it was taken, and came back to our return path later; passed on to its sender as `forwarded`",
-    EventName.REPLIED: "an answer came to our return path, or a report of a delay or a delivery; passed on likewise",
-    EventName.COMPLAINED: "the recipient called it spam",
+    EventName.BOUNCED: "it was taken, and came back to our return path later, for the reason `class`; passed on to "
+    "its sender as `forwarded`",
+    EventName.REPLIED: "an answer came to our return path (a program's has `automatic: true`), or a report of a "
+    "delay, a delivery or authentication; passed on likewise",
+    EventName.COMPLAINED: "the recipient, or their mail service, called it spam (`feedback` says how)",
     EventName.OPENED: "the recipient opened it, or a machine did (`machine: true`)",
     EventName.CLICKED: "the recipient followed a link, or a machine did (`machine: true`)",
-    EventName.UNSUBSCRIBED: "the recipient wants no more",
+    EventName.UNSUBSCRIBED: "the recipient wants no more, of one `group` or of all (`via` says how); with "
+    "`resubscribed: true` the reverse",
     EventName.SUPPRESSED: "not sent: the recipient is on the list of those we do not send to",
     EventName.HELD: "it waits for an operator",
     EventName.CANCELLED: "somebody took it back before it was sent; or it was only to be validated",
@@ -170,13 +173,7 @@ def events() -> str:
         "",
         "| event | meaning |",
         "| --- | --- |",
-        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName if name in WRITTEN),
-        "",
-        "These names are reserved: this version writes no such event.",
-        "",
-        "| event | what it will mean |",
-        "| --- | --- |",
-        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName if name not in WRITTEN),
+        *(f"| `{name.value}` | {_EVENTS[name]} |" for name in EventName),
         "",
         "Beside `event`, `at` (seconds since 1970, UTC), `message`, `recipient` (its number), `account` and",
         "`credential` an event has those of these words that apply:",

@@ -37,29 +37,6 @@ class EventName(StrEnum):
     CANCELLED = "cancelled"
 
 
-# The others are reserved: no code writes them yet, and nothing else may take their names.
-WRITTEN = frozenset(
-    {
-        EventName.RECEIVED,
-        EventName.REJECTED,
-        EventName.SCHEDULED,
-        EventName.ATTEMPTED,
-        EventName.DEFERRED,
-        EventName.DELIVERED,
-        EventName.FAILED,
-        EventName.EXPIRED,
-        EventName.BOUNCED,
-        EventName.REPLIED,
-        EventName.COMPLAINED,
-        EventName.OPENED,
-        EventName.CLICKED,
-        EventName.SUPPRESSED,
-        EventName.HELD,
-        EventName.CANCELLED,
-    }
-)
-
-
 # The words an event's data may have, where they apply.
 WORDS: Mapping[str, str] = {
     "from": "reverse-path of the message; empty is the null one",
@@ -101,6 +78,18 @@ WORDS: Mapping[str, str] = {
     "action": "what a report that came back says became of the recipient (RFC 3464)",
     "status": "the enhanced status it gives",
     "diagnostic": "the reply it quotes",
+    "automatic": "true: a program answered, not a person: out of office, a note that it was received",
+    "feedback": "kind of a complaint (RFC 5965): `abuse`, `fraud`, `opt-out`, ...",
+    "arrival": "time at which the message reached who complains, where the complaint tells",
+    "via": "how somebody unsubscribed: `one-click`, `page`, `mailto`, `complaint`",
+    "group": "suppression group somebody unsubscribed from, or came back to",
+    "resubscribed": "true: the reverse; what unsubscribing had suppressed is lifted",
+    "url": "where a link leads, or the picture that was shown",
+    "link": "number of the link or picture in its content, from 0",
+    "client": "IP address of who opened or clicked, as exactly and as long as `tracking` says",
+    "user_agent": "name of its program",
+    "referer": "page the request came from",
+    "machine": "true: a scanner or a proxy of a mail service did it, most likely not a person",
     "cause": "why the recipient is suppressed: `hand`, `bounce`, `complaint`, `unsubscribe`",
     "note": "what was noted with the suppression",
     "order": "number of the operator's order that did it",
