@@ -7,6 +7,7 @@ Each stage gets the part it needs as an argument; no module reads the environmen
 from relay.config.inbound import (
     Auth,
     Http,
+    Https,
     Limits,
     Listener,
     ListenerKind,
@@ -28,10 +29,12 @@ from relay.config.schema import (
     Sandbox,
     Stream,
 )
+from relay.config.tracking import ClientAddress, Images, Tracking
 from relay.config.values import parse_duration, parse_size
 
 __all__ = [
     "Auth",
+    "ClientAddress",
     "Config",
     "ConfigError",
     "Content",
@@ -39,6 +42,8 @@ __all__ = [
     "Dns",
     "Egress",
     "Http",
+    "Https",
+    "Images",
     "Limits",
     "Listener",
     "ListenerKind",
@@ -56,6 +61,7 @@ __all__ = [
     "SmarthostTls",
     "Stream",
     "Tls",
+    "Tracking",
     "load",
     "parse",
     "parse_duration",

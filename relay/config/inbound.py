@@ -109,11 +109,33 @@ class Listener(Part):
         return limits.model_copy(update=own) if own else limits
 
 
+class Https(Part):
+    """Links of ours over https, without a proxy in front: nothing but tracking is shown there."""
+
+    address: str = Field("127.0.0.1", description="IP address to bind; `::` and `0.0.0.0` mean all")
+    port: Port | None = Field(None, description="TCP port, such as 443; null: none")
+    directory: Path | None = Field(
+        None,
+        description="certificates by the name a client asks for, laid out as those of `tls.directory`, which is the "
+        "default; relative to `data`. Who asks for none of them gets `tls.certificate`",
+    )
+    minimum_tls: Literal["1.2", "1.3"] = Field("1.2", description="oldest version of TLS that is spoken here")
+
+
 class Http(Part):
     """The HTTP application."""
 
     address: str = Field("127.0.0.1", description="IP address to bind")
     port: Port = Field(8025, description="TCP port")
+    https: Https = Field(Https(), description="links of ours over https")
+    proxies: tuple[Network, ...] = Field(
+        (), description="proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are"
+    )
+    acme: Path | None = Field(
+        None,
+        description="directory that an ACME client (certbot, lego, acme.sh) calls webroot: files of its "
+        "`.well-known/acme-challenge` are served; relative to `data`",
+    )
 
 
 class Tls(Part):

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from relay.config.inbound import Http, Limits, Listener, Tls
 from relay.config.outbound import Delivery, Dns
+from relay.config.tracking import Tracking
 from relay.config.values import Duration, HostName, Part, Size
 
 
@@ -109,6 +110,7 @@ class Config(Part):
     data: Path = Field(Path("var"), description="directory of queue, registry and keys")
     listeners: tuple[Listener, ...] = Field(description="where SMTP clients connect")
     http: Http = Field(Http(), description="the HTTP application")
+    tracking: Tracking = Field(Tracking(), description="links of ours in mail")
     tls: Tls = Field(Tls(), description="certificates")
     limits: Limits = Field(Limits(), description="what one client may take")
     dns: Dns = Field(Dns(), description="look-ups")
