@@ -1,0 +1,1 @@
+"""HTML bodies of messages, changed by position: octets outside a change stay what they were."""
