@@ -105,6 +105,15 @@ class ReturnKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkKey:
+    """What signs the tokens in links of ours. The newest signs; the others are good until they are forgotten."""
+
+    number: int  # from 1, rising
+    secret: bytes  # 32 octets
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     name: str  # A-labels, lower case
     account: str
@@ -115,6 +124,9 @@ class Domain:
     options: Mapping[str, Any] = field(default_factory=dict)  # defaults for mail of this domain
     bounce_host: str = ""  # domain of our return paths for its mail: bounces.example.com
     bounce_verified: float | None = None  # when that was seen to lead to us; None while it was not
+    tracking_host: str = ""  # host of the links in its mail: clicks.example.com
+    tracking_https: bool = False  # those links begin with https
+    tracking_verified: float | None = None  # when the host was seen to lead to us; None while it was not
 
 
 class Algorithm(StrEnum):

@@ -7,7 +7,8 @@ attempted, or about to be; at start every `flight` becomes `queued` again, due a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from relay.model.envelope import Envelope, Recipient
@@ -57,6 +58,8 @@ class Message:
     sandbox: bool = False  # process fully, keep, send nothing; how it ends there is `options.sandbox`
     return_host: str = ""  # domain of our own return path, which goes on the wire; "": the reverse-path does
     trace: bool = False  # BY=...T: its sender hears of each recipient that a next hop took (RFC 2852)
+    links: bool = False  # links of ours with tokens are in it: what they name is kept for `tracking.life`
+    author: str = ""  # domain in From; "" for what we wrote or passed on ourselves
     peer: str = ""  # client's address and port, for logs and explain, never in what is sent
 
     @property
@@ -87,6 +90,7 @@ class NewMessage:
     contents: tuple[bytes, ...]  # final octets, CRLF line ends, signed; content 0 and its variants
     recipients: tuple[NewRecipient, ...]
     events: tuple[Event, ...]
+    targets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of its links, in order, by content
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from relay.model.account import Account, Credential, DkimKey, Domain, Preset, ReturnKey, Token
+from relay.model.account import Account, Credential, DkimKey, Domain, LinkKey, Preset, ReturnKey, Token
 from relay.model.event import Event
 from relay.model.message import Due, Lane, Message, NewMessage, Settlement, State
+from relay.model.options import Options
 from relay.model.order import Done, Order, Selection
 from relay.model.suppression import Suppression
+from relay.store.erasure import ERASED
 
 
 class StoreFull(Exception):
@@ -151,6 +153,33 @@ class RecipientState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """What a link of ours stands for: one recipient of a message, and where the links of its content lead."""
+
+    shard: int
+    message: str
+    number: int  # of the recipient, from 1
+    account: str
+    credential: str
+    address: str  # `ERASED`: the person was erased
+    sender: str  # the envelope's reverse-path
+    author: str  # domain in From
+    options: Options  # tags, campaign, stream, tenant, metadata, message_ref and all else the message asked for
+    content: int
+    targets: tuple[str, ...]  # by the number of the link
+    received: float
+    state: State
+    ended: float | None  # of this recipient; for a delivered one when that was
+    return_host: str
+    links: bool  # the message has links of ours
+    test: bool  # it was kept in the sandbox, and not sent
+
+    @property
+    def erased(self) -> bool:
+        return self.address == ERASED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A journal row. `seq` rises by one a row within a shard and is never used twice."""
 
@@ -174,6 +203,8 @@ class Reader(Protocol):
         """Raises NotFound."""
 
     def recipients(self, message: str) -> list[RecipientState]: ...
+    def tracked(self, message: str, recipient: int) -> Tracked | None:
+        """The recipient of that number, as links need it; None: not kept, or no longer. A fraction of a ms."""
 
     def content(self, message: str, number: int) -> bytes:
         """Raises NotFound."""
@@ -248,6 +279,13 @@ class Registry(Protocol):
 
     def forget_return_keys(self, before: float) -> int:
         """Forget those that were replaced before that time (by a newer one); the newest stays. How many went."""
+
+    def add_link_key(self, secret: bytes, created: float) -> LinkKey: ...
+    def link_keys(self) -> list[LinkKey]:
+        """The newest first."""
+
+    def forget_link_keys(self, before: float) -> int:
+        """As `forget_return_keys`."""
 
     def add_order(self, order: Order) -> Order:
         """Keep an order; returns it with its number."""

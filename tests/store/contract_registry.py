@@ -123,6 +123,26 @@ class RegistryContract:
             with pytest.raises(NotFound, match="news of demo"):
                 call("demo", "news")
 
+    def test_keys_of_links_are_good_until_they_were_replaced_for_long_enough(self, registry: Registry) -> None:
+        assert registry.link_keys() == []
+        made = [registry.add_link_key(bytes([day]) * 32, NOON + day) for day in range(3)]
+        assert [(each.number, each.secret) for each in made] == [(day + 1, bytes([day]) * 32) for day in range(3)]
+        assert registry.link_keys() == made[::-1]
+        assert registry.forget_link_keys(NOON + 1) == 0
+        assert registry.forget_link_keys(NOON + 1.5) == 1
+        assert registry.forget_link_keys(NOON * 2) == 1
+        assert registry.link_keys() == [made[2]]
+        assert registry.add_link_key(b"n" * 32, NOON).number == 4
+        assert registry.return_keys() == []
+
+    def test_a_tracking_host_is_kept_with_its_domain(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        registry.add_domain(DOMAIN)
+        host = replace(DOMAIN, tracking_host="clicks.example.com", tracking_https=True, tracking_verified=NOON + 1)
+        registry.update_domain(host)
+        assert registry.domain("example.com") == host
+        assert registry.domains("demo") == [host]
+
     def test_return_keys_are_good_until_they_were_replaced_for_long_enough(self, registry: Registry) -> None:
         assert registry.return_keys() == []
         made = [registry.add_return_key(bytes([day]) * 32, NOON + day) for day in range(3)]

@@ -28,6 +28,7 @@ from relay.store.sqlite import (
 from relay.store.sqlite import statements as sql
 from tests.store.contract import QueueContract
 from tests.store.contract_choosing import ChoosingContract
+from tests.store.contract_links import LinksContract
 from tests.store.contract_orders import ErasingContract, OrdersContract
 from tests.store.contract_reading import ReadingContract
 from tests.store.contract_registry import RegistryContract
@@ -93,6 +94,10 @@ class TestOrders(OrdersContract):
 
 
 class TestErasing(ErasingContract):
+    pass
+
+
+class TestLinks(LinksContract):
     pass
 
 

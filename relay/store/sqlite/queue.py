@@ -40,6 +40,7 @@ from relay.store.sqlite.layout import DATABASE, read_cursor
 from relay.store.sqlite.opening import Opened, open_shard
 from relay.store.sqlite.prune import Gone
 from relay.store.sqlite.rows import Parcel, event_row, pack
+from relay.store.sqlite.targets import Known
 from relay.store.sqlite.together import Insert, Settle, run_together
 from relay.store.sqlite.writer import Writer
 from relay.store.sqlite.writes import claim, run_many
@@ -95,6 +96,7 @@ class SqliteQueue:
         self._last_key: int = opened.last_key
         # These stay open while the writer's connection comes and goes: with no connection left SQLite would
         # build the log's index anew, and take up what a failed sync had left in the log.
+        self._known = Known()
         self._readers: SimpleQueue[apsw.Connection] = SimpleQueue()
         for each in opened.readers:
             self._readers.put(each)
@@ -102,7 +104,7 @@ class SqliteQueue:
             lambda: connect_writer(directory / DATABASE),
             opened.writer,
             f"writer-{shard}",
-            run_together,
+            partial(run_together, self._known),
             partial(reserve.give, directory),
         )
         self._messages = lookup.Messages()

@@ -16,12 +16,12 @@ import apsw
 from relay.model.event import Event
 from relay.model.message import Message, State
 from relay.model.order import Selection
-from relay.store.interface import Entry, NotFound, RecipientState, StoreDown
+from relay.store.interface import Entry, NotFound, RecipientState, StoreDown, Tracked
 from relay.store.sqlite import lookup, selecting
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import check_version, connect_frozen, connect_reader, fetch
 from relay.store.sqlite.layout import DATABASE
-from relay.store.sqlite.rows import recipient_state_of
+from relay.store.sqlite.rows import recipient_state_of, tracked_of
 
 T = TypeVar("T")
 
@@ -64,6 +64,10 @@ class SqliteReader:
             return [recipient_state_of(row) for row in fetch(connection, sql.RECIPIENTS, (base, base | sql.NUMBERS))]
 
         return self._run(look)
+
+    def tracked(self, message: str, recipient: int) -> Tracked | None:
+        rows = self._run(lambda connection: fetch(connection, sql.TRACKED, (message, recipient)))
+        return tracked_of(self._shard, message, recipient, rows[0]) if rows else None
 
     def content(self, message: str, number: int) -> bytes:
         return self._run(lambda connection: lookup.content(self._directory, message, number, connection))

@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, Preset, ReturnKey, Token
+from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, LinkKey, Preset, ReturnKey, Token
 from relay.model.order import Done, Order
 from relay.store.interface import Exists, NotFound, StoreDown
 from relay.store.sqlite import registry_rows as rows
@@ -130,6 +130,18 @@ class SqliteRegistry:
 
     def forget_return_keys(self, before: float) -> int:
         return self._delete(sql.FORGET_RETURN_KEYS, before)
+
+    # --- keys of links --------------------------------------------------------------------------------
+
+    def add_link_key(self, secret: bytes, created: float) -> LinkKey:
+        with self._transaction() as connection:
+            return rows.link_key_of(fetch(connection, sql.ADD_LINK_KEY, (secret, created))[0])
+
+    def link_keys(self) -> list[LinkKey]:
+        return [rows.link_key_of(row) for row in self._rows(sql.LINK_KEYS)]
+
+    def forget_link_keys(self, before: float) -> int:
+        return self._delete(sql.FORGET_LINK_KEYS, before)
 
     # --- orders to the queue --------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from relay.model.account import (
     DkimKey,
     Domain,
     KeyState,
+    LinkKey,
     OnInvalid,
     OverQuota,
     Preset,
@@ -98,11 +99,15 @@ def domain_row(domain: Domain) -> Row:
         _object(domain.options),
         domain.bounce_host,
         domain.bounce_verified,
+        domain.tracking_host,
+        int(domain.tracking_https),
+        domain.tracking_verified,
     )
 
 
 def domain_of(row: Row) -> Domain:
-    name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified = row
+    name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified, *rest = row
+    tracking_host, tracking_https, tracking_verified = rest
     return Domain(
         name=name,
         account=account,
@@ -113,6 +118,9 @@ def domain_of(row: Row) -> Domain:
         options=json.loads(options),
         bounce_host=bounce_host,
         bounce_verified=bounce_verified,
+        tracking_host=tracking_host,
+        tracking_https=bool(tracking_https),
+        tracking_verified=tracking_verified,
     )
 
 
@@ -169,6 +177,11 @@ def token_of(row: Row) -> Token:
 def return_key_of(row: Row) -> ReturnKey:
     number, secret, created = row
     return ReturnKey(number=number, secret=secret, created=created)
+
+
+def link_key_of(row: Row) -> LinkKey:
+    number, secret, created = row
+    return LinkKey(number=number, secret=secret, created=created)
 
 
 def order_row(order: Order) -> Row:

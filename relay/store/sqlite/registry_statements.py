@@ -44,20 +44,23 @@ update credential set username = ?, account = ?, password_hash = ?, created = ?,
 
 # domains
 ADD_DOMAIN: Final = """
-insert into domain (name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into domain (name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
+                    tracking_host, tracking_https, tracking_verified)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 DOMAIN: Final = """
-select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified
+select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
+       tracking_host, tracking_https, tracking_verified
   from domain where name = ?
 """
 DOMAINS: Final = """
-select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified
+select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
+       tracking_host, tracking_https, tracking_verified
   from domain where ?1 is null or account = ?1 order by name
 """
 UPDATE_DOMAIN: Final = """
 update domain set name = ?, account = ?, challenge = ?, created = ?, verified = ?, verified_by = ?, options = ?,
-                  bounce_host = ?, bounce_verified = ?
+                  bounce_host = ?, bounce_verified = ?, tracking_host = ?, tracking_https = ?, tracking_verified = ?
  where name = ?
 """
 VERIFY_DOMAIN: Final = "update domain set verified = ?, verified_by = ? where name = ?"
@@ -78,6 +81,13 @@ RETURN_KEYS: Final = "select number, secret, created from return_key order by nu
 # forget_return_keys: those that a newer one replaced before a time.
 FORGET_RETURN_KEYS: Final = """
 delete from return_key where number < (select max(number) from return_key where created < ?)
+"""
+
+# keys of links, the same way
+ADD_LINK_KEY: Final = "insert into link_key (secret, created) values (?, ?) returning number, secret, created"
+LINK_KEYS: Final = "select number, secret, created from link_key order by number desc"
+FORGET_LINK_KEYS: Final = """
+delete from link_key where number < (select max(number) from link_key where created < ?)
 """
 
 # orders to the queue, and which shard did them

@@ -17,9 +17,9 @@ NUMBERS: Final = (1 << SHIFT) - 1
 # add_message: the row all its recipients share.
 ADD_MESSAGE: Final = """
 insert into message (key, id, account, credential, reverse_path, envid, ret, body, smtputf8, received,
-                     deadline, delay_at, size, resolved, origin, sandbox, return_host, trace, peer, bytes, open,
-                     ended, cut_after, drop_after)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                     deadline, delay_at, size, resolved, origin, sandbox, return_host, trace, links, author, peer,
+                     bytes, open, ended, cut_after, drop_after)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 # add_content: its octets, or null when they lie in a file.
@@ -31,6 +31,11 @@ insert into recipient (key, account, domain, address, notify, original, content,
                        next_attempt, reply, ended, priority)
 values (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, '', ?, ?)
 """
+
+# set_of, add_set, add_tracked: where the links of a content lead, a list that many contents share.
+SET_OF: Final = "select key from target_set where digest = ?"
+ADD_SET: Final = "insert into target_set (digest, targets) values (?, ?)"
+ADD_TRACKED: Final = "insert into tracked (key, target_set) values (?, ?)"
 
 # add_event: one row of the journal; its seq is the next free one.
 ADD_EVENT: Final = "insert into journal (at, message, event) values (?, ?, ?)"
@@ -111,7 +116,7 @@ KEY_OF: Final = "select key from message where id = ?"
 # message: the columns of one message, by key.
 MESSAGE: Final = """
 select id, account, credential, reverse_path, envid, ret, body, smtputf8, received, deadline, delay_at, size,
-       resolved, origin, sandbox, return_host, trace, peer
+       resolved, origin, sandbox, return_host, trace, links, author, peer
   from message where key = ?
 """
 
@@ -124,6 +129,16 @@ select address, notify, original from recipient where key between ? and ? order 
 RECIPIENTS: Final = """
 select key, address, state, attempts, next_attempt, reply, ended, content, site
   from recipient where key between ? and ? order by key
+"""
+
+# tracked: a recipient of a message by the submission's id and its number, with what its links need.
+TRACKED: Final = """
+select message.account, credential, reverse_path, author, received, resolved, sandbox, return_host, links,
+       address, content, state, recipient.ended,
+       (select targets from tracked join target_set on target_set.key = tracked.target_set
+         where tracked.key = message.key << 24 | content)
+  from message join recipient on recipient.key = message.key << 24 | ?2
+ where message.id = ?1
 """
 
 # content: the octets, or null for a file; no row: pruned, or never there.
@@ -281,6 +296,12 @@ EFFACE: Final = """
 update recipient set address = ?, domain = ?, original = null, reply = ?, site = '', state = ?, next_attempt = null,
                      doomed = '', ended = ifnull(ended, ?)
  where key = ?
+"""
+
+# forget_tracked, forget_set: what names the sets of contents between two keys; a set that nothing names any more.
+FORGET_TRACKED: Final = "delete from tracked where key between ? and ? returning target_set"
+FORGET_SET: Final = """
+delete from target_set where key = ?1 and not exists (select 1 from tracked where target_set = ?1) returning digest
 """
 
 # sharing: whether others of a message got the same content.

@@ -24,8 +24,10 @@ import apsw
 
 from relay.model.message import Settlement
 from relay.store.sqlite import statements as sql
+from relay.store.sqlite import targets
 from relay.store.sqlite.connect import Row
 from relay.store.sqlite.rows import Parcel, event_row, storable
+from relay.store.sqlite.targets import Known
 from relay.store.sqlite.writes import insert, settle
 
 SIZES = (32, 16, 8, 4, 2, 1)  # rows of one statement
@@ -72,14 +74,16 @@ class Settle:
         return False
 
 
-def run_together(works: Sequence[Any], connection: apsw.Connection) -> list[Any]:
-    """Raises Unsettled, or whatever one of them raised."""
+def run_together(known: Known, works: Sequence[Any], connection: apsw.Connection) -> list[Any]:
+    """`known`: which sets of targets are there. Raises Unsettled, or whatever one of them raised."""
     settles = [work for work in works if type(work) is Settle]
     parcels = [work.parcel for work in works if type(work) is Insert]
     parcels += chain.from_iterable(each.parcels for each in settles)
     _many(sql.ADD_MESSAGE, [each.message for each in parcels], connection)
     _many(sql.ADD_CONTENT, _all(each.contents for each in parcels), connection)
     _many(sql.ADD_RECIPIENT, _all(each.recipients for each in parcels), connection)
+    if tracked := _all(each.targets for each in parcels if each.targets):
+        _many(sql.ADD_TRACKED, targets.rows(tracked, known, connection), connection)
     rows = _all(each.rows for each in settles)
     if _many(sql.SETTLE_MANY, rows, connection) != len(rows):
         raise Unsettled

@@ -15,6 +15,7 @@ import apsw
 from relay.model.message import Due, Lane, Settlement
 from relay.store.interface import Claim, Exists
 from relay.store.sqlite import statements as sql
+from relay.store.sqlite import targets
 from relay.store.sqlite.connect import Row, fetch, value
 from relay.store.sqlite.lookup import Messages, key_of
 from relay.store.sqlite.rows import Parcel, event_row, recipient_of, storable
@@ -32,6 +33,8 @@ def insert(parcel: Parcel, connection: apsw.Connection) -> None:
         raise Exists(f"a message {parcel.id} is kept already") from error
     connection.executemany(sql.ADD_CONTENT, parcel.contents)
     connection.executemany(sql.ADD_RECIPIENT, parcel.recipients)
+    if parcel.targets:
+        connection.executemany(sql.ADD_TRACKED, targets.rows(parcel.targets, targets.Known(), connection))
     connection.executemany(sql.ADD_EVENT, parcel.events)
 
 
