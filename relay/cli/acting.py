@@ -112,7 +112,9 @@ async def _act(config: Config, registry: Registry, shard: int) -> str:
 
     directory = shard_directory(config.data, shard)
     try:
-        queue = await open_queue(directory, shard, config.retention, config.sandbox, system_clock)
+        queue = await open_queue(
+            directory, shard, config.retention, config.sandbox, system_clock, config.tracking.life
+        )
     except ShardBusy as error:
         return f"{error}, which has not done it yet"
     except StoreDown as error:

@@ -124,7 +124,12 @@ async def _open_queues(context: Context) -> dict[int, SqliteQueue]:
         while True:
             try:
                 queues[shard] = await open_queue(
-                    directory, shard, context.config.retention, context.config.sandbox, system_clock
+                    directory,
+                    shard,
+                    context.config.retention,
+                    context.config.sandbox,
+                    system_clock,
+                    context.config.tracking.life,
                 )
                 break
             except ShardBusy:
@@ -216,7 +221,7 @@ class _Worker:
         for server in self.servers:
             server.reconfigure(config.limits)
         for queue in self.queues.values():
-            queue.reconfigure(config.retention, config.sandbox)
+            queue.reconfigure(config.retention, config.sandbox, config.tracking.life)
         await self.outward.replace(config)
 
     async def begin_anew(self) -> None:

@@ -26,7 +26,7 @@ from relay.store.sqlite import (
     write_cursor,
 )
 from relay.store.sqlite import statements as sql
-from tests.store.contract import QueueContract
+from tests.store.contract import DAY, QueueContract
 from tests.store.contract_choosing import ChoosingContract
 from tests.store.contract_links import LinksContract
 from tests.store.contract_orders import ErasingContract, OrdersContract
@@ -41,8 +41,13 @@ class SqliteShard:
         self.directory = directory
         self._readers: list[Reader] = []
 
-    async def open(self, retention: Retention = Retention(), sandbox: Sandbox = Sandbox()) -> SqliteQueue:  # noqa: B008
-        return await open_queue(self.directory, 7, retention, sandbox, lambda: self.now)
+    async def open(
+        self,
+        retention: Retention = Retention(),  # noqa: B008
+        sandbox: Sandbox = Sandbox(),  # noqa: B008
+        life: float = 99 * DAY,
+    ) -> SqliteQueue:
+        return await open_queue(self.directory, 7, retention, sandbox, lambda: self.now, life)
 
     def reader(self) -> Reader:
         self._readers.append(open_reader(self.directory, 7))

@@ -31,11 +31,13 @@ from relay.model.order import Order, Selection
 from relay.store.erasure import ERASED, Eraser
 from relay.store.interface import Acted
 from relay.store.sqlite import statements as sql
+from relay.store.sqlite import targets
 from relay.store.sqlite.acting import PIECE, Run, signed, told
 from relay.store.sqlite.connect import Row, fetch, value
 from relay.store.sqlite.lookup import Messages
 from relay.store.sqlite.prune import Gone
 from relay.store.sqlite.rows import event_row, storable
+from relay.store.sqlite.targets import Known
 
 _NOWHERE = ERASED.rpartition("@")[2]
 
@@ -56,14 +58,15 @@ async def erase(
     write: Run,
     dropped: Callable[[Gone], Awaitable[None]],
     messages: Messages,
+    known: Known,
     order: Order,
     now: float,
 ) -> Acted:
-    """Raises ValueError: the order names no address, or more than one."""
+    """`known`: which sets of targets are there. Raises ValueError: the order names no address, or more than one."""
     eraser = _eraser(order.selection)
     changed = in_flight = 0
     async for keys in _Found(read, sql.RECIPIENTS_END, sql.THEIRS, eraser.folded):
-        effaced = await write(partial(_efface, eraser, order, now, messages, keys))
+        effaced = await write(partial(_efface, eraser, order, now, messages, known, keys))
         await dropped(effaced.gone)
         changed += effaced.changed
         in_flight += effaced.in_flight
@@ -113,7 +116,13 @@ class _Found:
 
 
 def _efface(
-    eraser: Eraser, order: Order, now: float, messages: Messages, keys: Sequence[int], connection: apsw.Connection
+    eraser: Eraser,
+    order: Order,
+    now: float,
+    messages: Messages,
+    known: Known,
+    keys: Sequence[int],
+    connection: apsw.Connection,
 ) -> Effaced:
     changed = in_flight = 0
     closed: Counter[int] = Counter()
@@ -137,7 +146,7 @@ def _efface(
                 state = State.CANCELLED.value
                 events.append(event_row(told(EventName.CANCELLED, now, whose, key & sql.NUMBERS, says)))
             connection.execute(sql.EFFACE, (ERASED, _NOWHERE, storable(eraser.text(reply)), state, now, key))
-            for in_file in _forget_content(message, content, connection):
+            for in_file in _forget_content(message, content, known, connection):
                 contents.append((whose[0], content))
                 if in_file:
                     files.append(message << sql.SHIFT | content)
@@ -149,11 +158,12 @@ def _efface(
     return Effaced(changed, in_flight, Gone(0, tuple(contents), tuple(files)))
 
 
-def _forget_content(message: int, content: int, connection: apsw.Connection) -> list[bool]:
-    """Unless others got it, too; whether it lies in a file, if it went."""
+def _forget_content(message: int, content: int, known: Known, connection: apsw.Connection) -> list[bool]:
+    """And where its links lead, unless others got it, too; whether it lies in a file, if it went."""
     base = message << sql.SHIFT
     if value(connection, sql.SHARING, (base, base | sql.NUMBERS, content, ERASED)) is not None:
         return []
+    targets.forget((base | content, base | content), known, connection)
     gone = [bool(in_file) for (in_file,) in fetch(connection, sql.FORGET_CONTENT, (base | content,))]
     connection.execute(sql.EMPTIED, (message,))
     return gone

@@ -1,15 +1,16 @@
 """What a shard may forget, and how: messages past their retention, the journal's beginning, free pages.
 
-A message that left under a return path of ours lingers without its contents, so that late bounces find
-its sender. Never forgotten: a message or a content with an unfinished recipient; a message or a journal row the
-reporter has not read yet. The contents of a message that asked for it go earlier than its rows, or are cut to
-their header. Each function does a bounded piece, so that the writing thread is free again within milliseconds.
+A message that left under a return path of ours lingers without its contents, so that late bounces find its sender;
+so does one with links of ours, and where they lead. Never forgotten: a message or a content with an unfinished
+recipient; a message or a journal row the reporter has not read yet. The contents of a message that asked for it go
+earlier than its rows, or are cut to their header. Each function does a bounded piece, so that the writing thread is
+free again within milliseconds.
 The connection comes last in each, so that what is asked can be bound first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +18,10 @@ import apsw
 
 from relay.config.schema import Retention, Sandbox
 from relay.store.sqlite import statements as sql
+from relay.store.sqlite import targets
 from relay.store.sqlite.connect import Row, fetch, value
 from relay.store.sqlite.contents import header_of, read_header
+from relay.store.sqlite.targets import Known
 
 MESSAGES = 64  # forgotten in one write
 CUTS = 8  # messages cut to their headers in one write; each may have a thousand contents
@@ -30,14 +33,17 @@ SPARE = 16_384  # free pages (64 MiB) the database keeps for the next messages
 @dataclass(frozen=True, slots=True)
 class Limits:
     contents_before: float  # messages and journal rows that ended earlier may go
-    returns_before: float  # what lingers for its return path, and ended earlier
+    lingering: Mapping[int, float]  # what lingers for one reason or another (column `sandbox`), and ended earlier
     sandbox_before: float  # captured messages that ended earlier
     sandbox_bytes: int  # octets captured messages may take
 
     @classmethod
-    def at(cls, now: float, retention: Retention, sandbox: Sandbox) -> Limits:
-        returns = max(retention.contents, retention.returns)
-        return cls(now - retention.contents, now - returns, now - sandbox.keep, sandbox.bytes)
+    def at(cls, now: float, retention: Retention, sandbox: Sandbox, life: float) -> Limits:
+        """`life`: seconds for which links work."""
+        returns, links = max(retention.contents, retention.returns), max(retention.contents, life)
+        kept = {sql.LINGERING: returns, sql.LINKED: links, sql.LINKED_LINGERING: max(returns, links)}
+        lingering = {reason: now - seconds for reason, seconds in kept.items()}
+        return cls(now - retention.contents, lingering, now - sandbox.keep, sandbox.bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class Overdue:
     key: int
     id: str
     lingers: bool = False  # only its contents go now
+    links: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,8 @@ def overdue(cursor: int, limits: Limits, connection: apsw.Connection) -> list[Ov
             connection, sql.OVERDUE, {"sandbox": sandbox, "before": before, "cursor": cursor, "limit": MESSAGES}
         )
 
-    rows = (
-        ended(0, limits.contents_before)
-        or ended(sql.LINGERING, limits.returns_before)
-        or ended(1, limits.sandbox_before)
-    )
+    wanted = {0: limits.contents_before, **limits.lingering, 1: limits.sandbox_before}
+    rows = next(filter(None, (ended(*each) for each in wanted.items())), [])
     if not rows:
         excess = value(connection, sql.SANDBOX_BYTES) - limits.sandbox_bytes
         for row in ended(1, float("inf")) if excess > 0 else ():
@@ -74,10 +78,10 @@ def overdue(cursor: int, limits: Limits, connection: apsw.Connection) -> list[Ov
                 break
             rows.append(row)
             excess -= row[2]
-    return [Overdue(key, ident, bool(lingers)) for key, ident, _, lingers in rows]
+    return [Overdue(key, ident, bool(lingers), bool(links)) for key, ident, _, lingers, links in rows]
 
 
-def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
+def forget(known: Known, batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
     messages = 0
     found: list[tuple[str, int]] = []
     files: list[int] = []
@@ -93,6 +97,8 @@ def forget(batch: Sequence[Overdue], connection: apsw.Connection) -> Gone:
                 files.append(key)
         if not each.lingers:
             connection.execute(sql.FORGET_RECIPIENTS, span)
+            if each.links:
+                targets.forget(span, known, connection)
     if messages:
         connection.execute(sql.REMEMBER_ID, (max(each.id for each in batch if not each.lingers),))
     return Gone(messages, tuple(found), tuple(files))

@@ -26,6 +26,7 @@ from typing import TypeVar
 import apsw
 
 from relay.config.schema import Retention, Sandbox
+from relay.config.tracking import Tracking
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.message import Due, Lane, NewMessage, Settlement, State
@@ -50,13 +51,16 @@ T = TypeVar("T")
 THREADS = 3  # for files and reads; each has a reading connection
 CACHE = 32 << 20  # octets of contents kept in memory
 CACHED = CACHE // 8  # octets of the largest of them; what is larger would drive out too many others
+LIFE = Tracking().life  # seconds, where nobody says otherwise
 PRUNE_SECONDS = 5.0  # longest a call of prune goes on; the next one continues
 
 
 async def open_queue(
-    directory: Path, shard: int, retention: Retention, sandbox: Sandbox, clock: Clock
+    directory: Path, shard: int, retention: Retention, sandbox: Sandbox, clock: Clock, life: float = LIFE
 ) -> SqliteQueue:
     """Take a shard and open it, made or migrated as needed; what a former owner had in flight is due now.
+
+    `life`: seconds for which links of ours work after their message ended.
 
     Raises:
         ShardBusy: another process owns it.
@@ -69,7 +73,7 @@ async def open_queue(
     except BaseException:
         pool.shutdown(wait=False)
         raise
-    return SqliteQueue(directory, shard, retention, sandbox, clock, pool, opened)
+    return SqliteQueue(directory, shard, retention, sandbox, life, clock, pool, opened)
 
 
 class SqliteQueue:
@@ -81,6 +85,7 @@ class SqliteQueue:
         shard: int,
         retention: Retention,
         sandbox: Sandbox,
+        life: float,
         clock: Clock,
         pool: ThreadPoolExecutor,
         opened: Opened,
@@ -89,6 +94,7 @@ class SqliteQueue:
         self._shard = shard
         self._retention = retention
         self._sandbox = sandbox
+        self._life = life
         self._clock = clock
         self._pool = pool
         self._lock = opened.lock
@@ -121,10 +127,11 @@ class SqliteQueue:
     def last_id(self) -> str | None:
         return self._last_id or None
 
-    def reconfigure(self, retention: Retention, sandbox: Sandbox) -> None:
+    def reconfigure(self, retention: Retention, sandbox: Sandbox, life: float = LIFE) -> None:
         """Keep and forget by a new configuration."""
         self._retention = retention
         self._sandbox = sandbox
+        self._life = life
 
     # --- taking ---------------------------------------------------------------------------------------
 
@@ -199,7 +206,7 @@ class SqliteQueue:
             ValueError: an erasure without an address, or with more than that.
         """
         if order.act is Act.ERASE:
-            return await erase(self._read, self.writer.write, self._forget, self._messages, order, now)
+            return await erase(self._read, self.writer.write, self._forget, self._messages, self._known, order, now)
         return await act(self._read, self.writer.write, self._messages, order, now)
 
     # --- keeping house --------------------------------------------------------------------------------
@@ -211,7 +218,7 @@ class SqliteQueue:
         """
         await self._in_pool(reserve.keep, self._directory, self._retention.min_free)
         until = time.monotonic() + PRUNE_SECONDS
-        limits = prune.Limits.at(now, self._retention, self._sandbox)
+        limits = prune.Limits.at(now, self._retention, self._sandbox, self._life)
         pruned = 0
         while time.monotonic() < until and (ended := await self._read(partial(prune.to_drop, now))):
             await self._forget(await self.writer.write(partial(prune.drop, ended)))
@@ -225,7 +232,7 @@ class SqliteQueue:
             batch = await self._read(partial(prune.overdue, cursor, limits))
             if not batch:
                 break
-            gone = await self.writer.write(partial(prune.forget, batch))
+            gone = await self.writer.write(partial(prune.forget, self._known, batch))
             await self._forget(gone)
             pruned += gone.messages
         while time.monotonic() < until:

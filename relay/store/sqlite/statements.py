@@ -323,7 +323,7 @@ REWRITE: Final = "update journal set event = ? where seq = ?"
 
 # overdue: ended messages past their time, oldest first, unless the reporter has yet to read of them.
 OVERDUE: Final = """
-select key, id, bytes, sandbox = 0 and return_host <> '' from message
+select key, id, bytes, sandbox = 0 and (return_host <> '' or links), links from message
  where sandbox = :sandbox and ended < :before
    and not exists (select 1 from journal where journal.message = message.id and journal.seq > :cursor)
  order by ended limit :limit
@@ -353,10 +353,14 @@ update message set bytes = 0
  where key = ?1 and not exists (select 1 from content where key between ?1 << 24 and ?1 << 24 | 16777215)
 """
 
-# linger: an ended message without its contents, which stays for what may still come to its return path.
+# linger: an ended message without its contents, which stays for what may still come to its return path, for its
+# links, or for both.
 LINGERING: Final = 2  # in the column `sandbox`
+LINKED: Final = 3
+LINKED_LINGERING: Final = 4
 LINGER: Final = """
-update message set sandbox = 2, cut_after = null, drop_after = null, bytes = 0
+update message set sandbox = iif(links, iif(return_host <> '', 4, 3), 2), cut_after = null, drop_after = null,
+                   bytes = 0
  where key = ? and ended is not null
 """
 

@@ -77,10 +77,9 @@ def rows(wanted: Iterable[Targets], known: Known, connection: apsw.Connection) -
     return found
 
 
-def forget(contents: Iterable[tuple[int, int]], known: Known, connection: apsw.Connection) -> None:
+def forget(contents: tuple[int, int], known: Known, connection: apsw.Connection) -> None:
     """What names the sets of contents between those keys, and sets that nothing names any more."""
-    sets = {key for span in contents for (key,) in fetch(connection, sql.FORGET_TRACKED, span)}
-    for key in sets:
+    for key in {key for (key,) in fetch(connection, sql.FORGET_TRACKED, contents)}:
         for (digest,) in fetch(connection, sql.FORGET_SET, (key,)):
             known.forget(digest)
 
