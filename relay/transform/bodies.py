@@ -1,0 +1,65 @@
+"""Which parts of a message are what its reader reads: its texts, and not what is attached, signed or contained.
+
+In:  the header of a content.
+Out: its bodies, text/html and text/plain, with charset and transfer encoding, in order.
+
+Why so: a text with a file name is a file, whatever its disposition says; most mail programs show it as one. Inline
+PGP is signed or encrypted though MIME does not say so. AMP and calendar parts are for programs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relay.transform.headers import Header, unfold
+from relay.transform.mime import Part, leaves
+
+HTML, PLAIN = b"text/html", b"text/plain"
+_CHARSET = re.compile(rb""";\s*charset\s*=\s*"?([^\s";]+)""", re.IGNORECASE)
+_FILE = re.compile(rb""";\s*(?:file)?name\*?(?:\d+\*?)?\s*=""", re.IGNORECASE)
+_ATTACHED = re.compile(rb"\s*attachment\b", re.IGNORECASE)
+_PGP = b"-----BEGIN PGP "
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    part: Part
+    html: bool
+    charset: str  # as named, "us-ascii" where none is
+    encoding: bytes  # the value of Content-Transfer-Encoding, b"7bit" where there is none
+
+
+def bodies(header: Header) -> list[Body]:
+    content = header.content
+    found = []
+    for part in leaves(header):
+        if part.type not in (HTML, PLAIN) or part.sealed or _file(content, part):
+            continue
+        if content.find(_PGP, part.body, part.end) >= 0:
+            continue
+        charset = _CHARSET.search(_value(content, part, b"content-type"))
+        encodings = part.named(b"content-transfer-encoding")
+        if len(encodings) > 1:  # which one counts depends on the reader
+            continue
+        found.append(
+            Body(
+                part=part,
+                html=part.type == HTML,
+                charset=charset[1].decode("ascii", "replace") if charset else "us-ascii",
+                encoding=_value(content, part, b"content-transfer-encoding") or b"7bit",
+            )
+        )
+    return found
+
+
+def _file(content: bytes, part: Part) -> bool:
+    disposition = _value(content, part, b"content-disposition")
+    if _ATTACHED.match(disposition) or _FILE.search(disposition):
+        return True
+    return _FILE.search(_value(content, part, b"content-type")) is not None
+
+
+def _value(content: bytes, part: Part, name: bytes) -> bytes:
+    fields = part.named(name)
+    return unfold(content[fields[0].value : fields[0].end]).strip() if fields else b""
