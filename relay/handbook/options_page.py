@@ -198,10 +198,14 @@ def _doors(option: Option) -> str:
 
 
 def _later() -> Iterator[str]:
-    yield "## Names for later"
+    yield "## What is not done"
     yield ""
-    yield "This version does not do these, and refuses them, whatever their value, so that nothing is silently left undone:"
-    yield f"{', '.join(f'`{each}`' for each in LATER)}."
+    yield "Other services have these. They are refused here, whatever their value, so that nothing is silently left undone:"
+    yield ""
+    yield "| name | why |"
+    yield "| --- | --- |"
+    for name, why in LATER.items():
+        yield f"| `{name}` | {_cell(why)} |"
 
 
 def _cell(text: str) -> str:

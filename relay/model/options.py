@@ -51,6 +51,59 @@ class Sandbox(StrEnum):
     CLICK = "bounce:click"
 
 
+class TrackClicks(StrEnum):
+    """Which links lead by way of us."""
+
+    OFF = "off"
+    HTML = "html"
+    TEXT = "text"
+    ALL = "all"
+
+
+class OpenPixel(StrEnum):
+    """Where a picture of one pixel goes that tells that a message was opened."""
+
+    AUTO = ""  # only where the message has no picture that would tell
+    BOTTOM = "bottom"
+    TOP = "top"
+    TAG = "tag"  # in place of a mark in the text
+
+
+class MergeSyntax(StrEnum):
+    """Which placeholders are expanded."""
+
+    AUTO = ""  # ours, where there are data for them or a template
+    SMTPETER = "smtpeter"
+    NONE = "none"
+
+
+class MergeError(StrEnum):
+    """What becomes of a message whose template cannot be filled in."""
+
+    REJECT = "reject"  # all of it
+    DELIVER = "deliver"  # with the placeholder's place left empty
+    DROP = "drop"  # the recipient concerned gets none
+
+
+class Unsubscribe(StrEnum):
+    """How a recipient is offered to be taken from the list."""
+
+    OFF = "off"
+    HEADERS = "headers"  # List-Unsubscribe and List-Unsubscribe-Post
+    LINK = "link"  # in the text
+    BOTH = "both"
+
+
+class Bypass(StrEnum):
+    """Suppressions that do not count for a message, by their cause."""
+
+    UNSUBSCRIBE = "unsubscribe"
+    BOUNCE = "bounce"
+    COMPLAINT = "complaint"
+    GROUP = "group"  # an unsubscribe from one group of mail
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A time in which attempts may be made: every week on some days, or once.
@@ -113,6 +166,48 @@ class Options:
     sandbox: Sandbox = Sandbox.OFF
     keep_message_id: bool = True
     strip_headers: tuple[str, ...] = ()  # names or globs, lower case
+    # Links, opens, campaigns.
+    track_clicks: TrackClicks = TrackClicks.OFF
+    track_opens: bool = False
+    open_pixel: OpenPixel = OpenPixel.AUTO
+    open_pixel_tag: str = ""
+    prevent_scam: bool = False  # leave a link alone whose label is the link
+    track_domain: str = ""
+    track_strip_query: bool = False  # in what is told of links
+    utm: Mapping[str, str] = field(default_factory=dict)  # by source, medium, campaign, term, content
+    utm_domains: tuple[str, ...] = ()  # whose links get them; none: all
+    # Content.
+    inline_css: bool = False
+    hosted_images: bool = False
+    auto_text: bool = False
+    auto_html: bool = False
+    footer_text: str = ""
+    footer_html: str = ""
+    view_online: bool = False
+    # Templates and data.
+    template: str = ""
+    template_version: int | None = None
+    template_block: str = "content"  # the variable by which a template has the message's own text
+    merge_global: Mapping[str, Any] = field(default_factory=dict)
+    merge: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by recipient's address
+    merge_syntax: MergeSyntax = MergeSyntax.AUTO
+    merge_error: MergeError = MergeError.REJECT
+    merge_error_report: str = ""
+    # Lists and consent.
+    unsubscribe: Unsubscribe = Unsubscribe.OFF
+    unsubscribe_url: str = ""
+    unsubscribe_mailto: str = ""  # an address, `?subject=...` may follow
+    one_click: bool = True
+    unsubscribe_tag: str = ""  # a mark in the text that the link takes the place of
+    unsubscribe_html: str = ""
+    unsubscribe_text: str = ""
+    suppression_group: str = ""  # lower case; "" is all mail
+    suppression_groups_shown: tuple[str, ...] = ()
+    bypass: tuple[Bypass, ...] = ()
+    list_id: str = ""  # `list.example.com`, or `Name <list.example.com>`
+    feedback_id: str = ""  # up to three fields, parted by colons
+    dedupe_campaign: bool = False
+    webhook_url: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The options that differ from their default, in JSON's types."""
@@ -153,6 +248,10 @@ def _notify(names: Any) -> Notify:
     return wanted
 
 
+def _bypass(causes: Any) -> tuple[Bypass, ...]:
+    return tuple(map(Bypass, causes))
+
+
 def _windows(given: Any) -> tuple[Window, ...]:
     return tuple(Window(tuple(each["days"]), each["zone"], each["start"], each["end"]) for each in given)
 
@@ -165,6 +264,12 @@ _TYPES: Mapping[str, Callable[[Any], Any]] = {
     "archive": Archive,
     "sandbox": Sandbox,
     "send_window": _windows,
+    "track_clicks": TrackClicks,
+    "open_pixel": OpenPixel,
+    "merge_syntax": MergeSyntax,
+    "merge_error": MergeError,
+    "unsubscribe": Unsubscribe,
+    "bypass": _bypass,
 }
 
 

@@ -42,8 +42,8 @@ def test_what_only_a_credential_sets_has_no_header(cli: Cli) -> None:
 def test_names_nobody_knows_are_told_the_nearest(cli: Cli) -> None:
     cli("options", "pririty", code=3)
     assert "pririty: no such option; the nearest is priority" in cli.errors
-    cli("options", "track-clicks", code=3)
-    assert "this version does not do track_clicks yet" in cli.errors
+    cli("options", "archive-url", code=3)
+    assert "archive_url is not done here: a copy of a mail is not posted to a URL" in cli.errors
 
 
 def test_the_grants_are_listed_with_what_they_are_for(cli: Cli) -> None:

@@ -25,7 +25,17 @@ EVERYTHING: Mapping[str, Any] = {
     "grants": frozenset(GRANTS),
     "allowed": {
         each: ("*",)
-        for each in ("tenant", "source_ip", "recipients", "extra_cc", "extra_bcc", "pool", "envelope_from")
+        for each in (
+            "webhook_url",
+            "tenant",
+            "source_ip",
+            "recipients",
+            "extra_cc",
+            "extra_bcc",
+            "pool",
+            "envelope_from",
+            "bypass",
+        )
     },
     "presets": frozenset({"invoices"}),
 }

@@ -60,8 +60,8 @@ def test_tags_are_read_however_they_are_written(lines: str, found: tuple[str, ..
         ("X-SMTPeter-Tags: =?no-such?Q?x?=\r\n", "X-SMTPeter-Tags: an encoded word that cannot be read"),
         ("X-SMTPeter-Tag: a\r\n", "X-SMTPeter-Tag: no such control header; the nearest is X-SMTPeter-Tags"),
         (
-            "X-SMTPeter-TrackClicks: false\r\n",
-            "X-SMTPeter-TrackClicks: this version does not do track_clicks yet",
+            "X-SMTPeter-Smarthost: false\r\n",
+            "X-SMTPeter-Smarthost: smarthost is not done here: a message cannot name the host that takes it",
         ),
         ("X-SMTPeter-: x\r\n", "X-SMTPeter-: no such control header"),
         ("X-SMTPeter-" + "z" * 5000 + ": x\r\n", "no such control header"),

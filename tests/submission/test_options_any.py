@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from relay.config import OptionPolicy
 from relay.model.account import OnInvalid
-from relay.model.envelope import Notify, Ret
-from relay.model.options import NOTHING, Archive, Options, RequireTls, Sandbox, VerifyTls, Window, plain
+from relay.model.options import NOTHING, Options, plain
 from relay.model.reply import Refused
 from relay.submission.control import times
 from relay.submission.control.carrier import DEPTH, parse_json
 from relay.submission.control.registry import BY_NAME, LATER, OPTIONS, find, nearest, parse_setting
-from tests.submission.options import ANN, BOB, DAY, EVERYTHING, NOW, ask, field
+from tests.submission.option_values import MANY, VALUES
+from tests.submission.options import ANN, BOB, EVERYTHING, ask, field
 
-NAMES = [each.name for each in OPTIONS] + ["Options", "Metadata-x", "Strict", "NoArchive", "Test", "dsn", *LATER[:3]]
+NAMES = [each.name for each in OPTIONS] + ["Options", "Metadata-x", "Strict", "NoArchive", "Test", "dsn", *LATER]
 
 # Text with a good share of what the grammars look for.
 SPECIAL = "=?utf-8?Q? ?= base64: true null NaN 1e999 2026-09-22 T08:00Z +2h P1DT2H a@example.net &quot; \\u0000 é 名"
@@ -98,75 +98,6 @@ def test_any_json_text_is_a_value_or_an_error(text: str) -> None:
 
 
 # Options that exist, through every way they are written and back.
-
-WORDS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
-NAME = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,30}[A-Za-z0-9])?", fullmatch=True)
-TEXT = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=40)
-LATER_ON = st.floats(NOW + 10, NOW + 300 * DAY)
-SECONDS = st.floats(1, 7 * DAY)
-CLOCK = st.integers(0, 86_399).map(float)
-ADDRESS = st.sampled_from(["c@example.net", "d.e+f@example.org", "grün@example.net", "g@xn--bcher-kva.example"])
-WEEKLY = st.builds(
-    Window,
-    st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days))),
-    st.sampled_from(["UTC", "Europe/Amsterdam", "America/Argentina/Ushuaia"]),
-    CLOCK,
-    st.just(86_400.0),
-).filter(lambda window: window.start != 0)
-ONCE = st.builds(lambda start, length: Window((), "", start, start + length), LATER_ON, SECONDS)
-
-
-def several(each: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tuple[Any, ...]]:
-    return st.lists(each, min_size=1, max_size=most, unique=True).map(tuple)
-
-
-VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "tags": several(WORDS, 25),
-    "campaign": TEXT,
-    "tenant": NAME.map(str.lower),
-    "stream": st.sampled_from(["bulk", "transactional"]),
-    "metadata": st.dictionaries(
-        TEXT, TEXT | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False),
-        min_size=1, max_size=8,
-    ),
-    "message_ref": TEXT,
-    "idempotency_key": TEXT,
-    "preset": st.just("invoices"),
-    "send_at": LATER_ON,
-    "send_at_each": st.fixed_dictionaries({ANN: LATER_ON, BOB: LATER_ON}),
-    "send_window": several(WEEKLY | ONCE),
-    "send_cancel_id": TEXT,
-    "deliver_by": st.floats(NOW + 301 * DAY, NOW + 400 * DAY),
-    "deliver_within": SECONDS,
-    "max_attempts": st.integers(1, 100),
-    "retry_schedule": st.lists(SECONDS, min_size=1, max_size=50).map(tuple),
-    "priority": st.integers(0, 9),
-    "require_tls": st.sampled_from(RequireTls),
-    "verify_tls": st.sampled_from(VerifyTls),
-    "dkim": st.booleans(),
-    "dkim_key": st.sampled_from(["s1", "example.org,s1"]),
-    "dkim_extra": several(st.sampled_from(["example.org,s1", "example.net,s_2.a"])),
-    "pool": NAME,
-    "source_ip": several(st.ip_addresses().map(str)),
-    "envelope_from": ADDRESS | st.just(""),
-    "return_path_domain": st.just("bounces.example.com"),
-    "track_bounces": st.booleans(),
-    "dsn_notify": st.sampled_from([Notify(each) for each in range(8)]),
-    "dsn_ret": st.sampled_from(Ret),
-    "dsn_envid": st.from_regex(r"[!-*,-<>-~]{1,100}", fullmatch=True),
-    "dsn_orcpt": st.fixed_dictionaries({ANN: st.just("rfc822;x@example.net"), BOB: st.just("x400;/c=nl/")}),
-    "recipients": several(ADDRESS),
-    "preserve_recipients": st.booleans(),
-    "extra_cc": several(ADDRESS),
-    "extra_bcc": several(ADDRESS),
-    "bcc_archive": several(ADDRESS),
-    "archive": st.sampled_from(Archive),
-    "retention": st.floats(1, 366 * DAY) | st.just(0.0),
-    "sandbox": st.sampled_from(Sandbox),
-    "keep_message_id": st.booleans(),
-    "strip_headers": several(st.sampled_from(["x-mailer", "comments", "x-in-*"])),
-}  # fmt: skip
-MANY = st.fixed_dictionaries({}, optional=VALUES)
 
 
 def test_every_option_of_a_message_is_made_here() -> None:

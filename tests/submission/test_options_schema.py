@@ -21,7 +21,7 @@ def test_it_is_a_schema_that_knows_every_option_a_message_may_set() -> None:
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == DIALECT
     wanted = {each.name for each in OPTIONS if Door.PROPERTY in each.doors}
-    assert schema["properties"].keys() == wanted | {"dsn"}
+    assert schema["properties"].keys() == wanted | {"dsn", "footer"}
     assert schema["properties"]["dsn"]["properties"].keys() == {"notify", "ret", "envid", "orcpt"}
 
 
@@ -33,7 +33,7 @@ def test_every_good_value_fits(name: str, given: Any) -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"track_clicks": False},
+        {"smarthost": False},
         {"tags": {"a": "b"}},
         {"priority": [1]},
         {"metadata": ["a"]},

@@ -30,11 +30,12 @@ _STRING = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'  # never fails behind a quotation mark
 _BRACKETS = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REFUSED = re.compile(r"[\x00\r\n]")
+_NUL = re.compile(r"\x00")
 _ENTITIES = (("&quot;", '"'), ("&#34;", '"'), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
 
 
-def parse_json(text: str) -> Any:
-    """Read a JSON text, by itself or behind `base64:`.
+def parse_json(text: str, *, lines: bool = False) -> Any:
+    """Read a JSON text, by itself or behind `base64:`. `lines`: its texts may have several lines.
 
     Raises:
         ValueError: no JSON, too deep or too large, a name twice, a number that is none, or a text with NUL, CR or
@@ -43,17 +44,18 @@ def parse_json(text: str) -> Any:
     if text[: len(BASE64)].lower() == BASE64:
         text = _unpacked(text[len(BASE64) :])
     value = _mended(text)
-    check_json(value)
+    check_json(value, lines=lines)
     return value
 
 
-def check_json(value: Any) -> None:
+def check_json(value: Any, *, lines: bool = False) -> None:
     """Hold a value, wherever it comes from, to the limits. Raises ValueError."""
+    refused = _NUL if lines else _REFUSED
     left, keys = [(value, 0)], 0
     while left:
         each, depth = left.pop()
         if isinstance(each, str):
-            _check_text(each)
+            _check_text(each, refused)
         elif isinstance(each, float) and not math.isfinite(each):
             raise ValueError("a number that is not finite")
         elif isinstance(each, int) and each.bit_length() > INTEGER_BITS:
@@ -70,9 +72,9 @@ def check_json(value: Any) -> None:
             left += [(inner, depth + 1) for inner in each]
 
 
-def _check_text(text: str) -> None:
-    if _REFUSED.search(text):
-        raise ValueError("a value has no NUL, CR or LF in it")
+def _check_text(text: str, refused: re.Pattern[str]) -> None:
+    if refused.search(text):
+        raise ValueError(f"a value has no {'NUL' if refused is _NUL else 'NUL, CR or LF'} in it")
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
         raise ValueError("half a character (a lone surrogate)")
 

@@ -23,10 +23,10 @@ from relay.model.account import OnInvalid
 from relay.model.address import printable
 from relay.model.reply import Refused
 from relay.submission.control.carrier import check_json, parse_json
-from relay.submission.control.grammar import squeezed
+from relay.submission.control.grammar import is_json, squeezed
 from relay.submission.control.labels import metadata_key, metadata_value
 from relay.submission.control.option import Door, Option
-from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, METADATA, named, unknown
+from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, METADATA, find, named, unknown
 
 HINTED = 5  # unknown names of a message that are told the nearest one, which takes a while to find
 
@@ -72,18 +72,19 @@ class Collector:
 
     def add(self, written: str, name: str, value: Any, *, inside: bool = False) -> None:
         """A name and its value. `written`: how faults call it; `inside`: it stands in a JSON object of options."""
-        if isinstance(value, str) and _BROKEN.search(value):
+        json = inside or self._door is not Door.HEADER
+        if isinstance(value, str) and _BROKEN.search(value) and not (json and _many_lines(name)):
             self.fault(f"{written}: a value has no NUL, CR or LF in it", safety=True)
             return
         key = squeezed(name)
         if key == _CARRIER and not inside:
             self._expand(written, value, BY_NAME)
-        elif key in GROUPS:
+        elif key in GROUPS and (find(name) is None or _is_object(value)):
             self._expand(written, value, GROUPS[key])
         elif name.lower().replace("_", "-").startswith(_FAMILY) and self._door is Door.HEADER and not inside:
             self._pair(written, name[len(_FAMILY) :].lower(), value)
         else:
-            self._one(written, name, value, json=inside or self._door is not Door.HEADER)
+            self._one(written, name, value, json=json)
 
     def finish(self, rule: OnInvalid) -> Given:
         """All of it together.
@@ -120,7 +121,7 @@ class Collector:
             self.fault(f"{written}: {option.name} is set on the credential, not by a message", safety=True)
             return
         try:
-            check_json(value)
+            check_json(value, lines=option.lines)
             read = found.read(value)
         except ValueError as error:
             self.fault(f"{written}: {error}", safety=option.safety)
@@ -133,8 +134,8 @@ class Collector:
         if _empty(value):
             return
         try:
-            inside = parse_json(value) if isinstance(value, str) else value
-            check_json(inside)
+            inside = parse_json(value, lines=True) if isinstance(value, str) else value
+            check_json(inside, lines=True)  # `_one` asks of each whether it may
         except ValueError as error:
             self.fault(f"{written}: {error}", safety=True)  # which options it would have set, nobody knows
             return
@@ -176,6 +177,15 @@ class Collector:
             raise Refused(554, "5.6.0", refused[0].text + more)
         if rule is OnInvalid.WARN:
             self._warnings += [f"{each.text}; left out" for each in self._faults]
+
+
+def _many_lines(name: str) -> bool:
+    option = find(name)
+    return option is not None and option.lines
+
+
+def _is_object(value: Any) -> bool:
+    return is_json(value, "{") if isinstance(value, str) else isinstance(value, Mapping)
 
 
 def _empty(value: Any) -> bool:

@@ -22,8 +22,8 @@ E = TypeVar("E", bound=StrEnum)
 NAME_OCTETS = 64
 SHOWN = 60  # characters of a bad value in a reply
 
-_YES = frozenset({"true", "yes", "on", "y", "t", "1", "enable", "enabled"})
-_NO = frozenset({"false", "no", "off", "n", "f", "0", "disable", "disabled"})
+YES = frozenset({"true", "yes", "on", "y", "t", "1", "enable", "enabled"})
+NO = frozenset({"false", "no", "off", "n", "f", "0", "disable", "disabled"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _COMMA = re.compile(r",")
@@ -51,9 +51,9 @@ def word(value: Any) -> str:
 def truth(value: Any) -> bool:
     """`true yes on y t 1 enable enabled`, and their opposites, in any case."""
     said = word(value).lower()
-    if said in _YES:
+    if said in YES:
         return True
-    if said in _NO:
+    if said in NO:
         return False
     raise ValueError(f"expected yes or no, not {shown(value)}")
 

@@ -69,9 +69,11 @@ class Permission:
     grant: str = ""
     needs: Callable[[Any, Any, Scope], bool] = lambda value, base, scope: True  # for this value, over this default
     listed: Listed = Listed.NO
+    always: frozenset[str] = frozenset()  # values that must be on the list also where there is none
 
 
 FREE = Permission(words="P0", needs=lambda value, base, scope: False)
+CAPPED = Permission(words="P1", needs=lambda value, base, scope: False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ class Option:
     esmtp: str = ""  # the parameters of MAIL and RCPT that set it
     safety: bool = False  # a bad value is refused whatever `on_invalid` says
     empty: bool = False  # an empty text is a value, in JSON
+    lines: bool = False  # texts in its value may have several lines, in JSON
 
     @property
     def repeats(self) -> bool:

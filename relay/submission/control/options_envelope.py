@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relay.submission.control import addresses, grammar
-from relay.submission.control.option import ANYWHERE, MESSAGE, Door, Listed, Option, Permission, Repeat
+from relay.submission.control.option import ANYWHERE, MESSAGE, Alias, Door, Listed, Option, Permission, Repeat
 
 _RECIPIENTS = Permission(words="P3", grant="recipients", listed=Listed.NEEDED)
 
@@ -37,6 +37,7 @@ ENVELOPE_OPTIONS: tuple[Option, ...] = (
     Option(
         name="track_bounces",
         header="TrackBounces",
+        aliases=(Alias("BounceTracking"),),
         type="yes, no",
         read=grammar.truth,
         help="A return path of ours, so that bounces are seen and passed on; only where the domain's bounce host "

@@ -38,9 +38,10 @@ def check(
     if needed and rule.grant and rule.grant not in credential.grants:
         raise _refused(f"option {option.name} needs grant {rule.grant}", answer)
     listed = credential.allowed.get(option.name, ())
-    if (rule.listed is Listed.NEEDED and needed) or (rule.listed is not Listed.NO and listed):
+    held = (rule.listed is Listed.NEEDED and needed) or (rule.listed is not Listed.NO and listed)
+    if held or rule.always:
         for each in values_of(value):
-            if not allows(listed, each):
+            if (held or each in rule.always) and not allows(listed, each):
                 shown = printable(each, 60)
                 raise _refused(f"option {option.name}: {shown} is not on the list of this credential", answer)
 

@@ -19,10 +19,14 @@ from relay.model.options import plain
 from relay.submission.control.carrier import check_json
 from relay.submission.control.grammar import Read, squeezed
 from relay.submission.control.option import Door, Option
+from relay.submission.control.options_consent import CONSENT_OPTIONS
+from relay.submission.control.options_content import CONTENT_OPTIONS
 from relay.submission.control.options_data import DATA_OPTIONS
 from relay.submission.control.options_envelope import ENVELOPE_OPTIONS
 from relay.submission.control.options_keeping import KEEPING_OPTIONS
+from relay.submission.control.options_merge import MERGE_OPTIONS
 from relay.submission.control.options_timing import TIMING_OPTIONS
+from relay.submission.control.options_tracking import TRACKING_OPTIONS
 from relay.submission.control.options_transport import TRANSPORT_OPTIONS
 
 PREFIX = "X-SMTPeter-"
@@ -35,24 +39,36 @@ FAMILIES: Mapping[str, tuple[Option, ...]] = {
     "Transport": TRANSPORT_OPTIONS,
     "Envelope and reports": ENVELOPE_OPTIONS,
     "Keeping, testing, content": KEEPING_OPTIONS,
+    "Links and opens": TRACKING_OPTIONS,
+    "What it looks like": CONTENT_OPTIONS,
+    "Templates and data": MERGE_OPTIONS,
+    "Lists and consent": CONSENT_OPTIONS,
 }
 OPTIONS: tuple[Option, ...] = tuple(each for family in FAMILIES.values() for each in family)
 
-# A JSON object that sets several options; each of them also has a name of its own.
+# A JSON object that sets several options; each of them also has a name of its own. A group may be called as an option
+# is: then it is the group where its value is an object.
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "dsn": {"notify": "dsn_notify", "ret": "dsn_ret", "envid": "dsn_envid", "orcpt": "dsn_orcpt"},
+    "footer": {"text": "footer_text", "html": "footer_html"},
+    "unsubscribe": {
+        "mode": "unsubscribe",
+        "url": "unsubscribe_url",
+        "mailto": "unsubscribe_mailto",
+        "email": "unsubscribe_mailto",
+        "oneclick": "one_click",
+        "tag": "unsubscribe_tag",
+        "html": "unsubscribe_html",
+        "text": "unsubscribe_text",
+    },
 }
 
-# What other services have, or the documents promise, and this version does not do: a setting that went unnoticed
-# would be worse than a refusal, also if it only says `false`.
-LATER = (
-    *("track_clicks", "track_opens", "open_pixel", "prevent_scam", "track_domain", "track_strip_query", "utm"),
-    *("utm_domains", "inline_css", "images", "hosted_images", "auto_text", "auto_html", "footer", "footer_text"),
-    *("footer_html", "view_online", "feedback_id", "dedupe_campaign", "template", "template_version"),
-    *("template_block", "merge_global", "vars", "merge", "merge_syntax", "merge_error", "merge_error_report"),
-    *("unsubscribe", "unsubscribe_url", "unsubscribe_mailto", "one_click", "suppression_group"),
-    *("suppression_groups_shown", "bypass", "list_id", "archive_url", "webhook_url", "smarthost"),
-)
+# What other services have and is not done here, with the reason. A setting that went unnoticed would be worse than a
+# refusal, also if it only says `false`.
+LATER: Mapping[str, str] = {
+    "archive_url": "a copy of a mail is not posted to a URL that stands in a message; bcc_archive sends one by mail",
+    "smarthost": "a message cannot name the host that takes it, nor a password for that: headers end up in logs",
+}
 
 GRANTS: Mapping[str, str] = {
     "any-sender": "send as any domain; signed with the relay's own",
@@ -106,7 +122,7 @@ def nearest(name: str) -> Option | None:
 
 
 def later(name: str) -> str | None:
-    """The name of an option this version does not do yet."""
+    """The name of an option of other services that is not done here."""
     return _LATER.get(squeezed(name))
 
 
@@ -118,7 +134,7 @@ def header_of(option: Option) -> str:
 def unknown(name: str, *, header: bool, hint: bool = True) -> str:
     """What to say of a name that is no option's; `header`: names are told as those of header fields."""
     if (known := later(name)) is not None:
-        return f"this version does not do {known} yet"
+        return f"{known} is not done here: {LATER[known]}"
     kind = "no such control header" if header else "no such option"
     near = nearest(name) if hint else None
     if near is None:
@@ -144,7 +160,7 @@ def parse_setting(name: str, value: Any, door: Door = Door.CREDENTIAL) -> tuple[
     if value is None or (isinstance(value, str) and not value.strip() and not option.empty):
         raise ValueError(f"{option.name}: expected {option.type}, not nothing")
     try:
-        check_json(value)
+        check_json(value, lines=option.lines)
         read = option.together([found.read(value)])
     except ValueError as error:
         raise ValueError(f"{option.name}: {error}") from error

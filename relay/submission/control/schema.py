@@ -27,7 +27,8 @@ def options_schema() -> dict[str, Any]:
     properties = {each.name: option_schema(each) for each in OPTIONS if Door.PROPERTY in each.doors}
     for group, members in GROUPS.items():
         inside = {short: option_schema(BY_NAME[name]) for short, name in members.items()}
-        properties[group] = {"type": "object", "properties": inside, "additionalProperties": False}
+        object_of = {"type": "object", "properties": inside, "additionalProperties": False}
+        properties[group] = {"anyOf": [properties[group], object_of]} if group in properties else object_of
     return {
         "$schema": DIALECT,
         "title": "Options of a message",

@@ -1,0 +1,100 @@
+"""The options of templates and of data that differ by recipient."""
+
+from __future__ import annotations
+
+from relay.model.options import MergeError
+from relay.submission.control import addresses, grammar, texts
+from relay.submission.control.option import ANYWHERE, CAPPED, MESSAGE, Alias, Option, Repeat
+
+MERGE_OPTIONS: tuple[Option, ...] = (
+    Option(
+        name="template",
+        header="Template",
+        type="name of a template of the account",
+        limits="64 letters, digits, dots, - and _",
+        read=grammar.name,
+        help="A stored template gives subject and text; the message's own text is the variable `template_block`.",
+        example="welcome",
+        permission=CAPPED,
+        safety=True,
+    ),
+    Option(
+        name="template_version",
+        header="TemplateVersion",
+        type="whole number",
+        limits="1 to 1,000,000",
+        read=grammar.number(1, 1_000_000),
+        help="One version of the template in place of the newest.",
+        example="3",
+        permission=CAPPED,
+        safety=True,
+    ),
+    Option(
+        name="template_block",
+        header="TemplateBlock",
+        type="name of a variable",
+        limits="64 letters, digits and _",
+        read=texts.variable,
+        help="The variable by which the template has the message's own text.",
+        example="content",
+        permission=CAPPED,
+        safety=True,
+    ),
+    Option(
+        name="merge_global",
+        header="MergeGlobal",
+        aliases=(Alias("Vars"), Alias("Data")),
+        type="JSON object, or k=v, k2=v2",
+        limits=f"{texts.VARIABLES:,} names of {texts.VARIABLE_OCTETS} octets",
+        read=texts.variables,
+        whole=texts.few_variables,
+        repeat=Repeat.MERGE,
+        help="Data for the placeholders of the message or its template, for all recipients.",
+        example='{"shop": "Example", "year": 2026}',
+        safety=True,
+        lines=True,
+    ),
+    Option(
+        name="merge",
+        header="Merge",
+        type="JSON object by address, of objects",
+        limits=f"{addresses.PEOPLE:,} addresses; a field of 1 MiB",
+        read=texts.by_recipient,
+        whole=addresses.few_people,
+        repeat=Repeat.MERGE,
+        help="Data for the placeholders, by recipient; each gets a copy of its own.",
+        example='{"ann@example.net": {"name": "Ann"}, "bob@example.net": {"name": "Bob"}}',
+        doors=MESSAGE,
+        safety=True,
+        lines=True,
+    ),
+    Option(
+        name="merge_syntax",
+        header="MergeSyntax",
+        type="smtpeter, none",
+        read=texts.merge_syntax,
+        help="Which placeholders are expanded: ours, or none. Without it, ours where there are data or a template.",
+        example="smtpeter",
+        safety=True,
+    ),
+    Option(
+        name="merge_error",
+        header="MergeError",
+        type="reject, deliver, drop",
+        read=grammar.choice(MergeError),
+        help="Where placeholders cannot be filled in: the message is refused, goes with an empty place, or is not "
+        "sent to that recipient.",
+        example="drop",
+        safety=True,
+    ),
+    Option(
+        name="merge_error_report",
+        header="MergeErrorReport",
+        type="address",
+        read=addresses.address,
+        help="Who is told of recipients that `merge_error` left out; an address of one of the account's domains.",
+        example="crm@example.com",
+        doors=ANYWHERE,
+        safety=True,
+    ),
+)

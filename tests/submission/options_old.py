@@ -1,0 +1,360 @@
+"""How the options of data, timing, transport, envelope and keeping are tried; see `test_options_table.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from relay.model.envelope import DeliverBy, Notify, Parameters, Recipient, Ret
+from relay.model.options import Archive, RequireTls, Sandbox, VerifyTls, Window
+from tests.submission.option_case import Case, needs
+from tests.submission.options import ANN, DAY, NOW
+
+SOON = "2026-09-22 08:00:00"
+SOON_UNIX = 1_790_064_000.0
+OFFICE = {"dow": "Mon-Fri", "tz": "Europe/Amsterdam", "start": "09:00", "end": "17:30"}
+
+OLD_CASES: Mapping[str, Case] = {
+    "tags": Case(
+        good=(("a, b;c", ("a", "b", "c")), (["a", "b"], ("a", "b")), ([1], ("1",))),
+        bad=("has space", "x" * 256, ["a b"], {"a": 1}, [["a"]], ",".join(map(str, range(26)))),
+        again="b, d",
+        again_value=("b", "d"),
+    ),
+    "campaign": Case(
+        good=(("spring", "spring"), (17, "17")), bad=("x" * 256, ["a"], True), again="b", again_value="b"
+    ),
+    "tenant": Case(
+        good=(("customer-17", "customer-17"),),
+        bad=("a/b", "a b", "x" * 65, ["a"], "-a"),
+        again="b",
+        again_value="b",
+        denied=("customer-17", needs("tenant", "tenant"), {}),
+    ),
+    "stream": Case(
+        good=(("bulk", "bulk"), ("transactional", "transactional")),
+        bad=("a b", {"a": 1}, "nosuch"),
+        again="transactional",
+        again_value="transactional",
+        extra={"allowed": {"stream": ("bulk", "transactional")}},
+    ),
+    "metadata": Case(
+        good=(
+            ('{"order": "4711", "n": 3}', {"order": "4711", "n": 3}),
+            ("a=b, c = d=e", {"a": "b", "c": "d=e"}),
+            ({"paid": True, "sum": 1.5, "none": None}, {"paid": True, "sum": 1.5}),
+        ),
+        bad=(
+            "nothing",
+            '{"a": {"b": 1}}',
+            '{"a": 1, "a": 2}',
+            '{"a": NaN}',
+            "[1]",
+            {"k" * 129: 1},
+            {"a": "x" * 1001},
+            {str(n): n for n in range(65)},
+            {str(n): "x" * 990 for n in range(20)},
+        ),
+        again='{"n": 4, "m": 5}',
+        again_value={"n": 4, "m": 5},
+    ),
+    "message_ref": Case(good=(("order 4711", "order 4711"),), bad=("x" * 256, {"a": 1}), again="b", again_value="b"),
+    "idempotency_key": Case(
+        good=(("k-1", "k-1"), ("x" * 256, "x" * 256)), bad=("x" * 257, [1]), again="b", again_value="b"
+    ),
+    "preset": Case(
+        good=(("invoices", "invoices"),),
+        bad=("a b", ["a"], "x" * 65),
+        again="b",
+        again_value="b",
+        denied=("invoices", "550 5.7.1 preset invoices is not among those of this credential", {}),
+    ),
+    "send_at": Case(
+        good=(
+            (SOON, SOON_UNIX),
+            ("2026-09-22T10:00:00+02:00", SOON_UNIX),
+            ("2026-09-22T08:00:00Z", SOON_UNIX),
+            ("Tue, 22 Sep 2026 08:00:00 GMT", SOON_UNIX),
+            ("22 Sep 2026 10:00 +0200", SOON_UNIX),
+            ("1790064000", SOON_UNIX),
+            ("1790064000000", SOON_UNIX),
+            (1_790_064_000, SOON_UNIX),
+            ("+90m", NOW + 5400),
+            ("in 2h", NOW + 7200),
+        ),
+        bad=("tomorrow", "2026-09-22", "2026-13-01 00:00:00", "1790", True, ["+1h"], "22 Foo 2026 08:00", "+x"),
+        again="+3h",
+        again_value=NOW + 3 * 3600,
+        denied=("+8d", needs("send_at", "schedule-long"), {}),
+        esmtp=(Parameters(hold_until=NOW + 600), {}, NOW + 600),
+    ),
+    "send_at_each": Case(
+        good=(
+            ({ANN: "+2h"}, {ANN: NOW + 7200}),
+            (f"{ANN}=+2h", {ANN: NOW + 7200}),
+            (f"{ANN}=Tue, 22 Sep 2026 08:00:00 GMT", {ANN: SOON_UNIX}),
+        ),
+        bad=("+2h", {ANN: "soon"}, {"nobody": "+2h"}, [1]),
+        again={ANN: "+3h"},
+        again_value={ANN: NOW + 3 * 3600},
+        denied=({ANN: "+8d"}, needs("send_at_each", "schedule-long"), {}),
+    ),
+    "send_window": Case(
+        good=(
+            (OFFICE, (Window((0, 1, 2, 3, 4), "Europe/Amsterdam", 32_400.0, 63_000.0),)),
+            (
+                "2026-09-22T08:00:00Z/2026-09-22 09:00:00",
+                (Window((), "", SOON_UNIX, SOON_UNIX + 3600),),
+            ),
+            (
+                [{"dow": [5, 6], "tz": "UTC", "start": "22:00", "end": "06:00:00"}],
+                (Window((5, 6), "UTC", 79_200.0, 21_600.0),),
+            ),
+        ),
+        bad=(
+            '{"dow":"Mon"}',
+            {**OFFICE, "dow": "Funday"},
+            {**OFFICE, "tz": "Mars/Olympus"},
+            {**OFFICE, "tz": "../../etc/passwd"},
+            {**OFFICE, "end": "25:00"},
+            {**OFFICE, "end": "09:00"},
+            {**OFFICE, "more": 1},
+            "2026-09-22T09:00:00Z/2026-09-22T08:00:00Z",
+            "+1h/+2h",
+            "always",
+            [OFFICE | {"start": f"{hour:02}:{minute}0"} for hour in range(9) for minute in range(3)],
+        ),
+        again={"dow": "Sun", "tz": "UTC", "start": "00:00", "end": "24:00"},
+        again_value=(Window((6,), "UTC", 0.0, DAY),),
+        denied=(
+            "2026-10-22T08:00:00Z/2026-10-22T09:00:00Z",
+            needs("send_window", "schedule-long"),
+            {},
+        ),
+    ),
+    "send_cancel_id": Case(good=(("batch 1", "batch 1"),), bad=("x" * 256, [1]), again="b", again_value="b"),
+    "deliver_by": Case(
+        good=((SOON, SOON_UNIX), ("+4h", NOW + 4 * 3600)),
+        bad=("2026-10-23", "2020-01-01 00:00:00", "never", False),
+        again="+3h",
+        again_value=NOW + 3 * 3600,
+        esmtp=(Parameters(by=DeliverBy(at=NOW + 900, give_up=True)), {}, NOW + 900),
+    ),
+    "deliver_within": Case(
+        good=(
+            ("4m", 240.0),
+            ("1h30m", 5400.0),
+            ("5400", 5400.0),
+            ("PT1H30M", 5400.0),
+            ("P1DT12H", 129_600.0),
+            (90, 90.0),
+            ("2 days", 2 * DAY),
+        ),
+        bad=("0", "-5", "P1Y", "5 fortnights", "400d", True, "PT", [5]),
+        again="3h",
+        again_value=10_800.0,
+    ),
+    "max_attempts": Case(
+        good=(("3", 3), (5, 5)),
+        bad=("0", "101", "three", True, 1.5),
+        again="4",
+        again_value=4,
+        denied=("4", needs("max_attempts", "route"), {"max_attempts": 3}),
+    ),
+    "retry_schedule": Case(
+        good=(("300, 5m,1h", (300.0, 300.0, 3600.0)), ([60, 120], (60.0, 120.0))),
+        bad=("0", "8d", ",".join(["60"] * 51), "soon"),
+        again="60",
+        again_value=(60.0,),
+        denied=("60", needs("retry_schedule", "route"), {}),
+    ),
+    "priority": Case(
+        good=(("7", 7), ("low", 2), ("High", 7), (3, 3), ("urgent", 9)),
+        bad=("10", "-1", "highest", "5.5", [1]),
+        again="2",
+        again_value=2,
+        denied=("8", needs("priority", "priority-high"), {}),
+        esmtp=(Parameters(priority=-9), {}, 0),
+    ),
+    "require_tls": Case(
+        good=(("must", RequireTls.MUST), ("yes", RequireTls.MUST), (True, RequireTls.MUST)),
+        bad=("perhaps", 2, ["must"]),
+        again="may",
+        again_value=RequireTls.MAY,
+        denied=("may", needs("require_tls", "tls-relax"), {"require_tls": "must"}),
+    ),
+    "verify_tls": Case(
+        good=(("required", VerifyTls.REQUIRED), ("NONE", VerifyTls.NONE)),
+        bad=("maybe", True),
+        again="none",
+        again_value=VerifyTls.NONE,
+        denied=("none", needs("verify_tls", "tls-relax"), {}),
+    ),
+    "dkim": Case(
+        good=(("off", False), (False, False)),
+        bad=("perhaps", 2),
+        again="on",
+        again_value=True,
+        denied=("off", needs("dkim", "dkim-off"), {}),
+    ),
+    "dkim_key": Case(
+        good=(("s2026", "s2026"), ("Example.COM, S1", "example.com,s1")),
+        bad=("a b", "-", "example,s1,s2", ["s1"]),
+        again="s3",
+        again_value="s3",
+        denied=("example.org,s1", needs("dkim_key", "dkim"), {}),
+    ),
+    "dkim_extra": Case(
+        good=(
+            ("example.org,s1; example.net,s2", ("example.org,s1", "example.net,s2")),
+            (["example.org,s1"], ("example.org,s1",)),
+        ),
+        bad=("s1", "example.org", ";".join(f"example.org,s{n}" for n in range(6))),
+        again="example.org,s9",
+        again_value=("example.org,s9",),
+        denied=("example.org,s1", needs("dkim_extra", "dkim"), {}),
+    ),
+    "pool": Case(
+        good=(("marketing", "marketing"),),
+        bad=("a b", "x" * 65),
+        again="b",
+        again_value="b",
+        denied=("marketing", needs("pool", "route"), {}),
+    ),
+    "source_ip": Case(
+        good=(("192.0.2.1, 2001:DB8::1", ("192.0.2.1", "2001:db8::1")), (["192.0.2.1"], ("192.0.2.1",))),
+        bad=("192.0.2", "example.com", [1.5], ",".join(f"192.0.2.{n}" for n in range(51))),
+        again="192.0.2.9",
+        again_value=("192.0.2.9",),
+        denied=("192.0.2.1", needs("source_ip", "source-ip"), {}),
+    ),
+    "envelope_from": Case(
+        good=(("b@example.com", "b@example.com"), ("<>", ""), ("Bounces <b@Example.com>", "b@example.com")),
+        bad=("nobody", "a@example.com, b@example.com", ["a@example.com"], 5),
+        again="c@example.com",
+        again_value="c@example.com",
+        denied=("b@example.com", needs("envelope_from", "envelope"), {}),
+    ),
+    "return_path_domain": Case(
+        good=(("Bounces.example.com", "bounces.example.com"),),
+        bad=("localhost", "a b.com", "192.0.2.1", "[192.0.2.1]"),
+        again="b.example.com",
+        again_value="b.example.com",
+        denied=("bounces.example.com", needs("return_path_domain", "envelope"), {}),
+    ),
+    "track_bounces": Case(good=(("TRUE ", True), ("1", True)), bad=("perhaps", 2), again="no", again_value=False),
+    "dsn_notify": Case(
+        good=(
+            ("never", Notify.NEVER),
+            ("SUCCESS,failure", Notify.SUCCESS | Notify.FAILURE),
+            (["DELAY"], Notify.DELAY),
+        ),
+        bad=("NEVER,DELAY", "always", 7),
+        again="DELAY",
+        again_value=Notify.DELAY,
+        esmtp=(
+            Parameters(notified=frozenset({ANN})),
+            {"recipients": (Recipient(address=ANN, notify=Notify.NEVER),)},
+            Notify.NEVER,
+        ),
+    ),
+    "dsn_ret": Case(
+        good=(("full", Ret.FULL), ("HDRS", Ret.HDRS), ("headers", Ret.HDRS)),
+        bad=("some", True),
+        again="HDRS",
+        again_value=Ret.HDRS,
+        esmtp=(Parameters(ret=True), {"ret": Ret.FULL}, Ret.FULL),
+    ),
+    "dsn_envid": Case(
+        good=(("batch-17", "batch-17"),),
+        bad=("grün", "x" * 101, "+" * 34, ["a"]),
+        again="b",
+        again_value="b",
+        esmtp=(Parameters(), {"envid": "QQ314159"}, "QQ314159"),
+    ),
+    "dsn_orcpt": Case(
+        good=(
+            ("old@example.net", {ANN: "rfc822;old@example.net"}),
+            ("x400;/c=nl/", {ANN: "x400;/c=nl/"}),
+            ({ANN: "rfc822;old@example.net"}, {ANN: "rfc822;old@example.net"}),
+        ),
+        bad=("x" * 501, {"nobody": "a@example.net"}, {ANN: ["a"]}, True),
+        again={ANN: "rfc822;other@example.net"},
+        again_value={ANN: "rfc822;other@example.net"},
+    ),
+    "recipients": Case(
+        good=(("Bob <bob@Example.net>, c@example.net", ("bob@example.net", "c@example.net")),),
+        bad=("nobody", ",", "a@b@c", [1], "a@example.net; b@example.net"),
+        again="d@example.net",
+        again_value=("d@example.net",),
+        denied=("bob@example.net", needs("recipients", "recipients"), {}),
+    ),
+    "preserve_recipients": Case(good=(("no", False), (False, False)), bad=("x",), again="yes", again_value=True),
+    "extra_cc": Case(
+        good=(("cc@example.org", ("cc@example.org",)), (["cc@example.org"], ("cc@example.org",))),
+        bad=("nobody", {"a": 1}),
+        again="dd@example.org",
+        again_value=("dd@example.org",),
+        denied=("cc@example.org", needs("extra_cc", "recipients"), {}),
+    ),
+    "extra_bcc": Case(
+        good=(("cc@example.org", ("cc@example.org",)),),
+        bad=("nobody", 5),
+        again="dd@example.org",
+        again_value=("dd@example.org",),
+        denied=("cc@example.org", needs("extra_bcc", "recipients"), {}),
+    ),
+    "bcc_archive": Case(
+        good=(("vault@example.org", ("vault@example.org",)),),
+        bad=("nobody",),
+        again="dd@example.org",
+        again_value=("dd@example.org",),
+        denied=("vault@example.org", needs("bcc_archive", "archive-copy"), {}),
+    ),
+    "archive": Case(
+        good=(("none", Archive.NONE), ("Headers", Archive.HEADERS)),
+        bad=("some", True),
+        again="full",
+        again_value=Archive.FULL,
+        denied=("none", needs("archive", "archive-off"), {}),
+    ),
+    "retention": Case(
+        good=(("30d", 30 * DAY), ("0", 0.0)),
+        bad=("367d", "ever", -1),
+        again="10d",
+        again_value=10 * DAY,
+        denied=("20d", needs("retention", "archive-off"), {"retention": 30 * DAY}),
+    ),
+    "sandbox": Case(
+        good=(
+            ("accept", Sandbox.ACCEPT),
+            ("Bounce:Hard", Sandbox.HARD),
+            (True, Sandbox.ACCEPT),
+            ("hold", Sandbox.HOLD),
+        ),
+        bad=("bounce", "maybe", 5),
+        again="validate",
+        again_value=Sandbox.VALIDATE,
+    ),
+    "keep_message_id": Case(good=(("off", False),), bad=("x", 7), again="on", again_value=True),
+    "strip_headers": Case(
+        good=(("X-Mailer, X-In-*", ("x-mailer", "x-in-*")), (["Comments"], ("comments",))),
+        bad=(
+            "From",
+            "Message-ID",
+            "mess*",
+            "*",
+            "DKIM-Signature",
+            "dk*",
+            "Content-*",
+            "X-*-Y",
+            "a b",
+            "c*",
+            "list-u*",
+        ),
+        again="x-b",
+        again_value=("x-b",),
+        denied=("Comments", needs("strip_headers", "strip-mid"), {}),
+    ),
+    "control_headers": Case(good=(("strip", None),), bad=("x",), again="on", again_value=None),
+    "on_invalid": Case(good=(("reject", None), ("Warn", None)), bad=("x",), again="warn", again_value=None),
+}
