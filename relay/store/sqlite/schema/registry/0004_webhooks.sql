@@ -13,5 +13,5 @@ create table webhook_key (
     private_pem text not null,
     public_base64 text not null,
     created real not null,
-    state text not null             -- next, active, retired
+    state text not null             -- active: the oldest of them signs; retired: published still
 ) without rowid;
