@@ -1,0 +1,62 @@
+"""Where links lead: which URLs are tracked, and the numbered list of the targets of a text.
+
+In:  rules, and URLs in the order in which they stand in a text.
+Out: what stands in their place; the targets.
+"""
+
+from __future__ import annotations
+
+from relay.model.token import Purpose
+from relay.transform.edit import Hole, Piece
+from relay.transform.rules import Rules
+from relay.transform.urls import file_shown, host_of, key, path_shown, with_parameters, within
+
+NUMBERS = 1 << 16  # a token holds no larger number
+FULL = f"a message has more than {NUMBERS} links and pictures: those after that are not tracked"
+
+
+class Targets:
+    """The targets of a text so far."""
+
+    def __init__(self, rules: Rules, first: int) -> None:
+        self.urls: list[str] = []
+        self.pictures = False  # whether one tells of an opening
+        self.full = False
+        self._rules = rules
+        self._first = first
+        self._base = rules.base + b"/"
+        self._own = host_of(rules.base.decode("ascii", "replace"))
+        self._skip = {key(each) for each in rules.skip}
+        self._utm = tuple(
+            (name if name.startswith("utm_") else f"utm_{name}", value) for name, value in rules.utm if value
+        )
+        self._domains = tuple(each.lower().strip(".") for each in rules.utm_domains)
+
+    def ours(self, url: str) -> bool:
+        """Whether a URL leads to us already, or is one to be left alone."""
+        return (self._own != "" and host_of(url) == self._own) or (bool(self._skip) and key(url) in self._skip)
+
+    def measured(self, url: str) -> str:
+        """The URL with the sender's analytics parameters."""
+        if not self._utm or (self._domains and not within(host_of(url), self._domains)):
+            return url
+        return with_parameters(url, self._utm)
+
+    def click(self, url: str, path: bytes | None = None) -> tuple[Piece, ...] | None:
+        """What stands for a link, with `path` for what it shows; None when there is no room."""
+        return self._hole(Purpose.CLICK, url, path_shown(url) if path is None else path)
+
+    def picture(self, url: str) -> tuple[Piece, ...] | None:
+        """What stands for a picture that comes through us."""
+        pieces = self._hole(Purpose.IMAGE, url, file_shown(url))
+        self.pictures = self.pictures or pieces is not None
+        return pieces
+
+    def _hole(self, purpose: Purpose, url: str, shown: bytes) -> tuple[Piece, ...] | None:
+        number = self._first + len(self.urls)
+        if number >= NUMBERS:
+            self.full = True
+            return None
+        self.urls.append(url)
+        hole = Hole(purpose, number)
+        return (self._base, hole, b"-" + shown) if shown else (self._base, hole)
