@@ -10,17 +10,14 @@ hands anything over.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
 from relay.model.envelope import Recipient
-from relay.model.ids import parse_id, shard_of
+from relay.model.ids import parse_id
 from relay.model.message import Message
-from relay.store.interface import NotFound, Reader
-from relay.store.sqlite import open_reader, shard_directory
-
-READERS = 64  # shards kept open
+from relay.store.interface import NotFound
+from relay.store.readers import Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,7 @@ class Original:
 
 class Originals:
     def __init__(self, data: Path) -> None:
-        self._data = data
-        self._readers: OrderedDict[int, Reader] = OrderedDict()
+        self._readers = Readers(data)
 
     def find(self, recipient_id: str) -> Original:
         """Synchronous; a fraction of a millisecond.
@@ -52,24 +48,10 @@ class Originals:
             StoreDown: its shard cannot be read.
         """
         found = parse_id(recipient_id)
-        message = self._reader(shard_of(found.submission)).message(found.submission)
+        message = self._readers.of(found.submission).message(found.submission)
         if found.recipient is None or found.recipient > len(message.envelope.recipients):
             raise NotFound(f"{found.submission} has no such recipient")
         return Original(message, found.recipient)
 
     def close(self) -> None:
-        while self._readers:
-            self._readers.popitem()[1].close()
-
-    def _reader(self, shard: int) -> Reader:
-        reader = self._readers.get(shard)
-        if reader is None:
-            directory = shard_directory(self._data, shard)
-            if not directory.is_dir():
-                raise NotFound(f"there is no shard {shard}")
-            reader = open_reader(directory, shard)
-            self._readers[shard] = reader
-            if len(self._readers) > READERS:
-                self._readers.popitem(last=False)[1].close()
-        self._readers.move_to_end(shard)
-        return reader
+        self._readers.close()

@@ -50,7 +50,9 @@ from relay.submission.login import Logins
 from relay.transform.dkim import sign
 from relay.worker.clockstep import steady_clock, watch
 from relay.worker.context import Context
+from relay.worker.keyring import rotate
 from relay.worker.lifeline import Lifeline
+from relay.worker.linkkeys import LinkKeys
 from relay.worker.orders import Orders
 from relay.worker.outward import Outward
 from relay.worker.process import on_reload, serve, until_stopped
@@ -95,7 +97,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         "orders": asyncio.create_task(Orders(queues, worker.registry, worker.outward, system_clock).run()),
     }
     if context.shard == 0:  # it always runs, and one process is enough
-        running["return keys"] = asyncio.create_task(worker.returning.keys.run())
+        running["keys"] = asyncio.create_task(rotate((worker.returning.keys, worker.links)))
     if context.tls is not None:
         running["certificates"] = asyncio.create_task(_watch(context.tls))
     try:
@@ -172,6 +174,7 @@ class _Worker:
     intake: Intake
     outward: Outward
     returning: Returning
+    links: LinkKeys
     doors: list[SubmissionDoor]
     servers: list[Server]
 
@@ -218,6 +221,7 @@ class _Worker:
         for door in self.doors:
             door.reconfigure(config.limits, sandbox)
         self.returning.reconfigure(config)
+        self.links.reconfigure(config)
         for server in self.servers:
             server.reconfigure(config.limits)
         for queue in self.queues.values():
@@ -280,6 +284,7 @@ def _assemble(
         intake=intake,
         outward=outward,
         returning=returning,
+        links=LinkKeys(registry, system_clock, config),
         doors=[],
         servers=[],
     )

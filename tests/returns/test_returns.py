@@ -15,7 +15,8 @@ from relay.model.event import EventName
 from relay.model.ids import IdSource
 from relay.model.message import Due, Lane, Settlement, State
 from relay.store.interface import NotFound, StoreDown, StoreFull
-from relay.worker.returnkeys import ROTATE, ReturnKeys
+from relay.worker.keyring import ROTATE
+from relay.worker.returnkeys import ReturnKeys
 from tests.bounce.test_returned import POSTFIX
 from tests.returns.stage import HERE, HOST, LISTENER, NOW, THERE, Stage, stage
 from tests.smtp.conversation import Client
@@ -44,7 +45,7 @@ async def test_a_bounce_is_told_of_its_recipient_and_passed_on_to_the_client(tmp
             "listener": "returns",
             "action": "failed",
             "status": "5.2.2",
-            "diagnostic": "552 5.2.2 <ann@inside.example.net>    Quota exceeded",
+            "diagnostic": "552 5.2.2 <ann@inside.example.net> Quota exceeded",
             "forwarded": copy.id,
         }
         assert (received.message, received.data["about"]) == (copy.id, f"{message.id}-2")
@@ -172,7 +173,7 @@ async def test_everything_that_is_not_a_return_path_of_ours_is_refused_before_it
         path, local = it.path(message), it.path(message).partition("@")[0]
         unsent = await it.sent(return_host="")
         forged = make(ReturnKey(number=1, secret=bytes(32), created=0.0), f"{message.id}-1")
-        beyond = make(it.keys._known()[0], f"{message.id}-2")
+        beyond = make(it.keys.known()[0], f"{message.id}-2")
         await it.play(f"""\
             S: 220 ...
             C: HELO mx.example.net
@@ -212,10 +213,10 @@ async def test_a_message_that_is_known_no_longer_is_refused_at_rcpt(tmp_path: Pa
         path = it.path(message)
         (reply,) = await refusals(it, path.replace(path[3:6], "vvv"))
         assert "not a return path" in reply
-        gone = make(it.keys._known()[0], f"{IdSource(THERE, lambda: NOW + 1).new()}-1")
+        gone = make(it.keys.known()[0], f"{IdSource(THERE, lambda: NOW + 1).new()}-1")
         (reply,) = await refusals(it, f"{gone}@{HOST}")
         assert reply.endswith("its message is no longer known here")
-        far = make(it.keys._known()[0], f"{'v' * 16}-1")  # of a shard that is not there
+        far = make(it.keys.known()[0], f"{'v' * 16}-1")  # of a shard that is not there
         (reply,) = await refusals(it, f"{far}@{HOST}")
         assert reply.endswith("its message is no longer known here")
         assert await it.there.prune(NOW) == 0
