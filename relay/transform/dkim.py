@@ -6,7 +6,8 @@ Out: the content with one DKIM-Signature a signer on top. Nothing else changes.
 Standards: RFC 6376 (DKIM), RFC 8301 (no SHA-1, no short keys), RFC 8463 (Ed25519).
 
 Why so: header fields a reader is shown are oversigned, that is named once more than they stand there, so
-that nobody can add a second From or Subject to a signed message. Body and header are made canonical once for
+that nobody can add a second From or Subject to a signed message; and so are those by which a recipient leaves a
+list, where they stand there. Body and header are made canonical once for
 all signers, and which fields are signed is decided once for all headers of one shape: after that a signature is
 one operation on a key object, which the caller keeps (reading RSA keys from PEM costs a hundred signatures).
 No l=: octets added behind a signed length would look signed.
@@ -57,6 +58,7 @@ SIGNED = frozenset(  # when present: RFC 6376 section 5.4.1; and all List-* fiel
         b"feedback-id",
     }
 )
+FENCED = frozenset({b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id"})  # oversigned, when present
 _FIRST = frozenset(OVERSIGNED)
 
 
@@ -160,7 +162,7 @@ def _chosen(shape: Shape) -> _Chosen:
         if name in _FIRST or name in SIGNED or (name.startswith(b"list-") and b";" not in name):
             places = shape.places.get(name, ())
             fields += [(name + b":", place) for place in reversed(places)]
-            names += [name] * (len(places) + (name in _FIRST))
+            names += [name] * (len(places) + (name in _FIRST or name in FENCED))
     return _Chosen(_folded(names), tuple(fields))
 
 

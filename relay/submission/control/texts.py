@@ -21,7 +21,7 @@ from relay.submission.control import addresses
 from relay.submission.control.carrier import parse_json
 from relay.submission.control.grammar import choice, is_json, items, lower_name, pairs, plain_text, shown, truth, word
 
-URL_OCTETS = 2000
+URL_OCTETS = 900  # a URL of List-Unsubscribe cannot be folded, and a line has 998
 BLOCK_OCTETS = 16 << 10
 UTM_OCTETS = 255
 UTM_DOMAINS = 50
