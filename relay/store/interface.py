@@ -8,8 +8,8 @@ Three kinds of room:
     Queue     one shard: contents, recipients, journal. One process owns it for life (an exclusive lock);
               its writes are asynchronous and return once they are on disk.
     Reader    the same shard, read by anyone at any time, also while its owner runs or none does.
-    Registry  accounts, credentials, domains, keys, tokens, presets, orders: small, mostly read, shared by all
-              processes; its calls are synchronous and take microseconds.
+    Registry  accounts, credentials, domains, keys, tokens, presets, templates, orders: small, mostly read, shared by
+              all processes; its calls are synchronous and take microseconds.
 
 Beside the registry, shared by all processes of the machine in files with their own rhythm:
     Suppressions  who gets no mail.
@@ -33,6 +33,7 @@ from relay.model.message import Due, Lane, Message, NewMessage, Settlement, Stat
 from relay.model.options import Options
 from relay.model.order import Done, Order, Selection
 from relay.model.suppression import Suppression
+from relay.model.template import Template
 from relay.store.erasure import ERASED
 
 
@@ -255,6 +256,9 @@ class Registry(Protocol):
         """Raises NotFound."""
 
     def domains(self, account: str | None = None) -> list[Domain]: ...
+    def tracking_hosts(self) -> Mapping[str, Domain]:
+        """The hosts of links that were seen to lead to us, each with a verified domain it is for."""
+
     def verify_domain(self, name: str, at: float, by: str) -> None:
         """Mark a domain verified and record by whom. Raises NotFound."""
 
@@ -272,6 +276,25 @@ class Registry(Protocol):
     def presets(self, account: str | None = None) -> list[Preset]: ...
     def remove_preset(self, account: str, name: str) -> None:
         """Raises NotFound."""
+
+    def put_template(self, template: Template) -> Template:
+        """Keep a new version of it, made where there is none of that name; returned with its id and version.
+
+        The newest `VERSIONS` are kept. Raises NotFound: there is no such account.
+        """
+
+    def template(self, account: str, name: str, version: int | None = None) -> Template:
+        """By name, without regard to case, or by id: digits are an id first. The newest version, unless one is asked
+        for. Raises NotFound."""
+
+    def templates(self, account: str | None = None) -> list[Template]:
+        """The newest version of each."""
+
+    def template_versions(self, account: str, name: str) -> list[Template]:
+        """The newest first. Raises NotFound."""
+
+    def remove_template(self, account: str, name: str) -> None:
+        """All its versions. Raises NotFound."""
 
     def add_return_key(self, secret: bytes, created: float) -> ReturnKey: ...
     def return_keys(self) -> list[ReturnKey]:

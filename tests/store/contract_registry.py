@@ -23,6 +23,7 @@ from relay.model.account import (
 )
 from relay.model.message import State
 from relay.model.order import Act, Done, Order, Selection
+from relay.model.template import VERSIONS, Template
 from relay.store.interface import Exists, NotFound, Registry
 from tests.store.mail import NOON
 
@@ -106,6 +107,45 @@ class RegistryContract:
         with pytest.raises(NotFound):
             registry.update_domain(replace(DOMAIN, account="nobody"))
 
+    def test_templates_keep_their_older_versions_up_to_a_bound(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        before = registry.version()
+        for number in range(1, VERSIONS + 3):
+            given = Template(account="demo", name="Hello", subject=f"s{number}", html="<p>", text="ü", created=NOON)
+            kept = registry.put_template(given)
+            assert kept == replace(given, id=1, version=number)
+        assert registry.version() > before
+        assert registry.template("demo", "hELLO") == kept
+        assert registry.template("demo", "hello", 4).subject == "s4"
+        assert [each.version for each in registry.template_versions("demo", "hello")] == list(
+            range(VERSIONS + 2, 2, -1)
+        )
+        for gone in (1, 2, VERSIONS + 3):
+            with pytest.raises(NotFound):
+                registry.template("demo", "hello", gone)
+
+    def test_templates_belong_to_an_account_and_have_an_id_that_wins_over_a_name(self, registry: Registry) -> None:
+        for account in ("demo", "else"):
+            registry.add_account(Account(name=account, created=NOON))
+        with pytest.raises(NotFound):
+            registry.put_template(Template(account="nobody", name="a", created=NOON))
+        first = registry.put_template(Template(account="demo", name="a", created=NOON))
+        named = registry.put_template(Template(account="demo", name=str(first.id), created=NOON, note="digits"))
+        other = registry.put_template(Template(account="else", name="A", created=NOON))
+        assert registry.template("demo", str(first.id)) == first
+        assert registry.template("demo", str(named.id)) == named
+        assert registry.template("else", "a") == other
+        assert registry.templates() == [named, first, other]
+        assert registry.templates("else") == [other]
+        with pytest.raises(NotFound):
+            registry.template("else", str(first.id))  # an id of another account
+        registry.remove_template("demo", "A")
+        assert registry.template("demo", str(first.id)) == named  # no id of a template any more, but a name
+        for missing in (registry.template, registry.remove_template, registry.template_versions):
+            with pytest.raises(NotFound):
+                missing("demo", "a")
+        assert registry.put_template(Template(account="demo", name="a", created=NOON)).id > other.id
+
     def test_presets_belong_to_an_account_and_ignore_case(self, registry: Registry) -> None:
         preset = Preset(account="demo", name="News", options={"tags": ["n"], "dkim": False}, created=NOON)
         with pytest.raises(NotFound, match="demo"):
@@ -142,6 +182,16 @@ class RegistryContract:
         registry.update_domain(host)
         assert registry.domain("example.com") == host
         assert registry.domains("demo") == [host]
+
+    def test_hosts_of_links_are_those_that_lead_to_us_for_verified_domains(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        host = replace(DOMAIN, verified=NOON, tracking_host="clicks.example.com", tracking_verified=NOON)
+        registry.add_domain(host)
+        registry.add_domain(replace(host, name="example.net"))  # it shares the host
+        for name, given in (("a.example", {"tracking_verified": None}), ("b.example", {"verified": None})):
+            registry.add_domain(replace(host, name=name, tracking_host=f"c.{name}", **given))  # type: ignore[arg-type]
+        registry.add_domain(replace(DOMAIN, name="c.example", verified=NOON))
+        assert registry.tracking_hosts() == {"clicks.example.com": host}
 
     def test_return_keys_are_good_until_they_were_replaced_for_long_enough(self, registry: Registry) -> None:
         assert registry.return_keys() == []

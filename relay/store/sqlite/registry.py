@@ -17,9 +17,11 @@ import apsw
 
 from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, LinkKey, Preset, ReturnKey, Token
 from relay.model.order import Done, Order
+from relay.model.template import Template
 from relay.store.interface import Exists, NotFound, StoreDown
 from relay.store.sqlite import registry_rows as rows
 from relay.store.sqlite import registry_statements as sql
+from relay.store.sqlite import registry_templates as templates
 from relay.store.sqlite.connect import Row, fetch
 from relay.store.sqlite.shared import open_shared, transaction
 
@@ -87,6 +89,9 @@ class SqliteRegistry:
     def domains(self, account: str | None = None) -> list[Domain]:
         return [rows.domain_of(row) for row in self._rows(sql.DOMAINS, account)]
 
+    def tracking_hosts(self) -> Mapping[str, Domain]:
+        return {each.tracking_host: each for each in map(rows.domain_of, self._rows(sql.TRACKING_HOSTS))}
+
     def verify_domain(self, name: str, at: float, by: str) -> None:
         self._change(sql.VERIFY_DOMAIN, (at, by, name.lower()), f"domain {name}")
 
@@ -118,6 +123,29 @@ class SqliteRegistry:
 
     def remove_preset(self, account: str, name: str) -> None:
         self._change(sql.REMOVE_PRESET, (account, name.casefold()), f"preset {name} of {account}")
+
+    # --- templates ------------------------------------------------------------------------------------
+
+    def put_template(self, template: Template) -> Template:
+        self.account(template.account)
+        with self._transaction() as connection:
+            return templates.put(connection, template)
+
+    def template(self, account: str, name: str, version: int | None = None) -> Template:
+        with self._reading() as connection:
+            return templates.one(connection, account, name, version)
+
+    def templates(self, account: str | None = None) -> list[Template]:
+        with self._reading() as connection:
+            return templates.newest(connection, account)
+
+    def template_versions(self, account: str, name: str) -> list[Template]:
+        with self._reading() as connection:
+            return templates.versions(connection, account, name)
+
+    def remove_template(self, account: str, name: str) -> None:
+        with self._transaction() as connection:
+            templates.remove(connection, account, name)
 
     # --- keys of return paths -------------------------------------------------------------------------
 
@@ -236,6 +264,13 @@ class SqliteRegistry:
         with self._transaction() as connection:
             connection.execute(statement, (before,))
             return connection.changes()
+
+    @contextmanager
+    def _reading(self) -> Iterator[apsw.Connection]:
+        try:
+            yield self._connection
+        except apsw.Error as error:
+            raise StoreDown(f"the registry cannot be read: {error}") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[apsw.Connection]:
