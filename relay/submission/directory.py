@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Generic, Self, TypeVar
 
@@ -71,6 +71,7 @@ class Directory:
         self._signers = _Memory(self._load)
         self._names = _Memory(self._account_domains)
         self._hosts = _Memory(self._bounce_hosts)
+        self._bases = _Memory(self._tracking_bases)
         self._named: _Memory[tuple[str, str], Signer | None] = _Memory(self._load_named)
         self._presets: _Memory[tuple[str, str], Preset | None] = _Memory(self._preset)
         self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
@@ -81,6 +82,7 @@ class Directory:
             self._signers,
             self._names,
             self._hosts,
+            self._bases,
             self._named,
             self._presets,
         )
@@ -139,6 +141,18 @@ class Directory:
         self._refresh()
         return host in self._hosts.get(account)
 
+    def tracking_base(self, account: str, domain: Domain | None, wanted: str, usual: str | None) -> str | None:
+        """Where links of a message begin, such as `https://clicks.example.com`; None: nowhere.
+
+        `domain`: the one the message speaks for, if any. `wanted`: a host the message names, which counts only if it
+        is one of its account. `usual`: for domains without a host of their own.
+        """
+        self._refresh()
+        if wanted:
+            return self._bases.get(account).get(wanted.lower())
+        own = _base(domain) if domain is not None and domain.account == account else None
+        return own or usual
+
     def demo_signers(self, account: str) -> tuple[Signer, ...]:
         """Keys of any verified domain of the account, for mail that never leaves; none if there are none."""
         self._refresh()
@@ -188,6 +202,9 @@ class Directory:
             if each.verified is not None and each.bounce_host and each.bounce_verified is not None
         )
 
+    def _tracking_bases(self, account: str) -> Mapping[str, str]:
+        return {each.tracking_host: base for each in self._registry.domains(account) if (base := _base(each))}
+
     def _preset(self, key: tuple[str, str]) -> Preset | None:
         try:
             return self._registry.preset(*key)
@@ -209,6 +226,13 @@ class Directory:
                 if signer is not None:
                     newest[key.algorithm] = signer
         return tuple(newest[each] for each in (Algorithm.RSA, Algorithm.ED25519) if each in newest)
+
+
+def _base(domain: Domain) -> str | None:
+    """Where links in mail of the domain lead; None: it has no host for them that leads to us."""
+    if not domain.tracking_host or domain.tracking_verified is None or domain.verified is None:
+        return None
+    return f"{'https' if domain.tracking_https else 'http'}://{domain.tracking_host}"
 
 
 def _loaded(key: DkimKey) -> Signer | None:

@@ -115,3 +115,34 @@ def test_a_decision_sees_one_state_of_the_registry(registry: SqliteRegistry) -> 
         registry.add_account(Account(name="late", created=AT))
         assert directory.account("late") is None
     assert directory.account("late") is not None
+
+
+def test_links_begin_at_the_domains_own_host_once_it_leads_here_or_where_they_usually_do(
+    registry: SqliteRegistry,
+) -> None:
+    directory, usual = Directory(registry), "https://clicks.relay.test"
+    plain = registry.domain("example.com")
+    assert directory.tracking_base("demo", plain, "", usual) == usual
+    assert directory.tracking_base("demo", None, "", None) is None
+    named = replace(plain, tracking_host="clicks.example.com")
+    registry.update_domain(named)
+    assert directory.tracking_base("demo", directory.domain("example.com"), "", usual) == usual
+    registry.update_domain(replace(named, tracking_verified=AT))
+    for https, base in ((False, "http://clicks.example.com"), (True, "https://clicks.example.com")):
+        registry.update_domain(replace(named, tracking_verified=AT, tracking_https=https))
+        domain = directory.domain("example.com")
+        assert directory.tracking_base("demo", domain, "", usual) == base
+        assert directory.tracking_base("demo", domain, "", None) == base
+        assert directory.tracking_base("other", domain, "", usual) == usual
+        assert directory.tracking_base("demo", None, "Clicks.example.com", None) == base
+    registry.update_domain(replace(named, tracking_verified=AT, verified=None))
+    assert directory.tracking_base("demo", directory.domain("example.com"), "", usual) == usual
+
+
+def test_a_host_that_a_message_names_is_one_of_its_account(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    registry.update_domain(
+        replace(registry.domain("example.com"), tracking_host="clicks.example.com", tracking_verified=AT)
+    )
+    for account, host in (("demo", "elsewhere.example.com"), ("other", "clicks.example.com")):
+        assert directory.tracking_base(account, None, host, "https://clicks.relay.test") is None

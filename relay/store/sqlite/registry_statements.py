@@ -58,6 +58,12 @@ select name, account, challenge, created, verified, verified_by, options, bounce
        tracking_host, tracking_https, tracking_verified
   from domain where ?1 is null or account = ?1 order by name
 """
+# tracking_hosts: the domains whose links lead to a host of theirs; of those that share one the first by name stays.
+TRACKING_HOSTS: Final = """
+select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
+       tracking_host, tracking_https, tracking_verified
+  from domain where tracking_host <> '' and tracking_verified is not null and verified is not null order by name desc
+"""
 UPDATE_DOMAIN: Final = """
 update domain set name = ?, account = ?, challenge = ?, created = ?, verified = ?, verified_by = ?, options = ?,
                   bounce_host = ?, bounce_verified = ?, tracking_host = ?, tracking_https = ?, tracking_verified = ?
