@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
@@ -31,17 +30,15 @@ from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
 from relay.smtp.sni import LOOK_EVERY, Certificates
-from relay.store.interface import ShardBusy, StoreDown, StoreFull
+from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite import (
     SqliteIdempotency,
     SqliteQueue,
     SqliteRegistry,
     SqliteSuppressions,
     open_idempotency,
-    open_queue,
     open_registry,
     open_suppressions,
-    shard_directory,
 )
 from relay.submission.directory import LAG, Directory
 from relay.submission.intake import Intake
@@ -58,6 +55,7 @@ from relay.worker.outward import Outward
 from relay.worker.process import on_reload, serve, until_stopped
 from relay.worker.returning import Returning
 from relay.worker.returnkeys import ReturnKeys
+from relay.worker.shards import open_queues, prune
 from relay.worker.stored import Stored
 
 logger = logging.getLogger("relay.worker")
@@ -65,8 +63,6 @@ logger = logging.getLogger("relay.worker")
 REGISTRY = "registry.db"
 SUPPRESSIONS = "suppressions.db"
 IDEMPOTENCY = "idempotency.db"
-PATIENCE = 10.0  # seconds in which a shard's former owner may end
-PRUNE_EVERY = 60.0  # seconds
 SETTLE_EVERY = 10.0  # seconds
 FORGET_EVERY = 3600.0  # seconds
 SESSIONS = 0.4  # share of the drain that sessions may take; delivery has as much, and the rest is for the disk
@@ -79,7 +75,7 @@ def run(context: Context) -> int:
 async def _work(context: Context, lifeline: Lifeline) -> None:
     limits = BrokerLimits(context.limits, context.sharers, system_clock)
     await limits.start()
-    queues = await _open_queues(context)
+    queues = await open_queues(context)
     keys = await _open_keys(context, queues)
     worker = _assemble(context, limits, queues, keys)
     reloads: asyncio.Queue[Config] = asyncio.Queue()
@@ -89,7 +85,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     running = {
         "limits": asyncio.create_task(limits.run()),
         "delivery": asyncio.create_task(worker.outward.run()),
-        "pruning": asyncio.create_task(_prune(queues)),
+        "pruning": asyncio.create_task(prune(queues)),
         "settling": asyncio.create_task(_settle(worker.intake)),
         "forgetting": asyncio.create_task(_forget(worker)),
         "reloading": asyncio.create_task(_reload(worker, reloads)),
@@ -115,33 +111,6 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     worker.suppressions.close()
     worker.registry.close()
     await limits.close()
-
-
-async def _open_queues(context: Context) -> dict[int, SqliteQueue]:
-    """Our own shard and the adopted ones. Raises StoreDown, ShardBusy."""
-    deadline = time.monotonic() + PATIENCE
-    queues: dict[int, SqliteQueue] = {}
-    for shard in (context.shard, *context.adopted):
-        directory = shard_directory(context.config.data, shard)
-        while True:
-            try:
-                queues[shard] = await open_queue(
-                    directory,
-                    shard,
-                    context.config.retention,
-                    context.config.sandbox,
-                    system_clock,
-                    context.config.tracking.life,
-                )
-                break
-            except ShardBusy:
-                # The children of a supervisor that was killed just now may still be on their way out.
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.05)
-    if context.adopted:
-        logger.info("drains the shards %s, which have no worker", ", ".join(map(str, context.adopted)))
-    return queues
 
 
 async def _open_keys(context: Context, queues: Mapping[int, SqliteQueue]) -> SqliteIdempotency:
@@ -345,17 +314,6 @@ async def _watch(certificates: Certificates) -> None:
     while True:
         await asyncio.sleep(LOOK_EVERY)
         certificates.look()
-
-
-async def _prune(queues: Mapping[int, SqliteQueue]) -> None:
-    while True:
-        await asyncio.sleep(PRUNE_EVERY)
-        for queue in queues.values():
-            try:
-                if pruned := await queue.prune(system_clock()):
-                    logger.info("shard %d: %d messages past their retention are forgotten", queue.shard, pruned)
-            except (StoreDown, StoreFull) as error:  # the disk may be back for the next round
-                logger.error("shard %d cannot be pruned: %s", queue.shard, error)
 
 
 async def _settle(intake: Intake) -> None:

@@ -107,10 +107,10 @@ class _File(apsw.VFSFile):
 
 def _hasten() -> None:
     from relay.store.sqlite import writer
-    from relay.worker import mail
+    from relay.worker import shards
 
     writer.CHECKPOINT = CHECKPOINT
-    mail.PRUNE_EVERY = PRUNE_EVERY
+    shards.PRUNE_EVERY = PRUNE_EVERY
 
 
 def _arm(control: Control) -> apsw.VFS:
