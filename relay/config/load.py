@@ -52,14 +52,19 @@ def load(path: Path) -> Config:
     """Read and check a configuration file.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, or says what it must not.
+        ConfigError: it or a file it names cannot be read, is not YAML, or says what it must not.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)  # the path is told once
         raise ConfigError([f"{path}: cannot be read: {why}"]) from error
-    return parse(text, str(path))
+    config = parse(text, str(path))
+    if config.bounces is not None:
+        from relay.config.bounces import load_bounces  # which reads with what stands here
+
+        load_bounces(config.bounces)
+    return config
 
 
 def parse(text: str, name: str = "config") -> Config:

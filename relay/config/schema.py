@@ -16,6 +16,7 @@ from relay.config.inbound import Http, Limits, Listener, Tls
 from relay.config.outbound import Delivery, Dns
 from relay.config.tracking import Tracking
 from relay.config.values import Duration, HostName, Part, Size
+from relay.config.webhooks import Webhooks
 
 
 class Sandbox(Part):
@@ -111,6 +112,7 @@ class Config(Part):
     listeners: tuple[Listener, ...] = Field(description="where SMTP clients connect")
     http: Http = Field(Http(), description="the HTTP application")
     tracking: Tracking = Field(Tracking(), description="links of ours in mail")
+    webhooks: Webhooks = Field(Webhooks(), description="telling others of events, over HTTP")
     tls: Tls = Field(Tls(), description="certificates")
     limits: Limits = Field(Limits(), description="what one client may take")
     dns: Dns = Field(Dns(), description="look-ups")
@@ -121,6 +123,9 @@ class Config(Part):
     retention: Retention = Field(Retention(), description="how long we remember")
     processes: Processes = Field(Processes(), description="workers")
     log: Log = Field(Log(), description="what is written about it all")
+    bounces: Path | None = Field(
+        None, description="file of rules for what comes back (see feedback.md); default: the rules that are shipped"
+    )
 
     @property
     def certificate(self) -> Path:
@@ -134,3 +139,14 @@ class Config(Part):
     def certificates(self) -> Path | None:
         """The directory of those for other names."""
         return self.data / self.tls.directory if self.tls.directory is not None else None
+
+    @property
+    def web_certificates(self) -> Path | None:
+        """The directory of those of links over https."""
+        own = self.http.https.directory
+        return self.data / own if own is not None else self.certificates
+
+    @property
+    def acme(self) -> Path | None:
+        """The webroot of an ACME client."""
+        return self.data / self.http.acme if self.http.acme is not None else None

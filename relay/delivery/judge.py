@@ -1,6 +1,7 @@
 """What a reply means: delivered, deferred or failed; whose fault it was; and the class it belongs to.
 
-In:  one answer, with the step it was given at. Out: an `Outcome`. Pure, and the only place that decides this.
+In:  one answer, with the step it was given at. Out: an `Outcome`. Pure, and the only place that decides this; what
+     a refusal is called comes from `bounce/classes.py`, which names those that come back by mail, too.
 
 The code decides whether we try again; step, enhanced status and a few words of the text decide whose fault it
 was and what to call it. Decisions that differ from the plain reading of the code:
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import re
 
+from relay.bounce.classes import classify
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
 from relay.smtp.dialogue import Answer, Step, Trouble
@@ -28,63 +30,6 @@ from relay.smtp.dialogue import Answer, Step, Trouble
 # Reasons after which no other host of the site is asked: it would be the same answer, and rude.
 SETTLED = frozenset({"rate", "greylist", "policy"})
 
-_STATUS = {  # without the first digit: it says no more than the code
-    ".1.0": "no-mailbox",
-    ".1.1": "no-mailbox",
-    ".1.2": "no-such-domain",
-    ".1.3": "address",
-    ".1.6": "no-mailbox",
-    ".1.7": "sender",
-    ".1.8": "sender",
-    ".1.10": "null-mx",
-    ".2.0": "mailbox",
-    ".2.1": "mailbox-disabled",
-    ".2.2": "mailbox-full",
-    ".2.3": "size",
-    ".3.1": "system",
-    ".3.2": "system",
-    ".3.4": "size",
-    ".4.3": "dns",
-    ".4.6": "loop",
-    ".4.7": "timeout",
-    ".5.3": "too-many-recipients",
-    ".6.7": "smtputf8",
-    ".7.5": "tls",
-    ".7.8": "auth",
-    ".7.9": "auth",
-    ".7.28": "rate",
-}
-_TEXT = [  # the first that fits; words of the big receivers, and of the servers most others run
-    ("greylist", r"gr[ea]y-?\s?list"),
-    ("too-many-recipients", r"too many recipients"),
-    (
-        "rate",
-        r"rate.?limit|throttl|too (fast|frequent)|exceeded the .{0,30}(rate|limit)|unusual rate|slow down|"
-        r"too many (\S+ )?(connections|sessions|messages|mails|e-?mails|requests|errors|deliveries)|"
-        r"try again later.{0,20}(rate|volume)|temporarily (rate|deferred).{0,40}(volume|complaints|rate)",
-    ),
-    (
-        "mailbox-full",
-        r"over.?quota|quota (exceeded|is full)|exceeded.{0,20}quota|mailbox (is |size )?(full|exceeded)",
-    ),
-    (
-        "no-mailbox",
-        r"(user|recipient|mailbox|address|account).{0,30}(unknown|not found|does(n.t| not) exist|invalid|no longer)|"
-        r"(unknown|no such|invalid|non-?existent) (local )?(user|recipient|mailbox|address|person)|no mailbox",
-    ),
-    ("mailbox-disabled", r"(mailbox|account|user).{0,30}(disabled|inactive|suspended)"),
-    ("relaying", r"relay(ing)? (access )?(denied|not permitted|not allowed)|(not|unable to) relay"),
-    ("virus", r"virus|malware|phish"),
-    ("spam", r"\bspam(?!haus|cop)|junk|unsolicited|content reject|bulk mail"),
-    (
-        "policy",
-        r"block|black-?list|deny-?list|\brbl\b|dnsbl|spamhaus|reputation|polic(y|ies)|not authori[sz]ed|prohibited|"
-        r"\bspf\b|\bdkim\b|\bdmarc\b|authenticat|\bptr\b|reverse dns|access denied",
-    ),
-    ("size", r"(message|mail).{0,20}(too (large|big|long)|exceeds)|size limit"),
-    ("dns", r"(domain|name).{0,30}(not resolve|lookup|not found)"),
-]
-_WORDS = [(reason, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for reason, pattern in _TEXT]
 _OURS = re.compile(  # a policy reply that speaks of our host
     r"client host|your (ip|host|server)|ip address|connect|black-?list|block-?list|\brbl\b|dnsbl|spamhaus|reputation",
     re.IGNORECASE,
@@ -118,27 +63,6 @@ def judge(answer: Answer) -> Outcome:
     elif answer.step is not Step.RCPT and reply.code == 552 and reason == "refused":
         reason = "size"
     return Outcome(fate, reply, _fault(answer.step, reply, reason), reason)
-
-
-def classify(reply: Reply) -> str:
-    """The class of a refusal: by enhanced status, else by words, else `temporary` or `refused`."""
-    # 4.7.1 and 5.7.1 cover everything, and words come before them; so do they before x.2.1, which some
-    # receivers give for a mailbox that gets too much mail.
-    words = next((reason for reason, pattern in _WORDS if pattern.search(reply.text)), None)
-    if words in ("greylist", "rate", "too-many-recipients"):
-        return "mailbox-busy" if words == "rate" and reply.status[1:] == ".2.1" else words
-    if reply.status == "4.2.1":
-        return "mailbox-busy"
-    status = _STATUS.get(reply.status[1:]) if reply.status else None
-    if status is not None:
-        return status
-    if reply.status[1:4] == ".7.":
-        return words if words in ("spam", "virus", "relaying", "no-mailbox") else "policy"
-    if words is not None:
-        return words
-    if reply.status[1:4] == ".3.":
-        return "system"
-    return "refused" if reply.permanent else "temporary"
 
 
 def _without_words(answer: Answer) -> Outcome:

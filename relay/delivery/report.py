@@ -107,7 +107,14 @@ class Reporter:
             message=identity,
             account=message.account,
             credential=message.credential,
-            data={"from": "", "to": sender, "size": len(octets), "about": message.id, "action": action.value},
+            data={
+                "from": "",
+                "to": sender,
+                "size": len(octets),
+                "origin": Origin.REPORT.value,
+                "about": message.id,
+                "action": action.value,
+            },
         )
         return NewMessage(
             message=report,

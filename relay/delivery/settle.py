@@ -22,8 +22,9 @@ from typing import Any
 from relay.config import Delivery
 from relay.model.envelope import Notify
 from relay.model.event import Event, EventName
+from relay.model.labels import labels
 from relay.model.light import light
-from relay.model.message import Due, Settlement, State
+from relay.model.message import Due, Origin, Settlement, State
 from relay.model.options import NOTHING, Options, RequireTls, VerifyTls
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
@@ -232,6 +233,10 @@ def _interlude(due: Due, attempts: int, interlude: Interlude) -> Event:
 
 def _event(name: EventName, at: float, due: Due, data: dict[str, Any]) -> Event:
     message = due.message
+    if message.resolved.options is not NOTHING:
+        data |= labels(message.resolved.options)
+    if message.origin is not Origin.SUBMISSION:
+        data["origin"] = message.origin.value
     return Event(
         name=name,
         at=at,

@@ -49,6 +49,7 @@ WORDS: Mapping[str, str] = {
     "tls": "protocol and cipher",
     "warnings": "what was worth a warning, as a list",
     "test": "true: nothing left the relay, this is a test",
+    "origin": "of the relay's own mail: `report` (a DSN) or `return` (what came back); never counted",
     "options": "the options that hold, by name; without those that have a word of their own here",
     "tags": "option `tags`",
     "metadata": "option `metadata`",

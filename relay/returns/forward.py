@@ -3,17 +3,24 @@
 In:  the mail as it came, and the message of ours it answers. Out: events, and a `NewMessage` to the reverse-path the
      client gave. Pure.
 
-    a report, or the null reverse-path    event `bounced`; passed on unless the recipient had NOTIFY=NEVER
-    a report of anything but a failure    event `replied`; likewise
+    a complaint                           event `complained`; not passed on
+    somebody wants no more                event `unsubscribed`; not passed on
+    a report of a failure                 event `bounced`; passed on unless the recipient had NOTIFY=NEVER
+    a report of anything else             event `replied`; likewise
+    an automatic answer                   event `replied`, with `automatic`; passed on
+    not-spam, failed authentication       event `replied`, with `automatic` and `feedback`; passed on
+    else, from the null reverse-path      event `bounced`, of class `unknown`; passed on
     anything else                         event `replied`; passed on
     the client gave the null reverse-path: never passed on
 
 What is passed on gets a Received field and is not changed otherwise; it goes from the null reverse-path, and
 nobody is told what becomes of it.
 
-Why so: `bounced` is what suppressions and statistics will count, so a report that says `delayed` or `relayed` is
-none. What cannot be told yet (an automatic answer from the null reverse-path, a bounce in words of its own) counts
-as a bounce, as RFC 3464 would have it, and is left to who reads the whole message.
+Why so: `bounced` is what suppressions and statistics count, so a report that says `delayed` or `relayed` is none,
+nor is an automatic answer; what says nothing readable counts as a bounce, as RFC 3464 would have it, but suppresses
+nobody. NOTIFY=NEVER is about reports (RFC 3461), and holds back what is certainly one and nothing else. Complaints
+stay here: the event says all a client may act on, and the copy of the mail in it is the client's own; a mailbox that
+answers or forwards them would tell strangers who complained.
 """
 
 from __future__ import annotations
@@ -22,10 +29,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from relay.bounce.classes import reported
+from relay.bounce.feedback import COMPLAINTS
 from relay.bounce.notice import Action
-from relay.bounce.returned import Returned
+from relay.bounce.returned import Returned, Told
+from relay.bounce.returnpath import Way
+from relay.config.bounces import Bounces
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
+from relay.model.labels import labels
 from relay.model.message import Message, NewMessage, NewRecipient, Origin
 from relay.returns.originals import Original
 from relay.transform.hygiene import Arrival, received
@@ -46,24 +58,37 @@ class Back:
     esmtp: bool = True
     listener: str = ""
 
-    @property
-    def notice(self) -> bool:
-        """Whether a mail system wrote it, not a person."""
-        return self.returned.report or not self.envelope.reverse_path
-
 
 def passed_on(original: Original, back: Back) -> bool:
     """Whether the client gets it."""
     if not original.message.envelope.reverse_path:
         return False
-    return not (back.notice and original.recipient.notify is Notify.NEVER)
+    if name_of(original, back) in (EventName.COMPLAINED, EventName.UNSUBSCRIBED):
+        return False
+    return not (back.returned.report and original.recipient.notify is Notify.NEVER)
 
 
-def event(original: Original, back: Back, forwarded: str = "") -> Event:
+def name_of(original: Original, back: Back) -> EventName:
+    returned = back.returned
+    if returned.feedback is not None:
+        kind = returned.feedback.kind
+        if kind == "opt-out":
+            return EventName.UNSUBSCRIBED
+        return EventName.COMPLAINED if kind in COMPLAINTS else EventName.REPLIED
+    if original.way is Way.UNSUBSCRIBE and not returned.report and back.envelope.reverse_path:
+        return EventName.UNSUBSCRIBED
+    if returned.report:
+        failed = returned.of(original.recipient.address).action in ("", Action.FAILED)
+        return EventName.BOUNCED if failed else EventName.REPLIED
+    bounced = not back.envelope.reverse_path and not returned.automatic and original.way is Way.BOUNCE
+    return EventName.BOUNCED if bounced else EventName.REPLIED
+
+
+def event(original: Original, back: Back, rules: Bounces, forwarded: str = "") -> Event:
     """What is journalled of the recipient; `forwarded` is the id of the copy, if there is one."""
     message = original.message
     told = back.returned.of(original.recipient.address)
-    bounced = back.notice and told.action in ("", Action.FAILED)
+    name = name_of(original, back)
     data: dict[str, Any] = {
         "from": back.envelope.reverse_path,
         "to": original.recipient.address,
@@ -73,11 +98,12 @@ def event(original: Original, back: Back, forwarded: str = "") -> Event:
         "action": told.action,
         "status": told.status,
         "diagnostic": told.diagnostic,
-        "tags": list(message.resolved.options.tags),
+        **labels(message.resolved.options),
+        **_of_kind(name, original, back, told, rules),
         "forwarded": forwarded,
     }
     return Event(
-        name=EventName.BOUNCED if bounced else EventName.REPLIED,
+        name=name,
         at=back.at,
         message=message.id,
         recipient=original.number,
@@ -87,7 +113,29 @@ def event(original: Original, back: Back, forwarded: str = "") -> Event:
     )
 
 
-def copy(originals: Sequence[Original], back: Back, identity: str, hostname: str, lifetime: float) -> NewMessage:
+def _of_kind(name: EventName, original: Original, back: Back, told: Told, rules: Bounces) -> dict[str, Any]:
+    """The words only some of these events have."""
+    feedback = back.returned.feedback
+    if name is EventName.BOUNCED:
+        known = reported(told.status, told.diagnostic)
+        return {"class": rules.named("bounced", told.status, told.diagnostic, known)}
+    if name is EventName.UNSUBSCRIBED:
+        group = original.message.resolved.options.suppression_group
+        by_mail = feedback is None or original.way is Way.UNSUBSCRIBE
+        return {"via": "mailto" if by_mail else "complaint", "group": group}
+    if feedback is not None:
+        return {
+            "feedback": feedback.kind,
+            "arrival": feedback.arrival,
+            "user_agent": feedback.agent,
+            "automatic": name is EventName.REPLIED,
+        }
+    return {"automatic": back.returned.automatic}
+
+
+def copy(
+    originals: Sequence[Original], back: Back, rules: Bounces, identity: str, hostname: str, lifetime: float
+) -> NewMessage:
     """The copy for the client, with the events of all recipients it is about: at least one, of one message."""
     message = originals[0].message
     octets = _stamped(back, identity, hostname)
@@ -111,6 +159,7 @@ def copy(originals: Sequence[Original], back: Back, identity: str, hostname: str
             "size": len(octets),
             "peer": back.peer,
             "listener": back.listener,
+            "origin": Origin.RETURN.value,
             "about": originals[0].id if len(originals) == 1 else message.id,
         },
     )
@@ -129,7 +178,7 @@ def copy(originals: Sequence[Original], back: Back, identity: str, hostname: str
         ),
         contents=(octets,),
         recipients=(NewRecipient(number=1, recipient=recipient, due=back.at),),
-        events=(arrival, *(event(each, back, identity) for each in originals)),
+        events=(arrival, *(event(each, back, rules, identity) for each in originals)),
     )
 
 

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from relay.config.bounces import Bounces
 from relay.model.ids import IdSource
 from relay.model.message import Lane, lane_of
 from relay.returns.forward import Back, copy, event, passed_on
@@ -34,8 +35,11 @@ class Dispatch(Protocol):
 class Keeper:
     """Of one process, in whose shard everything is kept that comes in here."""
 
-    def __init__(self, *, hostname: str, lifetime: float, queue: Queue, ids: IdSource, dispatch: Dispatch) -> None:
+    def __init__(
+        self, *, hostname: str, lifetime: float, rules: Bounces, queue: Queue, ids: IdSource, dispatch: Dispatch
+    ) -> None:
         self._hostname = hostname
+        self.rules = rules  # both are replaced when the configuration is reloaded
         self.lifetime = lifetime  # seconds the copies are tried
         self._queue = queue
         self._ids = ids
@@ -61,13 +65,13 @@ class Keeper:
                 wanted.setdefault(each.message.id, []).append(each)
         copies = []
         for those in wanted.values():
-            new = copy(those, back, self._ids.new(), self._hostname, self.lifetime)
+            new = copy(those, back, self.rules, self._ids.new(), self._hostname, self.lifetime)
             await self._queue.add(new)
             self._dispatch.waiting(
                 self._queue.shard, {lane_of(new.message, each.recipient) for each in new.recipients}, back.at
             )
             copies.append(new.message.id)
-        if rest := [event(each, back) for each in originals if not passed_on(each, back)]:
+        if rest := [event(each, back, self.rules) for each in originals if not passed_on(each, back)]:
             await self._queue.record(rest)
         return copies
 

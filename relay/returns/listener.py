@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from relay import config
 from relay.bounce.returned import examine
+from relay.bounce.returnpath import ReturnPath
 from relay.limits.interface import Limits
 from relay.limits.turnstile import Turnstile
 from relay.model.account import Login
@@ -45,7 +46,7 @@ class ReturnsDoor(Door):
         *,
         listener: config.Listener,
         settings: config.Limits,
-        read: Callable[[str], str],  # local part of a return path -> recipient's id; raises ValueError
+        read: Callable[[str], ReturnPath],  # the local part of one; raises ValueError
         originals: Originals,
         limits: Limits,
         keeper: Keeper,

@@ -6,7 +6,10 @@ Out: a door for each returns listener; copies and events in our shard.
 
 from __future__ import annotations
 
-from relay.config import Config, Listener
+import logging
+
+from relay.config import Config, ConfigError, Listener
+from relay.config.bounces import bounces_of
 from relay.limits.interface import Limits
 from relay.model.clock import Clock
 from relay.model.ids import IdSource
@@ -16,6 +19,8 @@ from relay.returns.listener import ReturnsDoor
 from relay.returns.originals import Originals
 from relay.store.interface import Queue
 from relay.worker.returnkeys import ReturnKeys
+
+log = logging.getLogger("relay.worker")
 
 
 class Returning:
@@ -36,7 +41,12 @@ class Returning:
         self._clock = clock
         self._originals = Originals(config.data)
         self._keeper = Keeper(
-            hostname=config.hostname, lifetime=config.delivery.lifetime, queue=queue, ids=ids, dispatch=dispatch
+            hostname=config.hostname,
+            lifetime=config.delivery.lifetime,
+            rules=bounces_of(config),
+            queue=queue,
+            ids=ids,
+            dispatch=dispatch,
         )
         self._flood = Flood()
         self._doors: list[ReturnsDoor] = []
@@ -58,6 +68,10 @@ class Returning:
     def reconfigure(self, config: Config) -> None:
         """Take what comes from now on by a new configuration."""
         self._keeper.lifetime = config.delivery.lifetime
+        try:
+            self._keeper.rules = bounces_of(config)
+        except ConfigError as error:  # it was good when the supervisor looked
+            log.error("the rules for what comes back stay as they were: %s", error)
         for door in self._doors:
             door.reconfigure(config.limits)
 

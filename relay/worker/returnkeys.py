@@ -6,7 +6,7 @@ Out: addresses; recipients' ids.
 
 from __future__ import annotations
 
-from relay.bounce.returnpath import VALID, make, read
+from relay.bounce.returnpath import VALID, ReturnPath, Way, make, read
 from relay.model.account import ReturnKey
 from relay.model.clock import Clock
 from relay.model.message import Due
@@ -30,8 +30,12 @@ class ReturnKeys(Keyring[ReturnKey]):
         """The address bounces of a recipient come back to, at the message's `return_host`. Raises StoreDown."""
         return f"{make(self.newest(), f'{due.message.id}-{due.number}')}@{due.message.return_host}"
 
-    def read(self, local_part: str) -> str:
-        """The recipient's id in the local part of one of our addresses.
+    def unsubscribing(self, recipient_id: str, host: str) -> str:
+        """The address a recipient unsubscribes by. Raises StoreDown."""
+        return f"{make(self.newest(), recipient_id, Way.UNSUBSCRIBE)}@{host}"
+
+    def read(self, local_part: str) -> ReturnPath:
+        """What the local part of one of our addresses stands for.
 
         Raises:
             ValueError: it is none of ours, or too old; the text says which.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.bounce.returnpath import VALID, make, read
+from relay.bounce.returnpath import VALID, ReturnPath, Way, make, read
 from relay.model.account import ReturnKey
 
 DAY = 86_400.0
@@ -23,7 +23,7 @@ def test_what_was_made_is_read_back_in_any_case(submission: str, number: int) ->
     assert len(local) <= 64
     assert local.isascii() and local.replace("-", "").isalnum() and local == local.lower()
     for each in (local, local.upper(), local.title()):
-        assert read(each, [key], 0.0) == recipient
+        assert read(each, [key], 0.0) == ReturnPath(recipient)
 
 
 def test_the_address_stays_as_it_is() -> None:
@@ -58,8 +58,15 @@ def test_a_key_that_was_forgotten_or_is_another_relays_signs_nothing() -> None:
 def test_an_old_key_is_good_for_sixty_days_after_it_was_replaced_and_the_newest_always() -> None:
     local = make(OLD, RECIPIENT)
     replaced = NEW.created
-    assert read(local, [NEW, OLD], replaced + VALID) == RECIPIENT
+    assert read(local, [NEW, OLD], replaced + VALID) == ReturnPath(RECIPIENT)
     with pytest.raises(ValueError, match="no longer valid"):
         read(local, [NEW, OLD], replaced + VALID + 1)
-    assert read(local, [OLD], replaced + 100 * VALID) == RECIPIENT
-    assert read(make(NEW, RECIPIENT), [NEW, OLD], replaced + 100 * VALID) == RECIPIENT
+    assert read(local, [OLD], replaced + 100 * VALID) == ReturnPath(RECIPIENT)
+    assert read(make(NEW, RECIPIENT), [NEW, OLD], replaced + 100 * VALID) == ReturnPath(RECIPIENT)
+
+
+def test_an_address_to_unsubscribe_by_is_no_return_path_and_the_reverse() -> None:
+    local = make(OLD, RECIPIENT, Way.UNSUBSCRIBE)
+    assert read(local.upper(), [OLD], 0.0) == ReturnPath(RECIPIENT, Way.UNSUBSCRIBE)
+    with pytest.raises(ValueError, match="not a return path"):
+        read("b" + local[1:], [OLD], 0.0)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from relay.config import Limits, Listener, ListenerKind, Purpose, Retention, Sandbox
+from relay.config.bounces import load_bounces
 from relay.model.account import Account
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event, EventName
@@ -142,7 +143,14 @@ async def stage(
     }
     here = queues[HERE]
     keys, told, originals = ReturnKeys(registry, now), Told(), Originals(tmp_path)
-    keeper = Keeper(hostname="relay.example", lifetime=1000.0, queue=here, ids=IdSource(HERE, now), dispatch=told)
+    keeper = Keeper(
+        hostname="relay.example",
+        lifetime=1000.0,
+        rules=load_bounces(None),
+        queue=here,
+        ids=IdSource(HERE, now),
+        dispatch=told,
+    )
     door = ReturnsDoor(
         listener=listener,
         settings=limits,
