@@ -81,7 +81,7 @@ _LIMITS = f"""\
 
 | what | limit | over it |
 | --- | --- | --- |
-| a control field | {reader.VALUE_OCTETS >> 10} KiB | 552 5.3.4 |
+| a control field | {reader.VALUE_OCTETS >> 10} KiB; `merge` and `merge_global` {reader.DATA_OCTETS >> 20} MiB | 552 5.3.4 |
 | all of them | {reader.FIELDS} fields, {reader.ALL_OCTETS >> 20} MiB | 552 5.3.4 |
 | JSON | {carrier.DEPTH} deep, {carrier.KEYS:,} names and items; a name twice in an object, NaN and Infinity are errors | 554 5.6.0 |
 | tags | {TAGS} | 554 5.6.0 |
@@ -123,7 +123,7 @@ The first of these that says something about an option decides it, and `relay ex
 3. control headers
 4. properties of the REST request, also where it brings a whole message: its headers go before
 5. the preset
-6. the stream; built in are {" and ".join(f"`{each}`" for each in BUILT_IN_STREAMS)} (which has priority 3), others are in `options.streams`
+6. the stream; built in are {" and ".join(f"`{each}`" for each in BUILT_IN_STREAMS)} (which has priority 3 and a way to unsubscribe), others are in `options.streams`
 7. the credential
 8. the domain of the author
 9. the account

@@ -11,8 +11,8 @@ Why so: a pair that works with one click is the sender's own business, and stays
 is replaced: the page of ours comes first, and what addresses for mail the message named follow; its own URLs go,
 since RFC 8058 allows one URL of the web, and what is asked of it has to answer to a POST. Where one click is not
 wanted, a field that names any page or address is left alone. A List-ID of the message's own stays: filters of
-recipients go by it. A Feedback-ID of its own is kept in its first three fields, and ends in our SenderId as all others
-do: receivers count complaints by that, and it is not the sender's to choose.
+recipients go by it. A Feedback-ID of its own is kept in its first three fields, and ends in our SenderId as all
+others do: receivers count complaints by that, and it is not the sender's to choose.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.config import OptionPolicy
 from relay.model.account import OnInvalid
-from relay.model.options import NOTHING, Options, plain
+from relay.model.options import NOTHING, Archive, OpenPixel, Options, Unsubscribe, plain
 from relay.model.reply import Refused
 from relay.submission.control import times
 from relay.submission.control.carrier import DEPTH, parse_json
@@ -128,14 +128,36 @@ def by_default(given: dict[str, Any]) -> dict[str, Any]:
     return {"options": {name: plain(value) for name, value in given.items() if "credential" in BY_NAME[name].doors}}
 
 
+def free_of_contradictions(values: dict[str, Any]) -> None:
+    if "send_at_each" in values:
+        values.pop("send_at", None)
+    if values.get("archive", Archive.FULL) is not Archive.FULL:
+        values.pop("view_online", None)
+        values.pop("hosted_images", None)
+    if values.get("open_pixel") is OpenPixel.TAG:
+        values.setdefault("open_pixel_tag", "x")
+
+
+def implied(values: dict[str, Any], asked: bool) -> None:
+    """What options stand for beside themselves."""
+    if "merge" in values:
+        values["preserve_recipients"] = False
+    if "open_pixel_tag" in values:
+        values.setdefault("open_pixel", OpenPixel.TAG)
+    headers = values.keys() & {"unsubscribe_url", "unsubscribe_mailto"}
+    text = values.keys() & {"unsubscribe_tag", "unsubscribe_html", "unsubscribe_text"}
+    if asked and (headers or text):
+        mode = Unsubscribe.BOTH if headers and text else Unsubscribe.HEADERS if headers else Unsubscribe.LINK
+        values.setdefault("unsubscribe", mode)
+
+
 @pytest.mark.parametrize("write", [by_field, by_json, by_property, by_default])
 @given(values=MANY)
 def test_what_is_written_is_what_is_read(
     write: Callable[[dict[str, Any]], dict[str, Any]], values: dict[str, Any]
 ) -> None:
-    if "send_at_each" in values:
-        values.pop("send_at", None)
-    several_people = values.keys() & {"send_at_each", "dsn_orcpt"}
+    free_of_contradictions(values)
+    several_people = values.keys() & {"send_at_each", "dsn_orcpt", "merge"}
     if several_people:
         values.pop("recipients", None)
     made = write(values)
@@ -144,8 +166,10 @@ def test_what_is_written_is_what_is_read(
     known: dict[str, dict[str, Any]] = {"invoices": {}}
     people = (ANN, BOB) if several_people else (ANN,)
     got = ask(made.pop("lines", ""), to=people, known=known, **{**EVERYTHING, **made})
-    if values.get("stream") == "bulk" and (write is by_default or "priority" not in values):
-        values["priority"] = 3  # a stream goes before the credential
+    if values.get("stream") == "bulk":  # a stream goes before the credential
+        for name, value in (("priority", 3), ("unsubscribe", Unsubscribe.BOTH)):
+            values[name] = value if write is by_default else values.get(name, value)
+    implied(values, asked=write is not by_default)
     expected = Options(**values)
     assert got.options == expected
     assert got.sources.keys() >= values.keys()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from relay.config import Limits
 from relay.model.account import Credential
@@ -17,8 +16,10 @@ from relay.model.envelope import Envelope
 from relay.model.options import RequireTls, VerifyTls
 from relay.model.reply import Refused
 from relay.submission.control.layers import Answer, lacking
+from relay.submission.control.mailing import settle_mailing
 from relay.submission.control.options_timing import LATEST
 from relay.submission.control.times import settled
+from relay.submission.control.work import Work
 
 DELAY = 60.0  # seconds a time may be past without a word: the message took that long to come
 _PEOPLE = ("recipients", "extra_cc", "extra_bcc", "bcc_archive")
@@ -63,31 +64,17 @@ def settle(
     work.fit_originals()
     work.begin()
     work.end(credential)
+    settle_mailing(work, strict)
     work.doubts()
     return Settled(work.answers, tuple(work.warnings))
 
 
-class _Work:
-    """The options while they are held against one another; each step takes them a bit further."""
+class _Work(Work):
+    """The steps of it; those of mailings are in `mailing.py`."""
 
     def __init__(self, answers: dict[str, Answer], envelope: Envelope, now: float) -> None:
-        self.answers = answers
-        self.envelope = envelope
+        super().__init__(answers, envelope)
         self.now = now
-        self.warnings: list[str] = []
-
-    def value(self, name: str) -> Any:
-        answer = self.answers.get(name)
-        return None if answer is None else answer.value
-
-    def put(self, name: str, value: Any) -> None:
-        self.answers[name] = replace(self.answers[name], value=value)
-
-    def warn(self, name: str, text: str) -> None:
-        self.warnings.append(f"{self.answers[name].source}: {text}")
-
-    def refuse(self, name: str, text: str) -> Refused:
-        return Refused(554, "5.6.0", f"{printable(self.answers[name].source)}: {text}")
 
     def clash(self, one: str, other: str) -> None:
         if one in self.answers and other in self.answers:
@@ -112,19 +99,10 @@ class _Work:
             text = f"{len(everybody)} recipients with those of options; a message has at most {limits.recipients}"
             raise Refused(554, "5.5.3", text)
 
-    def _each(self, name: str) -> tuple[str, ...]:
-        value = self.value(name)
-        return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-    def recipients(self) -> list[str]:
-        """All who get the message, copies for archives apart."""
-        chosen = self.value("recipients") or [each.address for each in self.envelope.recipients]
-        return [*chosen, *self._each("extra_cc"), *self._each("extra_bcc")]
-
     def fit_times(self, strict: bool) -> None:
         if "send_at_each" not in self.answers:
             return
-        times = self._fitted("send_at_each")
+        times = self.fitted("send_at_each")
         lacking = [each for each in self.recipients() if each not in times]
         if lacking:
             text = f"send_at_each has no time for {len(lacking)} recipients, as {printable(lacking[0])}"
@@ -144,24 +122,11 @@ class _Work:
                 raise self.refuse("dsn_orcpt", f"one original recipient for {len(recipients)} recipients; name each")
             originals.setdefault(recipients[0], originals.pop(""))
         self.put("dsn_orcpt", originals)
-        originals = self._fitted("dsn_orcpt")
+        originals = self.fitted("dsn_orcpt")
         for each in self.envelope.recipients:
             if each.original is not None and originals.pop(each.address, None) is not None:
                 self.warn("dsn_orcpt", f"ORCPT of {printable(each.address)} goes before it")
         self.put("dsn_orcpt", originals)
-
-    def _fitted(self, name: str) -> dict[str, Any]:
-        """A map by recipient with the recipients' own spelling: exactly theirs, else in another case."""
-        exact = set(self.recipients())
-        folded = {each.lower(): each for each in reversed(self.recipients())}
-        found: dict[str, Any] = {}
-        for key, value in self.value(name).items():
-            address = key if key in exact else folded.get(key.lower())
-            if address is None:
-                self.warn(name, f"{printable(key)} is no recipient, so {name} of it is left out")
-            elif key == address or address not in found:
-                found[address] = value
-        return found
 
     def begin(self) -> None:
         """Times to send at: those past are now."""

@@ -29,7 +29,10 @@ REMEMBERED = 1000  # sets of defaults
 log = logging.getLogger("relay.submission")
 
 _BY_MESSAGE = ("ESMTP ", f"{Door.HEADER} ", f"{Door.PROPERTY} ")  # how sources begin that are the message's own words
-BUILT_IN_STREAMS: Mapping[str, Stream] = {"transactional": Stream(), "bulk": Stream(options={"priority": 3})}
+BUILT_IN_STREAMS: Mapping[str, Stream] = {
+    "transactional": Stream(),
+    "bulk": Stream(options={"priority": 3, "unsubscribe": "both"}),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,11 @@ from relay.transform.headers import Field, Header, Shape
 from relay.transform.words import decode
 
 VALUE_OCTETS = 64 << 10  # of one field
+DATA_OCTETS = 1 << 20  # of one with data for templates
 ALL_OCTETS = 2 << 20
 FIELDS = 500
+
+_DATA = frozenset({"merge", "merge_global"})
 
 # In any spelling of `-`, as in the rest of the name: what is not known for a control field would leave.
 _PREFIXES = tuple(f"x{one}smtpeter{other}".encode() for one in "-_" for other in "-_")
@@ -96,8 +99,11 @@ def _name(header: Header, each: Field) -> str:
 def _check_sizes(header: Header, fields: tuple[Field, ...]) -> None:
     for each in fields:
         if each.end - each.value > VALUE_OCTETS:
-            name = printable(_name(header, each), 60)
-            raise Refused(552, "5.3.4", f"{name}: over the limit of {VALUE_OCTETS >> 10} KiB")
+            name = _name(header, each)
+            option = find(name[len(PREFIX) :])
+            limit = DATA_OCTETS if option is not None and option.name in _DATA else VALUE_OCTETS
+            if each.end - each.value > limit:
+                raise Refused(552, "5.3.4", f"{printable(name, 60)}: over the limit of {limit >> 10} KiB")
     if len(fields) > FIELDS or sum(each.end - each.start for each in fields) > ALL_OCTETS:
         limit = f"{FIELDS} fields and {ALL_OCTETS >> 20} MiB"
         raise Refused(552, "5.3.4", f"the control headers are over the limit of {limit}")
