@@ -31,6 +31,7 @@ from relay.cli.options import options
 from relay.cli.restore import restore
 from relay.cli.send import send
 from relay.cli.serve import serve
+from relay.cli.tracking import tracking
 
 _HELP = ["--help", "-h"]
 # Click cuts and wraps help at 80 columns where there is no terminal; a pipe gets whole lines.
@@ -101,6 +102,14 @@ app.add_typer(suppress.app, name="suppress")
 app.add_typer(account.app, name="account")
 app.add_typer(credential.app, name="credential")
 app.add_typer(preset.app, name="preset")
+domain.app.command(
+    "tracking",
+    epilog=examples(
+        "relay domain tracking example.com clicks.example.com --https",
+        "relay domain tracking example.com",
+        "relay domain tracking example.com ''",
+    ),
+)(tracking)
 app.add_typer(domain.app, name="domain")
 app.add_typer(dkim.app, name="dkim")
 

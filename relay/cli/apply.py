@@ -148,7 +148,8 @@ def _account(opened: Registry, name: str) -> dict[str, Any]:
                 "name": domain.name,
                 **({"verified": True} if domain.verified is not None else {}),
                 "dkim": [_KIND[each] for each in Algorithm if each in active],
-                **_given({"bounce_host": domain.bounce_host, "options": _options(domain.options)}),
+                **_given({"bounce_host": domain.bounce_host, "tracking_host": domain.tracking_host}),
+                **_given({"tracking_https": domain.tracking_https, "options": _options(domain.options)}),
             }
         )
     for credential in opened.credentials(name):

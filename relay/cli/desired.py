@@ -79,6 +79,9 @@ def _count(name: str) -> Any:
     return Annotated[int | None, BeforeValidator(lambda value: rules.quota_value(name, value))]
 
 
+Host = Annotated[str, AfterValidator(lambda value: _domain(value) if value else "")]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -121,7 +124,9 @@ class DomainPart(_Part):
     name: Annotated[str, AfterValidator(_domain)]
     verified: bool = False  # mark it verified without asking DNS
     dkim: tuple[KeyKind, ...] = tuple(KeyKind)
-    bounce_host: Annotated[str, AfterValidator(lambda value: _domain(value) if value else "")] = ""
+    bounce_host: Host = ""
+    tracking_host: Host = ""
+    tracking_https: bool = False
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -165,6 +170,7 @@ def read(text: str, name: str) -> Desired:
     faults: list[str] = []
     accounts = tuple(_checked(desired, number, each, faults) for number, each in enumerate(document.accounts))
     faults += _twice(desired)
+    faults += _shared(desired)
     if faults:
         raise ConfigError(faults)
     return Desired(accounts=accounts, name=name, lines=lines)
@@ -266,6 +272,17 @@ def _twice(desired: Desired) -> Iterator[str]:
         if key in first:
             yield f"{desired.where(path)}: {kind} {name} is there already ({desired.where(first[key])})"
         first.setdefault(key, path)
+
+
+def _shared(desired: Desired) -> Iterator[str]:
+    """Tracking hosts that several accounts have."""
+    first: dict[str, str] = {}
+    for number, account in enumerate(desired.accounts):
+        for at, domain in enumerate(account.domains):
+            holder = first.setdefault(domain.tracking_host, account.name)
+            if domain.tracking_host and holder != account.name:
+                where = desired.where(("accounts", number, "domains", at))
+                yield f"{where}: tracking_host {domain.tracking_host} is of account {holder} already"
 
 
 def _named(desired: Desired) -> Iterator[tuple[Path, str, str]]:

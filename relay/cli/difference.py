@@ -63,6 +63,10 @@ def conflicts(desired: Desired, present: Present) -> Iterator[str]:
             if found is not None and found.account != account.name:
                 where = desired.where(("accounts", number, "domains", at))
                 yield f"{where}: domain {domain.name} is of account {found.account}"
+            for holder in present.domains.values():
+                if holder.tracking_host == domain.tracking_host != "" and holder.account != account.name:
+                    where = desired.where(("accounts", number, "domains", at))
+                    yield f"{where}: tracking_host {domain.tracking_host} is of account {holder.account}"
         for at, part in enumerate(account.credentials):
             known = present.credentials.get(part.username.casefold())
             if known is not None and known.account != account.name:
@@ -115,7 +119,9 @@ def _preset(account: str, part: PresetPart, before: Preset | None) -> Iterator[C
 
 def _domain(account: str, part: DomainPart, present: Present, who: str, prune: bool) -> Iterator[Change]:
     before = present.domains.get(part.name)
-    wanted: dict[str, Any] = {"options": part.options, "bounce_host": part.bounce_host}
+    wanted: dict[str, Any] = {
+        name: getattr(part, name) for name in ("options", "bounce_host", "tracking_host", "tracking_https")
+    }
     if before is None:
         yield Change(
             "+",
@@ -128,6 +134,8 @@ def _domain(account: str, part: DomainPart, present: Present, who: str, prune: b
     elif any(getattr(before, name) != value for name, value in wanted.items()):
         if before.bounce_host != part.bounce_host:
             wanted["bounce_verified"] = None
+        if before.tracking_host != part.tracking_host:
+            wanted["tracking_verified"] = None
         after = replace(before, **wanted)
         yield Change(
             "~", f"domain {part.name}", _told(before, wanted), lambda registry, now: registry.update_domain(after)

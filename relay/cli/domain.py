@@ -44,6 +44,7 @@ _WHY = {  # by purpose of a record
     "dmarc": "what receivers do with mail that fails; make it stricter once reports show that all passes",
     "bounce-mx": "where bounces of its mail come back to; {host} needs a listener with purpose returns, on port 25",
     "bounce-spf": "who may send under our return paths",
+    "tracking": "where links in its mail lead; once it is there: relay domain tracking {domain}",
 }
 
 app = group("Domains: what accounts may send from.", "relay domain add example.com --account shop")
@@ -99,7 +100,7 @@ def verify(
             _look_up(checked, domain)
         opened.verify_domain(plain, now, by)
         domain = opened.domain(plain)
-    _print(domain, as_json)
+    print_domain(domain, as_json)
 
 
 @app.command(
@@ -138,7 +139,7 @@ def change(
             detail = {"domain": plain, "options": dict(domain.options), "bounce_host": domain.bounce_host}
             opened.audit(system_clock(), operator(), "domain set", detail)
         doubt(checked, opened, domain)
-    _print(domain, as_json)
+    print_domain(domain, as_json)
 
 
 @app.command("show", epilog=examples("relay domain show example.com"))
@@ -146,7 +147,7 @@ def show(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -
     """Show all that is set for a domain."""
     with registry(load_settings(config)) as opened:
         domain = opened.domain(normal(name))
-    _print(domain, as_json)
+    print_domain(domain, as_json)
 
 
 @app.command(
@@ -183,10 +184,10 @@ def bounces(
         opened.update_domain(domain)
         act = "domain bounces --force" if force else "domain bounces"
         opened.audit(now, operator(), act, {"domain": plain, "bounce_host": domain.bounce_host})
-    _print(domain, as_json)
+    print_domain(domain, as_json)
 
 
-def _print(domain: Domain, as_json: bool) -> None:
+def print_domain(domain: Domain, as_json: bool) -> None:
     described = _describe(domain)
     if as_json:
         print_json(described)
@@ -222,13 +223,14 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
     if as_json:
         print_json(described)
     else:
-        columns = ["domain", "account", "verified", "verified_by", "created"]
+        columns = ["domain", "account", "verified", "verified_by", "created", "tracking_host"]
         print_table(columns, [[each[name] for name in columns] for each in described])
 
 
 @app.command("records", epilog=examples("relay domain records example.com"))
 def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the DNS records a domain should have, as zone file lines."""
+    from relay.cli.checks.tracking import target
     from relay.cli.keys import describe_record, record
     from relay.dns.records import wanted
 
@@ -243,12 +245,14 @@ def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False
         [(each.name, each.text) for each in keys],
         domain.challenge,
         bounce_host=domain.bounce_host,
+        tracking=(domain.tracking_host, target(checked)) if domain.tracking_host else None,
     )
     if as_json:
         print_json([{**describe_record(each), "purpose": each.purpose.value} for each in found])
         return
     for each in found:
-        print(f"; {each.purpose.value}: {_WHY[each.purpose].format(host=checked.hostname)}\n{each.zone_line()}")
+        why = _WHY[each.purpose].format(host=checked.hostname, domain=plain)
+        print(f"; {each.purpose.value}: {why}\n{each.zone_line()}")
 
 
 def normal(name: str, hint: str = "DOMAIN") -> str:
@@ -280,5 +284,8 @@ def _describe(domain: Domain) -> dict[str, Any]:
         "created": when(domain.created),
         "bounce_host": domain.bounce_host,
         "bounce_verified": when(domain.bounce_verified),
+        "tracking_host": domain.tracking_host,
+        "tracking_https": domain.tracking_https,
+        "tracking_verified": when(domain.tracking_verified),
         "options": dict(domain.options),
     }

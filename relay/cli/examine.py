@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
-from relay.cli.checks import certificates, defaults, domains, files, machine
+from relay.cli.checks import certificates, defaults, domains, files, machine, tracking
 from relay.cli.checks.finding import Finding, fail, warn
 from relay.cli.checks.settings import settings
 from relay.config import Config
@@ -46,6 +46,7 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
     found += told
     if not told:
         found += _safely("keys", domains.keys(kept))
+        found += _safely("tracking hosts", tracking.certified(config, kept.domains))
     if usable is not None:
         found += _safely("listeners", defaults.listeners(config, usable))
     if not told:
@@ -70,7 +71,11 @@ async def _asked(config: Config, kept: domains.Kept, probe: str) -> list[Finding
     from relay.dns.resolver import Resolver
 
     resolver = Resolver(config.dns, system_clock)
-    parts = [names(config, resolver), domains.published(config, kept, resolver)]
+    parts = [
+        names(config, resolver),
+        domains.published(config, kept, resolver),
+        tracking.leading(config, kept.domains, resolver),
+    ]
     if probe:
         parts.append(outbound(config, resolver, probe))
     found: list[list[Finding]] = [[] for _ in parts]

@@ -12,7 +12,7 @@ from relay.model.account import Domain
 from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
-    from relay.dns.records import Proof
+    from relay.dns.records import Proof, Way
     from relay.dns.resolver import Resolver
 
 T = TypeVar("T")
@@ -44,6 +44,14 @@ def exchangers(config: Config, domain: str) -> tuple[str, ...]:
         return tuple(each.host.lower().rstrip(".") for each in (await resolver.mx(domain)).records)
 
     return _ask(config, look)
+
+
+def way(config: Config, host: str) -> Way:
+    """Where a host of links leads, and where it should. Raises CommandError as `texts` does."""
+    from relay.cli.checks.tracking import ours
+    from relay.dns.records import check_way
+
+    return _ask(config, lambda resolver: check_way(resolver, host, ours(config)))
 
 
 def _ask(config: Config, look: Callable[[Resolver], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 
 from relay.dns.answer import Status
 from relay.dns.resolver import Resolver
@@ -29,13 +30,14 @@ class Purpose(StrEnum):
     DMARC = "dmarc"
     BOUNCE_MX = "bounce-mx"
     BOUNCE_SPF = "bounce-spf"
+    TRACKING = "tracking"
 
 
 @dataclass(frozen=True, slots=True)
 class DomainRecord:
     purpose: Purpose
     name: str  # without the dot at its end
-    text: str  # of a TXT record, in one piece; of an MX record as a zone file has it
+    text: str  # of a TXT record, in one piece; of others as a zone file has it
     kind: str = "TXT"
 
     def zone_line(self) -> str:
@@ -52,6 +54,19 @@ class DomainRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """Where a name leads, and where it should."""
+
+    found: tuple[str, ...]  # addresses
+    ours: tuple[str, ...]
+
+    @property
+    def leads(self) -> bool:
+        """To us, and nowhere else."""
+        return bool(self.found) and set(self.found) <= set(self.ours)
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     proved: bool
     said: tuple[str, ...]  # all texts of the challenge record; none where there is no record
@@ -62,7 +77,12 @@ def challenge_name(domain: str) -> str:
 
 
 def wanted(
-    domain: str, hostname: str, dkim: Iterable[tuple[str, str]], challenge: str = "", bounce_host: str = ""
+    domain: str,
+    hostname: str,
+    dkim: Iterable[tuple[str, str]],
+    challenge: str = "",
+    bounce_host: str = "",
+    tracking: tuple[str, str] | None = None,
 ) -> tuple[DomainRecord, ...]:
     """All records a domain should have. Names are A-labels.
 
@@ -71,6 +91,7 @@ def wanted(
         dkim: name and text of the record of each active key.
         challenge: left out when it is empty, as for a domain that was marked by hand.
         bounce_host: domain of our own return paths, where it has one.
+        tracking: host of links in its mail, where it has one, and the name of ours it should lead to.
     """
     records = [DomainRecord(Purpose.CHALLENGE, challenge_name(domain), challenge)] if challenge else []
     records += [DomainRecord(Purpose.DKIM, name, text) for name, text in dkim]
@@ -80,7 +101,24 @@ def wanted(
         records.append(DomainRecord(Purpose.BOUNCE_MX, bounce_host, f"10 {hostname}.", "MX"))
         # Nothing but this relay sends from there, so nobody else may.
         records.append(DomainRecord(Purpose.BOUNCE_SPF, bounce_host, f"v=spf1 a:{hostname} -all"))
+    if tracking is not None and tracking[0] != tracking[1]:
+        records.append(DomainRecord(Purpose.TRACKING, tracking[0], f"{tracking[1]}.", "CNAME"))
     return tuple(records)
+
+
+async def check_way(resolver: Resolver, host: str, ours: Iterable[str]) -> Way:
+    """Where a host leads, by its own addresses or over an alias, beside those of names (or addresses) of ours.
+
+    Raises as `check_challenge`.
+    """
+    known: list[str] = []
+    for each in ours:
+        try:
+            known.append(ip_address(each).compressed)
+        except ValueError:
+            known += (await resolver.addresses(each, ipv6=True)).records
+    found = (await resolver.addresses(host, ipv6=True)).records
+    return Way(tuple(found), tuple(dict.fromkeys(known)))
 
 
 async def check_challenge(resolver: Resolver, domain: str, token: str) -> Proof:

@@ -181,8 +181,8 @@ def pairs(directory: Path) -> Iterator[Pair]:
             yield Pair(entry.name.lower(), entry / "fullchain.pem", entry / "privkey.pem")
 
 
-def _load(pair: Pair) -> _Loaded:
-    """Raises OSError, ValueError."""
+def served_by(pair: Pair) -> frozenset[str]:
+    """The names a pair serves, `*.example.net` among them. Raises OSError, ValueError."""
     certificate = x509.load_pem_x509_certificate(pair.certificate.read_bytes())
     try:
         names = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
@@ -190,7 +190,13 @@ def _load(pair: Pair) -> _Loaded:
         named = {each.lower() for each in names.get_values_for_type(x509.DNSName)}
     except x509.ExtensionNotFound:  # of an age when names stood elsewhere
         named = set()
-    return _Loaded(tls.server_context(pair.certificate, pair.key), frozenset(named | {pair.name}))
+    return frozenset(named | {pair.name})
+
+
+def _load(pair: Pair) -> _Loaded:
+    """Raises OSError, ValueError."""
+    names = served_by(pair)
+    return _Loaded(tls.server_context(pair.certificate, pair.key), names)
 
 
 def _table(loaded: dict[Pair, _Loaded]) -> dict[str, ssl.SSLContext]:

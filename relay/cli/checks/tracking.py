@@ -1,0 +1,106 @@
+"""The hosts that links in mail lead to: DNS leads them to us, and for https there is a certificate."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from relay.cli.checks.finding import Finding, fail, ok, warn
+from relay.cli.frame import program
+from relay.config import Config
+from relay.dns.answer import DnsFailure
+from relay.dns.records import check_way
+from relay.dns.resolver import Resolver
+from relay.model.account import Domain
+
+
+def target(config: Config) -> str:
+    """The name of ours that hosts of links should lead to."""
+    base = _base(config)
+    return base if base and not _is_address(base) else config.hostname
+
+
+def ours(config: Config) -> list[str]:
+    """Names and addresses under which links reach us."""
+    return list(dict.fromkeys(each for each in (config.hostname, _base(config)) if each))
+
+
+def certified(config: Config, domains: Iterable[Domain]) -> Iterator[Finding]:
+    """Hosts whose links begin with https have a certificate, where the relay itself speaks it."""
+    wanted = {each.tracking_host: each for each in domains if each.tracking_host and each.tracking_https}
+    if not wanted:
+        return
+    if config.http.https.port is None:
+        if not config.http.proxies:
+            hosts = ", ".join(sorted(wanted))
+            yield warn("http.https.port", f"is not set, and no proxy is named, but links lead to https://{hosts}")
+        return
+    folder, names = _served(config)
+    for host in sorted(wanted):
+        subject = f"tracking host {host}"
+        if host in names or f"*.{host.partition('.')[2]}" in names:
+            yield ok(subject, "has a certificate")
+        else:
+            advice = f"put {host}.pem and {host}.key there, or {host}/fullchain.pem and {host}/privkey.pem"
+            yield fail(subject, f"has no certificate in {folder}: nobody can follow its links", advice)
+
+
+async def leading(config: Config, domains: Sequence[Domain], resolver: Resolver) -> AsyncIterator[Finding]:
+    """What DNS says of each host that is for a verified domain."""
+    seen: set[str] = set()
+    for domain in domains:
+        host = domain.tracking_host
+        if not host or host in seen or domain.verified is None:
+            continue
+        seen.add(host)
+        subject = f"tracking host {host}"
+        try:
+            way = await check_way(resolver, host, ours(config))
+        except (DnsFailure, ValueError) as error:
+            yield warn(subject, f"could not be looked up: {error}", "try again later")
+            continue
+        if way.leads:
+            yield (
+                ok(subject, "leads to us")
+                if domain.tracking_verified is not None
+                else warn(subject, "leads to us and is not used yet", f"{program()} domain tracking {domain.name}")
+            )
+            continue
+        text = f"leads to {', '.join(way.found)}, and not to us" if way.found else "leads nowhere"
+        advice = f"publish {host}. CNAME {target(config)}."
+        if domain.tracking_verified is None:
+            yield warn(subject, f"{text}: it is not used yet", advice)
+        else:
+            yield fail(subject, f"{text}: links in mail that was sent lead nowhere", advice)
+
+
+def _base(config: Config) -> str:
+    return urlsplit(config.tracking.base or "").hostname or ""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _served(config: Config) -> tuple[Path, frozenset[str]]:
+    """The directory of certificates, and the names they serve; what cannot be read is told elsewhere."""
+    from relay.smtp.sni import Pair, pairs, served_by
+
+    own = config.http.https.directory
+    folder = config.data / own if own is not None else config.certificates
+    found = [Pair("", config.certificate, config.key)]
+    if folder is not None and folder.is_dir():
+        found += pairs(folder)
+    names: set[str] = set()
+    for pair in found:
+        try:
+            names |= served_by(pair)
+        except (OSError, ValueError):
+            continue
+    return folder or config.certificate, frozenset(names)
