@@ -1,4 +1,4 @@
-"""Names to addresses for the HTTP client: by a function that is given, or by the system in a few threads of its own.
+"""Names to addresses for the HTTP client: by a function that is given, else by the system in threads of its own.
 
 Why so: not in the event loop's shared threads, since names whose servers are silent hold a thread for many
 seconds each, and what else runs in those must not wait for them.
@@ -35,10 +35,10 @@ class Names(AbstractResolver):
         wanted = host.rstrip(".").lower()
         if wanted == "localhost" or wanted.endswith(".localhost"):  # RFC 6761 section 6.3: asked of nobody
             found: Sequence[str] = _LOOPBACK
-        elif self._look is not None:
-            found = await self._look(host)
         else:
-            found = await self._system(host)
+            found = await self._look(host) if self._look is not None else ()
+            if not found:  # the system knows names that no DNS has
+                found = await self._system(host)
         if not found:
             raise OSError(None, f"{host} has no address")
         return [_result(host, port, each) for each in found]

@@ -30,6 +30,7 @@ from relay.model.event import Event
 from relay.report import database, log
 from relay.report.database import open_to_write
 from relay.report.fold import addresses, domain_of, fold, labels
+from relay.report.webhooks.filler import Filler
 from relay.store.interface import Entry, StoreDown
 from relay.store.sqlite import SqliteReader, existing_shards, open_reader, shard_directory, write_cursor
 from relay.store.sqlite.connect import Row, fetch, value
@@ -51,6 +52,7 @@ class Reporter:
         self.config = config  # replaced as a whole when the configuration is reloaded
         self._clock = clock
         self._data = config.data
+        self._hooks = Filler(config.data, clock, lambda: self.config.webhooks.waiting)
         self._opened: apsw.Connection | None = None
         self._cursors: dict[int, int] = {}
         self._failing_since: float | None = None
@@ -132,12 +134,14 @@ class Reporter:
         return more
 
     def close(self) -> None:
+        self._hooks.close()
         for reader in self._readers.values():
             reader.close()
         self._drop()
 
     def _fold(self, shard: int, entries: list[Entry]) -> None:
         last = entries[-1].seq
+        self._hooks.add(shard, entries)  # first: what is folded is not read again
         with self._database:  # one transaction
             self._add(entries)
             self._database.execute(database.ADVANCE, (shard, last))
