@@ -32,6 +32,7 @@ class Role:
     adopted: tuple[int, ...] = ()
     listeners: tuple[tuple[Listener, socket.socket], ...] = ()
     http: socket.socket | None = None
+    https: socket.socket | None = None
     last: bool = False  # is stopped only when all others have ended
 
 

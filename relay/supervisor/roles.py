@@ -5,7 +5,7 @@ Out: one role a child.
 
 A shard without a worker (there were more workers once) is adopted: one of the workers delivers what is in
 it and takes no new mail for it. The division is the same at every start, so a worker that is replaced finds
-the shards of its predecessor.
+the shards of its predecessor. The web worker has a shard of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from relay.config import Config
 from relay.supervisor.child import Role
 from relay.supervisor.sockets import Sockets
-from relay.worker.context import Context
+from relay.worker.context import WEB_SHARD, Context
 
 Run = Callable[[Context], int]
 
@@ -28,7 +28,7 @@ def count_workers(config: Config) -> int:
 
 def adopted(workers: int, shards: Sequence[int]) -> list[tuple[int, ...]]:
     """For each worker the shards it drains besides its own."""
-    orphans = sorted(shard for shard in shards if shard >= workers)
+    orphans = sorted(shard for shard in shards if shard >= workers and shard != WEB_SHARD)
     return [tuple(orphans[number::workers]) for number in range(workers)]
 
 
@@ -45,6 +45,6 @@ def roles(sockets: Sockets, workers: int, shards: Sequence[int], *, mail: Run, w
             )
             for number in range(workers)
         ),
-        Role(name="web", run=web, http=sockets.http),
+        Role(name="web", run=web, shard=WEB_SHARD, http=sockets.http, https=sockets.https),
         Role(name="reporter", run=reporter, last=True),
     ]

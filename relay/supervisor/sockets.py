@@ -1,7 +1,7 @@
 """Every listening socket of the relay, opened once and kept for the supervisor's life.
 
 In:  the configuration, how many mail workers there are, and sockets a service manager opened.
-Out: for each worker its own socket of each listener; the HTTP socket; the configuration with real ports.
+Out: for each worker its own socket of each listener; the HTTP sockets; the configuration with real ports.
 
 Each worker gets a SO_REUSEPORT socket of its own, so that the kernel spreads connections without a lock
 between the workers; it stays open while the worker is replaced, so connections that wait in its backlog
@@ -24,16 +24,17 @@ import ipaddress
 import logging
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from relay.config import Config, Listener
+from relay.config import Config, Http, Https, Listener
 from relay.supervisor.service import Inherited
 
 logger = logging.getLogger("relay.supervisor")
 
 BACKLOG = 512  # connections that wait for a worker, for each socket; the kernel's somaxconn may cut it
-HTTP = "http"  # the name of the HTTP socket
+HTTP = "http"  # the names of the HTTP sockets
+HTTPS = "https"
 PATIENCE = 3.0  # seconds in which an address may become free
 
 
@@ -46,6 +47,7 @@ class Sockets:
     config: Config  # as given, with the ports that were bound
     listeners: dict[str, tuple[tuple[socket.socket, ...], ...]]  # by name; of each place one a worker, or one for all
     http: socket.socket
+    https: socket.socket | None = None
 
     def of_worker(self, number: int) -> tuple[tuple[Listener, socket.socket], ...]:
         return tuple(
@@ -63,6 +65,8 @@ class Sockets:
             for place in places:
                 yield from place
         yield self.http
+        if self.https is not None:
+            yield self.https
 
 
 def open_sockets(config: Config, workers: int, given: Sequence[Inherited] = ()) -> Sockets:
@@ -87,26 +91,45 @@ def open_sockets(config: Config, workers: int, given: Sequence[Inherited] = ()) 
             listeners[listener.name] = places
             actual.append(listener.model_copy(update={"port": places[0][0].getsockname()[1]}))
         web = taken.get(HTTP) or _bind(HTTP, config.http.address, config.http.port, 1)
+        for sock in web:
+            opened.callback(sock.close)
+        secure = _https(config.http.https, taken)
         real = config.model_copy(
             update={
                 "listeners": tuple(actual),
-                "http": config.http.model_copy(update={"port": web[0].getsockname()[1]}),
+                "http": _bound(config.http, web[0], secure),
             }
         )
         opened.pop_all()
-        return Sockets(real, listeners, web[0])
+        return Sockets(real, listeners, web[0], secure)
+
+
+def _https(settings: Https, taken: Mapping[str, Sequence[socket.socket]]) -> socket.socket | None:
+    if settings.port is None:
+        return None
+    return (taken.get(HTTPS) or _bind(HTTPS, settings.address, settings.port, 1))[0]
+
+
+def _bound(settings: Http, web: socket.socket, secure: socket.socket | None) -> Http:
+    """The settings with the ports there are."""
+    update: dict[str, object] = {"port": web.getsockname()[1]}
+    if secure is not None:
+        update["https"] = settings.https.model_copy(update={"port": secure.getsockname()[1]})
+    return settings.model_copy(update=update)
 
 
 def _divide(config: Config, given: Sequence[Inherited]) -> dict[str, list[socket.socket]]:
     """Sockets of the service manager by the listener they are for; those for none are closed, with a warning."""
     places = {each.name: (each.address, each.port) for each in config.listeners}
     places[HTTP] = (config.http.address, config.http.port)
+    if config.http.https.port is not None:
+        places[HTTPS] = (config.http.https.address, config.http.https.port)
     taken: dict[str, list[socket.socket]] = {}
     for each in given:
         inet = each.sock.family in (socket.AF_INET, socket.AF_INET6)
         address, port = each.sock.getsockname()[:2] if inet else ("a path", 0)
         names = [each.name] if each.name in places else [name for name in places if _at(address, port, *places[name])]
-        if not inet or not names or (names == [HTTP] and HTTP in taken):
+        if not inet or not names or (names[0] in (HTTP, HTTPS) and names[0] in taken):
             logger.warning(
                 "no listener is called %r or has port %d at %s: this socket of the service manager is not used, and "
                 "who connects to it waits in vain",

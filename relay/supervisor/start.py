@@ -12,7 +12,7 @@ import os
 import selectors
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,9 +72,10 @@ def _start(config_path: Path, ready: Callable[[Mapping[str, int]], None] | None)
         with Running(config.data):
             _must_be_whole(config.data)
             workers = count_workers(config)
-            certificates = _certificates(config)
+            certificates, web_certificates = _certificates(config), _web_certificates(config)
             with contextlib.closing(open_sockets(config, workers, inherited(os.environ))) as sockets:
-                return _keep(_Relay(config_path, config, sockets, certificates), workers, ready, notifier)
+                relay = _Relay(config_path, config, sockets, certificates, web_certificates)
+                return _keep(relay, workers, ready, notifier)
     except (AlreadyRunning, CannotListen) as error:
         raise CannotStart(str(error)) from error
 
@@ -101,6 +102,7 @@ class _Relay:
     asked: Config  # as the file said, the last time it was used
     sockets: Sockets
     tls: Certificates | None
+    web_tls: Certificates | None = None  # of links over https
     sharers: int = 1
 
     def context(self, role: Role, config: Config, control: socket.socket, limits: socket.socket) -> Context:
@@ -114,11 +116,12 @@ class _Relay:
             adopted=role.adopted,
             listeners=role.listeners,
             http=role.http,
-            tls=self.tls if role.listeners else None,
+            https=role.https,
+            tls=self.tls if role.listeners else self.web_tls if role.https else None,
         )
 
     def leave(self, role: Role) -> None:
-        own = {sock for _, sock in role.listeners} | {role.http}
+        own = {sock for _, sock in role.listeners} | {role.http, role.https}
         for sock in self.sockets.all():
             if sock not in own:
                 sock.close()
@@ -129,6 +132,8 @@ class _Relay:
             new = _load(self.path)
             if self.tls is not None:
                 self.tls.reload(new.certificate, new.key, new.certificates)
+            if self.web_tls is not None:
+                self.web_tls.reload(new.certificate, new.key, new.web_certificates)
         except ConfigError as error:
             for line in error.lines:
                 logger.error("not reloaded: %s", line)
@@ -149,6 +154,8 @@ def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None
     config = relay.sockets.config
     relay.sharers = workers
     ports = {each.name: each.port for each in config.listeners} | {"http": config.http.port}
+    if config.http.https.port is not None:
+        ports["https"] = config.http.https.port
     with selectors.DefaultSelector() as selector:
         keeper = Keeper(
             config,
@@ -173,15 +180,24 @@ def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None
 
 def _certificates(config: Config) -> Certificates | None:
     versions = {each.minimum_tls for each in config.listeners if each.kind is not ListenerKind.PLAIN}
-    if not versions:
+    return _read(config, config.certificates, versions) if versions else None
+
+
+def _web_certificates(config: Config) -> Certificates | None:
+    if config.http.https.port is None:
         return None
+    return _read(config, config.web_certificates, {config.http.https.minimum_tls})
+
+
+def _read(config: Config, directory: Path | None, versions: Iterable[str]) -> Certificates:
     try:
-        return Certificates(config.certificate, config.key, config.certificates, versions)
+        return Certificates(config.certificate, config.key, directory, versions)
     except OSError as error:
         raise CannotStart(_certificate_fault(config, error)) from error
 
 
 def _certificate_fault(config: Config, error: OSError) -> str:
-    if config.certificates is not None and str(error.filename) == str(config.certificates):
-        return f"the directory of certificates {config.certificates}: {error.strerror}"
+    for directory in (config.certificates, config.web_certificates):
+        if directory is not None and str(error.filename) == str(directory):
+            return f"the directory of certificates {directory}: {error.strerror}"
     return f"certificate {config.certificate} and key {config.key}: {error}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,8 +32,8 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    def __init__(self, app: Any, sock: socket.socket, grace: float) -> None:
-        """`grace`: seconds for requests under way, at the end."""
+    def __init__(self, app: Any, sock: socket.socket, grace: float, tls: ssl.SSLContext | None = None) -> None:
+        """`grace`: seconds for requests under way, at the end; `tls`: None is plain HTTP."""
         self._sock = sock
         self._server = _Server(
             uvicorn.Config(
@@ -49,6 +50,7 @@ class HttpServer:
                 limit_concurrency=CONNECTIONS,
                 timeout_keep_alive=IDLE,
                 timeout_graceful_shutdown=max(1, int(grace)),
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from relay.config import Config, Listener
 from relay.smtp.sni import Certificates
 
-WEB_SHARD = 1000  # reserved for what will be submitted over HTTP
+WEB_SHARD = 1000  # reserved for the web worker: what it journals, and what will be submitted over HTTP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,4 +24,5 @@ class Context:
     adopted: tuple[int, ...] = ()  # shards without a worker of their own, drained here
     listeners: tuple[tuple[Listener, socket.socket], ...] = ()  # bound and listening
     http: socket.socket | None = None  # bound and listening
+    https: socket.socket | None = None  # likewise; with `tls`
     tls: Certificates | None = None  # shared with the other workers, ticket keys included

@@ -103,13 +103,14 @@ def shards(config: Config) -> Iterator[Finding]:
     from relay.store.running import running
     from relay.store.sqlite import existing_shards, shard_directory
     from relay.supervisor.roles import count_workers
+    from relay.worker.context import WEB_SHARD
 
     runs, workers = running(config.data) is not None, count_workers(config)
     for shard in existing_shards(config.data):
         if runs and not _held(shard_directory(config.data, shard)):
             text = "has no owner, though the relay runs: its mail stays where it is"
             yield fail(f"shard {shard}", text, "restart the relay, and look at its log")
-        elif not runs and shard >= workers and (waiting := _waiting(config, shard)):
+        elif not runs and shard >= workers and shard != WEB_SHARD and (waiting := _waiting(config, shard)):
             text = f"has no worker of its own, and {waiting} recipients wait in it"
             yield warn(f"shard {shard}", text, "a start of the relay adopts it")
         elif runs:

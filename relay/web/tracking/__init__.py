@@ -1,0 +1,1 @@
+"""Requests that mail of ours causes: clicks, pictures, mail as a page, unsubscribing."""
