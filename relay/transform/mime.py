@@ -44,7 +44,9 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entity:
+class Entity:
+    """A message or part by its header: a multipart if it has a boundary, else a leaf."""
+
     fields: tuple[Field, ...]
     start: int
     body: int
@@ -87,14 +89,14 @@ class _Open:
 def leaves(header: Header) -> list[Part]:
     """All leaves of a message, in order. A message that is no multipart is one leaf itself."""
     content = header.content
-    entity = _entity(header.fields, header.start, header.body, content, sealed=False)
-    if entity.boundary is None:
-        return [_leaf(entity, len(content))]
+    whole = entity(header.fields, header.start, header.body, content, sealed=False)
+    if whole.boundary is None:
+        return [_leaf(whole, len(content))]
     found: list[Part] = []
     opened = _Open([], [], {})
-    opened.push(entity.boundary, entity.sealed)
-    current: _Entity | None = None  # the leaf we are in; None in a preamble or an epilogue
-    at, count = entity.body, 0
+    opened.push(whole.boundary, whole.sealed)
+    current: Entity | None = None  # the leaf we are in; None in a preamble or an epilogue
+    at, count = whole.body, 0
     while (line := _DELIMITER.search(content, max(at - 1, 0))) is not None:
         start, at = line.start(1), line.end(1)
         hit = opened.find(line[1])
@@ -111,7 +113,7 @@ def leaves(header: Header) -> list[Part]:
             continue
         count += 1
         if count > PARTS:
-            return [_leaf(replace(entity, sealed=True), len(content))]
+            return [_leaf(replace(whole, sealed=True), len(content))]
         current, at = _part(content, at + 2, opened)
         if current.boundary is not None:
             opened.push(current.boundary, current.sealed)
@@ -121,14 +123,14 @@ def leaves(header: Header) -> list[Part]:
     return found
 
 
-def _part(content: bytes, start: int, opened: _Open) -> tuple[_Entity, int]:
+def _part(content: bytes, start: int, opened: _Open) -> tuple[Entity, int]:
     """The entity whose header begins at `start`, and where to look for the next delimiter."""
     fields: list[Field] = []
     size, broken = len(content), False
     start = at = min(start, size)
     while at < size and not content.startswith(b"\r\n", at):
         if content.startswith(b"--", at) and (line := _DELIMITER.search(content, at - 1)) and opened.find(line[1]):
-            return _entity(tuple(fields), start, at, content, sealed=True), at
+            return entity(tuple(fields), start, at, content, sealed=True), at
         found = _FIELD.match(content, at)
         if found is None:
             broken = True
@@ -136,22 +138,23 @@ def _part(content: bytes, start: int, opened: _Open) -> tuple[_Entity, int]:
         fields.append(Field(found[1].lower(), at, found.end(1) + 1, found.end()))
         at = found.end()
     body = at if broken else min(at + 2, size)
-    entity = _entity(tuple(fields), start, body, content, sealed=broken or opened.sealed[-1])
-    return entity, max(start, body - 2)  # the blank line may be the one before a delimiter
+    part = entity(tuple(fields), start, body, content, sealed=broken or opened.sealed[-1])
+    return part, max(start, body - 2)  # the blank line may be the one before a delimiter
 
 
-def _entity(fields: tuple[Field, ...], start: int, body: int, content: bytes, *, sealed: bool) -> _Entity:
+def entity(fields: tuple[Field, ...], start: int, body: int, content: bytes, *, sealed: bool) -> Entity:
+    """What the fields make of it; `sealed`: what it is in is."""
     given = [each for each in fields if each.name == b"content-type"]
     value = unfold(content[given[0].value : given[0].end]).strip() if given else b"text/plain"
     found = _TYPE.match(value)
     kind = found[1].lower() if found else b"text/plain"  # RFC 2045 section 5.2
     if len(given) > 1 or (found is None and b"multipart" in value.lower()):
-        return _Entity(fields, start, body, kind, None, True)
+        return Entity(fields, start, body, kind, None, True)
     boundary = None
     if kind.startswith(b"multipart/"):
         boundary = _boundary(value)
         sealed = sealed or kind in _SEALING or boundary is None
-    return _Entity(fields, start, body, kind, boundary, sealed or kind.startswith(b"message/"))
+    return Entity(fields, start, body, kind, boundary, sealed or kind.startswith(b"message/"))
 
 
 def _boundary(value: bytes) -> bytes | None:
@@ -162,5 +165,5 @@ def _boundary(value: bytes) -> bytes | None:
     return re.sub(rb"\\(.)", rb"\1", quoted).rstrip(b" \t") if quoted else bare or None
 
 
-def _leaf(entity: _Entity, end: int) -> Part:
-    return Part(entity.fields, entity.start, entity.body, end, entity.type, entity.sealed)
+def _leaf(of: Entity, end: int) -> Part:
+    return Part(of.fields, of.start, of.body, end, of.type, of.sealed)

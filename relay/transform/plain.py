@@ -68,7 +68,17 @@ def rewrite_text(
     added, warnings = _insertions(text, rules, marks, charset)
     if targets.full:
         warnings.append(FULL)
-    return Rewritten(tuple(apart(edits, added)), tuple(targets.urls), tuple(warnings))
+    grown = charset == "utf-8" and text.isascii() and any(_beyond(each) for each in added)
+    return Rewritten(
+        edits=tuple(apart(edits, added)),
+        targets=tuple(targets.urls),
+        warnings=tuple(warnings),
+        charset=charset if grown else "",
+    )
+
+
+def _beyond(edit: Edit) -> bool:
+    return not all(each.isascii() for each in edit.pieces if isinstance(each, bytes))
 
 
 class _Text:

@@ -64,6 +64,7 @@ class Rewritten:
     edits: tuple[Edit, ...] = ()
     targets: tuple[str, ...] = ()  # target `first + i` is what hole number `first + i` leads to
     warnings: tuple[str, ...] = ()
+    charset: str = ""  # the one to be named from now on, where what was added asks for another
     untracked: frozenset[str] = frozenset()  # URLs marked as such that are to be left alone in the text's twin, too
 
 

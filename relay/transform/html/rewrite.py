@@ -32,16 +32,20 @@ def rewrite_html(text: bytes, rules: Rules, *, charset: str = "utf-8", first: in
     if work.targets.full:
         warnings.append(FULL)
     return Rewritten(
-        tuple(apart(work.edits, added)), tuple(work.targets.urls), tuple(warnings), frozenset(work.links.untracked)
+        edits=tuple(apart(work.edits, added)),
+        targets=tuple(work.targets.urls),
+        warnings=tuple(warnings),
+        untracked=frozenset(work.links.untracked),
     )
 
 
 def known(charset: str) -> str:
-    """The charset, or the usual one where nobody knows it."""
+    """The charset; utf-8 where nobody knows it, and for ASCII, of which it is more."""
     try:
-        return codecs.lookup(charset).name
+        name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return "utf-8"
+    return "utf-8" if name == "ascii" else name
 
 
 def apart(edits: Sequence[Edit], added: Sequence[Edit]) -> list[Edit]:
