@@ -105,7 +105,7 @@ FORGET_HOOK: Final = "delete from waiting where id in (select id from waiting wh
 
 BURY: Final = """
 insert into dead (hook, event, kind, message, lane, name, at, died, reason, attempts, data)
-select hook, event, kind, message, lane, data ->> '$.event.event', data ->> '$.event.at', :now, :reason, :attempts,
+select hook, event, kind, message, lane, data ->> '$.event.event', data ->> '$.event.at', :now, :reason, attempts,
        data from waiting where id = :id
 """
 DEAD: Final = """

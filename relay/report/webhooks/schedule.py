@@ -19,7 +19,7 @@ from random import Random
 
 WAITS = (0.0, 5.0, 300.0, 1800.0, 7200.0, 18_000.0, 36_000.0, 50_400.0, 72_000.0, 86_400.0)  # before each attempt
 JITTER = 0.2
-PATIENCE = sum(WAITS) * (1 + JITTER)  # an event that waits longer is given up, tried or not
+PATIENCE = sum(WAITS) * (1 + JITTER) + 3600.0  # an event that waits longer is given up, tried or not
 DISABLE_AFTER = 3 * 86_400.0  # of failures and nothing else
 
 DOWN = 3  # failures in a row after which an endpoint counts as away
