@@ -10,13 +10,12 @@ The functions block; the queue calls them in its small pool of threads.
 from __future__ import annotations
 
 import errno
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from relay.store.interface import NotFound, StoreDown, StoreFull
-from relay.store.sqlite.layout import CONTENTS, sync
+from relay.store.sqlite.layout import CONTENTS, sync, write
 
 HEADER = 1 << 20  # octets of a header at most
 PART = ".part"  # ends the temporary name of a file that is being written
@@ -31,7 +30,7 @@ def write_files(directory: Path, files: Sequence[tuple[int, bytes]]) -> None:
     folder = directory / CONTENTS
     try:
         for key, octets in files:
-            _write(folder / f"{key}{PART}", octets)
+            write(folder / f"{key}{PART}", octets)
             (folder / f"{key}{PART}").rename(folder / str(key))
         sync(folder)
     except OSError as error:
@@ -39,17 +38,6 @@ def write_files(directory: Path, files: Sequence[tuple[int, bytes]]) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"no room for a content: {error.strerror}") from error
         raise StoreDown(f"a content could not be written: {error}") from error
-
-
-def _write(path: Path, octets: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        rest = memoryview(octets)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_file(directory: Path, key: int) -> bytes:
