@@ -40,8 +40,8 @@ class Links:
         self._hosted = Hosted(assets, self._hosts)
 
         def listed(account: str, address: str, group: str) -> bool:
-            found = suppressions.find(account, address.lower(), group, clock())
-            return found is not None and found.cause is Cause.UNSUBSCRIBE and found.stream == group
+            found = suppressions.matching(account, address.lower(), "", clock(), group)
+            return any(each.cause is Cause.UNSUBSCRIBE and each.group == group for each in found)
 
         self._handlers = Handlers(
             known=self._known,
