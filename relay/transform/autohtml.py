@@ -11,6 +11,7 @@ import html
 import re
 from collections.abc import Iterator
 
+from relay.transform.plain import trimmed
 from relay.transform.urls import web_url
 
 TEXT_CHARACTERS = 2 << 20
@@ -20,8 +21,6 @@ _LINK = re.compile(
     r"|([a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})(?![a-z0-9@]))"
 )
 _QUOTE = re.compile(r"(?:> ?)+")
-_TRAILING = ".,;:!?'*_~|"
-_CLOSING = {")": "(", "]": "[", "}": "{"}
 _START = '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title></title></head>\n<body>\n'
 _END = "</body></html>\n"
 _CITE = '<blockquote type="cite" style="margin:0 0 0 8px;padding-left:8px;border-left:2px solid #cccccc">\n'
@@ -71,7 +70,7 @@ def _linked(line: str) -> str:
     pieces: list[str] = []
     at = 0
     for found in _LINK.finditer(line):
-        words = found[0] if found[3] else _trimmed(found[0])
+        words = found[0] if found[3] else _trimmed(found[0], line[max(0, found.start() - 1) : found.start()])
         target = f"mailto:{words}" if found[3] else web_url(words if found[1] else f"http://{words}")
         if target is None:
             continue
@@ -82,15 +81,5 @@ def _linked(line: str) -> str:
     return "".join(pieces)
 
 
-def _trimmed(link: str) -> str:
-    """The link without the punctuation of its sentence."""
-    counts = {each: link.count(each) for pair in _CLOSING.items() for each in pair}
-    end = len(link)
-    while end:
-        last = link[end - 1]
-        if last in _CLOSING and counts[last] > counts[_CLOSING[last]]:
-            counts[last] -= 1
-        elif last in counts or last not in _TRAILING:
-            break
-        end -= 1
-    return link[:end]
+def _trimmed(link: str, before: str) -> str:
+    return trimmed(link.encode(), before.encode()).decode()

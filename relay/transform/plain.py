@@ -39,7 +39,8 @@ _LABEL = re.compile(r"<%(.*?)%>", re.DOTALL)
 _URL, _MARK = b"<URL:", b"[[data-msys-clicktrack="
 _QUOTED = re.compile(rb"[ \t]*+>")
 _CLOSING = {b")": b"(", b"]": b"[", b"}": b"{"}
-_TRAILING = b".,;:!?'*_~|"
+_TRAILING = b".,;:!?"
+_AROUND = b"'*_~|"  # in a pair, before the link and at its end
 
 
 def rewrite_text(
@@ -116,7 +117,7 @@ class _Text:
             if not mark and self._runs_on(end):
                 continue
             if not placeholder(link.decode("ascii")):
-                link = _trimmed(link)
+                link = trimmed(link, text[start - 1 : start])
                 yield start, start + len(link), link
 
     def _runs_on(self, end: int) -> bool:
@@ -164,7 +165,7 @@ class _Text:
         return path if len(path) <= room else b""
 
 
-def _trimmed(link: bytes) -> bytes:
+def trimmed(link: bytes, before: bytes) -> bytes:
     """The link without the punctuation of its sentence. Counts brackets once, so that many cost no more."""
     counts = {each: link.count(each) for pair in _CLOSING.items() for each in pair}
     end = len(link)
@@ -172,7 +173,7 @@ def _trimmed(link: bytes) -> bytes:
         last = link[end - 1 : end]
         if last in _CLOSING and counts[last] > counts[_CLOSING[last]]:
             counts[last] -= 1
-        elif last in counts or last not in _TRAILING:
+        elif last in counts or not (last in _TRAILING or (last == before and last in _AROUND)):
             break
         end -= 1
     return link[:end]
