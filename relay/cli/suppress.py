@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +48,10 @@ Addresses = Annotated[
 OfAccount = Annotated[
     str, typer.Option("--account", metavar="NAME", help="For mail of this account. Default: of every account.")
 ]
+OfGroup = Annotated[
+    str,
+    typer.Option("--group", metavar="NAME", help="For mail of this suppression group. Default: of every group."),
+]
 OfStream = Annotated[
     str, typer.Option("--stream", metavar="NAME", help="For mail of this stream. Default: of every stream.")
 ]
@@ -64,6 +68,7 @@ def add(
     addresses: Addresses,
     account: OfAccount = "",
     stream: OfStream = "",
+    group: OfGroup = "",
     cause: Annotated[Cause, typer.Option(help="Why it is on the list.")] = Cause.HAND,
     note: Annotated[str, typer.Option(help="For people who look at the list.")] = "",
     until: Annotated[
@@ -72,7 +77,7 @@ def add(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put addresses on the list; one that is there already gets the new note, cause and end."""
+    """Put addresses on the list; one that is there already for that cause gets the new note and end."""
     from relay.cli.suppressions import describe, entry
     from relay.cli.times import ahead
 
@@ -80,7 +85,7 @@ def add(
     now, end = system_clock(), ahead(until, "--until")
     try:
         entries = [
-            entry(each, created=now, account=account, stream=stream, cause=cause, note=note, until=end)
+            entry(each, created=now, account=account, stream=stream, group=group, cause=cause, note=note, until=end)
             for each in addresses
         ]
     except ValueError as error:
@@ -88,7 +93,8 @@ def add(
     with opened(checked) as listed:
         _must_be(checked, account)
         new = listed.add(entries)
-    _audit(checked, "suppress add", {"entries": len(entries), "new": new, "account": account, "stream": stream})
+    where = {"account": account, "stream": stream, "group": group}
+    _audit(checked, "suppress add", {"entries": len(entries), "new": new, **where})
     if as_json:
         print_json([describe(each) for each in entries])
     else:
@@ -119,7 +125,7 @@ def listing(
     if as_json:
         print_json(described)
     else:
-        columns = ["address", "account", "stream", "cause", "until", "created", "note"]
+        columns = ["address", "account", "stream", "group", "cause", "until", "created", "note"]
         print_table(columns, [[each[name] for name in columns] for each in described])
 
 
@@ -131,29 +137,37 @@ def remove(
     addresses: Addresses,
     account: OfAccount = "",
     stream: OfStream = "",
+    group: OfGroup = "",
+    cause: Annotated[Cause | None, typer.Option(help="Only what is there for this cause. Default: for any.")] = None,
     everywhere: Annotated[
-        bool, typer.Option("--everywhere", help="The entries of all accounts and streams for these addresses.")
+        bool,
+        typer.Option("--everywhere", help="The entries of all accounts, streams and groups for these addresses."),
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take addresses off the list, so that they get mail again."""
-    if everywhere and (account or stream):
+    if everywhere and (account or stream or group):
         raise typer.BadParameter(
-            "says all accounts and streams, so leave out --account and --stream", param_hint="--everywhere"
+            "says all accounts, streams and groups, so leave out --account, --stream and --group",
+            param_hint="--everywhere",
         )
-    checked, stream = settings(config), stream.lower()
+    checked, place = settings(config), (account, stream.lower(), group.lower())
     wanted = [_normal(each) for each in addresses]
     gone: list[Suppression] = []
     with opened(checked) as listed:
         for address in wanted:
-            found = [each for each in listed.listing(None, address) if each.address == address]
-            if not everywhere:
-                found = [each for each in found if (each.account, each.stream) == (account, stream)]
+            there = [each for each in listed.listing(None, address) if each.address == address]
+            found = [
+                each
+                for each in there
+                if (everywhere or (each.account, each.stream, each.group) == place) and cause in (None, each.cause)
+            ]
             if not found:
-                raise CommandError(_missing(listed, address, account, stream), ExitCode.NOT_FOUND)
-            gone += [each for each in found if listed.remove(each.account, each.address, each.stream)]
-    _audit(checked, "suppress remove", {"entries": len(gone), "account": account, "stream": stream})
+                raise CommandError(_missing(there, address, place, cause), ExitCode.NOT_FOUND)
+            gone += [each for each in found if _removed(listed, each)]
+    where = {"account": account, "stream": place[1], "group": place[2], "cause": cause and cause.value}
+    _audit(checked, "suppress remove", {"entries": len(gone), **where})
     print_json({"removed": len(gone)}) if as_json else print(f"{_entries(len(gone))} removed")
 
 
@@ -174,9 +188,9 @@ def import_(
 ) -> None:
     """Put the addresses of a file on the list.
 
-    Columns: address,account,stream,cause,note,until,created, in this order or as the first line names them; all but
-    the address may be left out. `until` is a time, or 30d from now. Bad lines are told and left out, and the command
-    then ends with code 1.
+    Columns: address,account,stream,cause,note,until,created,group, in this order or as the first line names them; all
+    but the address may be left out. `until` is a time, or 30d from now. Bad lines are told and left out, and the
+    command then ends with code 1.
     """
     from relay.cli.suppressions import Usual
 
@@ -319,13 +333,21 @@ def _must_be(config: Config, account: str) -> None:
             found.account(account)
 
 
-def _missing(listed: Suppressions, address: str, account: str, stream: str) -> str:
-    others = [each for each in listed.listing(None, address) if each.address == address]
-    if not others:
+def _removed(listed: Suppressions, entry: Suppression) -> bool:
+    return listed.remove(entry.account, entry.address, entry.stream, group=entry.group, cause=entry.cause)
+
+
+def _missing(there: Sequence[Suppression], address: str, place: tuple[str, str, str], cause: Cause | None) -> str:
+    if not there:
         return f"{address} is not on the list"
-    where = ", ".join(f"account {each.account or '(every)'}, stream {each.stream or '(every)'}" for each in others)
-    asked = f"account {account or '(every)'}, stream {stream or '(every)'}"
+    where = ", ".join(_place(each.account, each.stream, each.group, each.cause) for each in there)
+    asked = _place(*place, cause)
     return f"{address} is not on the list for {asked}, but for {where}; --everywhere takes all of them"
+
+
+def _place(account: str, stream: str, group: str, cause: Cause | None) -> str:
+    more = (f", group {group}" if group else "") + (f", cause {cause.value}" if cause is not None else "")
+    return f"account {account or '(every)'}, stream {stream or '(every)'}{more}"
 
 
 def _audit(config: Config, act: str, detail: dict[str, object]) -> None:

@@ -1,6 +1,6 @@
 """Suppressions as lines of a CSV file, and as words of a command. No IO.
 
-In:  rows of `address,account,stream,cause,note,until`, or their words.
+In:  rows of `address,account,stream,group,cause,note,until`, or their words.
 Out: `Suppression` values, or ValueError with what is wrong; and back, so that an export is imported as it was.
 """
 
@@ -17,7 +17,7 @@ from relay.model.clock import iso
 from relay.model.suppression import Cause, Suppression
 from relay.submission.control.grammar import lower_name
 
-COLUMNS = ("address", "account", "stream", "cause", "note", "until", "created")
+COLUMNS = ("address", "account", "stream", "cause", "note", "until", "created", "group")  # in order of their coming
 LONGEST_NOTE = 1000  # characters
 LONGEST_LINE = 1 << 20  # characters; a quote that is never closed would swallow the rest of the file
 
@@ -36,6 +36,7 @@ def entry(
     created: float,
     account: str = "",
     stream: str = "",
+    group: str = "",
     cause: str = "hand",
     note: str = "",
     until: float | None = None,
@@ -53,6 +54,7 @@ def entry(
         account=account.strip(),
         address=normal(address),
         stream=lower_name(stream) if stream.strip() else "",  # as messages name it
+        group=lower_name(group) if group.strip() else "",
         cause=known,
         note=note,
         created=created,
@@ -134,6 +136,7 @@ def _entry(
             created=times.get("created", usual.created),
             account=whose,
             stream=given.get("stream", ""),
+            group=given.get("group", ""),
             cause=given.get("cause", "").strip() or usual.cause,
             note=given.get("note", ""),
             until=times.get("until"),
@@ -156,7 +159,8 @@ def _time(column: str, said: str) -> float:
 def row(given: Suppression) -> list[str]:
     """As `read` takes it, under COLUMNS."""
     until = "" if given.until is None else iso(given.until)
-    return [given.address, given.account, given.stream, given.cause.value, given.note, until, iso(given.created)]
+    last = [given.cause.value, given.note, until, iso(given.created), given.group]
+    return [given.address, given.account, given.stream, *last]
 
 
 def describe(given: Suppression) -> dict[str, Any]:
@@ -164,6 +168,7 @@ def describe(given: Suppression) -> dict[str, Any]:
         "address": given.address,
         "account": given.account,
         "stream": given.stream,
+        "group": given.group,
         "cause": given.cause.value,
         "note": given.note,
         "until": None if given.until is None else iso(given.until),

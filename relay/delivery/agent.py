@@ -264,8 +264,8 @@ class Agent:
         now = self._clock()
         due = self._leeway.of(due, now)
         seen = self._screen.look(due, now)
-        if seen is None:
-            self._routes.find(due)
+        if seen is None or isinstance(seen, Due):
+            self._routes.find(seen or due)
         elif isinstance(seen, Verdict):
             self.decide([seen])
         else:

@@ -211,6 +211,8 @@ def _data(verdict: Verdict, attempts: int, reply: str) -> dict[str, Any]:
     }
     if outcome.fate is Fate.DELIVERED and Notify.SUCCESS in due.recipient.notify:
         data["dsn"] = facts.dsn
+    if due.bypassed:
+        data["bypassed"] = list(due.bypassed)
     if verdict.suppression is not None:
         data["cause"] = verdict.suppression.cause.value
         if verdict.suppression.note:

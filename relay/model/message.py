@@ -118,6 +118,7 @@ class Due:
     attempts: int  # made before this one
     due: float
     told: bool = False  # its sender was told of the delay
+    bypassed: tuple[str, ...] = ()  # causes of suppressions that its message went past
     doomed: str = ""  # an operator returned it to its sender, for this reason; it is not attempted
     leeway: float = 0.0  # seconds its message's deadline was put off in memory, since the clock was set
 

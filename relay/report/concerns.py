@@ -18,7 +18,7 @@ from relay.model.event import Event, EventName
 from relay.model.ids import Id, parse_id, shard_of
 from relay.model.message import Message
 from relay.model.order import Order
-from relay.model.suppression import Suppression
+from relay.model.suppression import Suppression, weigh
 from relay.report.holds import Case
 from relay.store.interface import Reader, RecipientState, StoreDown
 from relay.store.sqlite import open_reader, open_registry, open_suppressions, shard_directory
@@ -54,8 +54,13 @@ def _suppressions(
         listed = stack.enter_context(closing(open_suppressions(path)))
     except StoreDown:
         return lambda recipient: None
-    stream = message.resolved.options.stream
-    return lambda recipient: listed.find(message.account, recipient.address, stream, now)
+    options, account = message.resolved.options, message.account
+
+    def find(recipient: RecipientState) -> Suppression | None:
+        entries = listed.matching(account, recipient.address, options.stream, now, options.suppression_group)
+        return weigh(entries, options.bypass).holds
+
+    return find
 
 
 def _orders(data: Path, message: Message | None, stack: ExitStack) -> Callable[[RecipientState], tuple[Order, ...]]:

@@ -32,7 +32,7 @@ from relay.model.event import Event
 from relay.model.message import Due, Lane, Message, NewMessage, Settlement, State
 from relay.model.options import Options
 from relay.model.order import Done, Order, Selection
-from relay.model.suppression import Suppression
+from relay.model.suppression import Cause, Suppression
 from relay.model.template import Template
 from relay.store.erasure import ERASED
 
@@ -347,13 +347,22 @@ class Suppressions(Protocol):
     """Who gets no mail. Synchronous; a look-up takes microseconds, less while the list is empty."""
 
     def add(self, entries: Iterable[Suppression]) -> int:
-        """Put entries in, each in place of one of the same account, address and stream. How many were new."""
+        """Put entries in, each in place of one of the same account, address, stream, group and cause. How many were
+        new."""
 
-    def remove(self, account: str, address: str, stream: str = "") -> bool:
-        """Whether there was one."""
+    def remove(
+        self, account: str, address: str, stream: str = "", *, group: str = "", cause: Cause | None = None
+    ) -> bool:
+        """Take out the entry of that cause, or those of all. Whether there was one."""
 
-    def find(self, account: str, address: str, stream: str, now: float) -> Suppression | None:
-        """The entry that holds for mail of this account and stream to this address: its own or that of its domain."""
+    def matching(
+        self, account: str, address: str, stream: str, now: float, group: str = ""
+    ) -> Sequence[Suppression]:
+        """The entries that hold for mail of this account, stream and group to this address, its own and those of its
+        domain; the most particular first."""
+
+    def find(self, account: str, address: str, stream: str, now: float, group: str = "") -> Suppression | None:
+        """The first of them."""
 
     def listing(
         self, account: str | None = None, address: str = "", after: str = "", limit: int = 1000

@@ -20,6 +20,7 @@ from relay.model.envelope import Parameters
 from relay.model.light import light
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
+from relay.model.suppression import weigh
 from relay.store.interface import Suppressions
 from relay.submission.addressing import Addressed, address
 from relay.submission.bounces import ASKED, return_host
@@ -193,7 +194,10 @@ class Examiner:
         people = addressed.envelope.recipients[: addressed.wanted]
         shown: list[str] = []
         for each in people:
-            found = self._suppressions.find(account, each.address, options.stream, now)
+            entries = self._suppressions.matching(
+                account, each.address, options.stream, now, options.suppression_group
+            )
+            found = weigh(entries, options.bypass).holds
             if found is None:
                 return
             if len(shown) < _LISTED:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -30,6 +30,7 @@ from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
 from relay.smtp.sni import LOOK_EVERY, Certificates
+from relay.store.assets import Assets
 from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite import (
     SqliteIdempotency,
@@ -144,6 +145,7 @@ class _Worker:
     outward: Outward
     returning: Returning
     links: LinkKeys
+    assets: Assets
     doors: list[SubmissionDoor]
     servers: list[Server]
 
@@ -191,6 +193,7 @@ class _Worker:
             door.reconfigure(config.limits, sandbox)
         self.returning.reconfigure(config)
         self.links.reconfigure(config)
+        self.assets.limit = config.tracking.assets
         for server in self.servers:
             server.reconfigure(config.limits)
         for queue in self.queues.values():
@@ -254,6 +257,7 @@ def _assemble(
         outward=outward,
         returning=returning,
         links=LinkKeys(registry, system_clock, config),
+        assets=Assets(config.data, config.tracking.assets, system_clock),
         doors=[],
         servers=[],
     )
@@ -274,10 +278,11 @@ def _outward(
     def signed(content: bytes, domain: str) -> bytes:
         return sign(content, directory.signers(domain), system_clock())
 
-    def suppressed(due: Due) -> Suppression | None:
+    def suppressed(due: Due) -> Sequence[Suppression]:
         message = due.message
-        stream = message.resolved.options.stream
-        return suppressions.find(message.account, due.recipient.address, stream, system_clock())
+        options = message.resolved.options
+        whose, group = due.recipient.address, options.suppression_group
+        return suppressions.matching(message.account, whose, options.stream, system_clock(), group)
 
     def delivery(config: Config) -> tuple[Agent, Resolver]:
         resolver = Resolver(config.dns, system_clock)
@@ -332,3 +337,11 @@ async def _forget(worker: _Worker) -> None:
             await worker.keys.prune(system_clock() - worker.config.limits.idempotency)
         except (StoreDown, StoreFull) as error:
             logger.error("old idempotency keys cannot be forgotten: %s", error)
+        if worker.context.shard != 0:  # one process is enough for what all share
+            continue
+        try:
+            unused = system_clock() - worker.links.valid  # no link of a message that shows them works any more
+            if pruned := await asyncio.to_thread(worker.assets.prune, unused):
+                logger.info("%d hosted pictures that were not shown for long are forgotten", pruned)
+        except (StoreDown, StoreFull) as error:
+            logger.error("old hosted pictures cannot be forgotten: %s", error)

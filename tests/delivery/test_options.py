@@ -289,8 +289,9 @@ async def test_who_is_suppressed_while_mail_waits_gets_none_and_nobody_is_told(
     receiver.behaviour.on = {"rcpt:ann@example.net": "451 4.2.0 later"}
     listed: dict[str, Suppression] = {}
 
-    def suppressed(due: Due) -> Suppression | None:
-        return listed.get(due.recipient.address)
+    def suppressed(due: Due) -> list[Suppression]:
+        entry = listed.get(due.recipient.address)
+        return [] if entry is None else [entry]
 
     routes = {"example.net": route_to(receiver), "relay.example": route_to(senders)}
     async with Rig.running(tmp_path, routes, suppressed=suppressed) as rig:

@@ -15,7 +15,7 @@ from relay.delivery.settle import TOO_LATE, Facts, Settled, Verdict, settled
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import EventName
 from relay.model.message import Due, Message, Origin, State
-from relay.model.options import NOTHING_ASKED, Options, RequireTls, Resolved, Sandbox, VerifyTls, Window
+from relay.model.options import NOTHING_ASKED, Bypass, Options, RequireTls, Resolved, Sandbox, VerifyTls, Window
 from relay.model.outcome import Fate, Fault, Outcome
 from relay.model.reply import Reply
 from relay.model.route import Route, Way
@@ -209,14 +209,14 @@ ENTRY = Suppression(account="a", address="ann@example.net", cause=Cause.BOUNCE, 
 
 
 def test_what_an_operator_returns_fails_with_the_reason_and_counts_no_attempt() -> None:
-    verdict = Screen(lambda _: ENTRY, False).look(due(attempts=2, doomed="the campaign\r\nis over"), NOW)
+    verdict = Screen(lambda _: [ENTRY], False).look(due(attempts=2, doomed="the campaign\r\nis over"), NOW)
     assert isinstance(verdict, Verdict)
     each = settled(verdict, DELIVERY, NOW, Random(1)).settlement
     assert (each.state, each.attempts, each.reply) == (State.FAILED, 2, "554 5.0.0 the campaign is over")
 
 
 def test_a_suppressed_recipient_is_told_apart_with_its_cause_and_note() -> None:
-    verdict = Screen(lambda _: ENTRY, False).look(due(attempts=1), NOW)
+    verdict = Screen(lambda _: [ENTRY], False).look(due(attempts=1), NOW)
     assert isinstance(verdict, Verdict)
     each = settled(verdict, DELIVERY, NOW, Random(1)).settlement
     assert (each.state, each.attempts) == (State.SUPPRESSED, 1)
@@ -226,13 +226,33 @@ def test_a_suppressed_recipient_is_told_apart_with_its_cause_and_note() -> None:
     assert "test" not in event.data
 
 
+def test_a_message_that_goes_past_a_suppression_says_so_in_its_events() -> None:
+    waiting = due(bypass=(Bypass.BOUNCE,))
+    passed = Screen(lambda _: [ENTRY, replace(ENTRY, cause=Cause.BOUNCE, address="@example.net")], False).look(
+        waiting, NOW
+    )
+    assert passed == replace(waiting, bypassed=("bounce",))
+    assert isinstance(passed, Due)
+    each = settled(
+        Verdict(due=passed, outcome=Outcome(Fate.DELIVERED, Reply(250, "2.0.0", "ok"), Fault.NONE, "accepted")),
+        DELIVERY,
+        NOW,
+        Random(1),
+    ).settlement
+    assert each.events[0].data["bypassed"] == ["bounce"]
+    complained = replace(ENTRY, cause=Cause.COMPLAINT)
+    verdict = Screen(lambda _: [ENTRY, complained], False).look(waiting, NOW)
+    assert isinstance(verdict, Verdict)
+    assert verdict.suppression == complained
+
+
 @pytest.mark.parametrize("origin", [Origin.REPORT, Origin.RETURN])
 def test_what_goes_to_the_sender_is_never_suppressed(origin: Origin) -> None:
-    assert Screen(lambda _: ENTRY, False).look(due(origin=origin), NOW) is None
+    assert Screen(lambda _: [ENTRY], False).look(due(origin=origin), NOW) is None
 
 
 def test_a_list_that_cannot_be_read_keeps_mail_waiting() -> None:
-    def broken(_: Due) -> Suppression | None:
+    def broken(_: Due) -> list[Suppression]:
         raise StoreDown("disk")
 
     assert Screen(broken, False).look(due(), NOW) == NOW + 60

@@ -32,6 +32,34 @@ class SuppressionsContract:
         for each in (suppressions, others):
             assert each.find("demo", "ann@example.net", "", NOON) is None
 
+    def test_each_cause_stands_by_itself_and_goes_by_itself(self, suppressions: Suppressions) -> None:
+        left = replace(ANN, cause=Cause.UNSUBSCRIBE, note="")
+        over = replace(ANN, until=NOON)
+        assert suppressions.add([left, ANN]) == 2
+        assert suppressions.matching("demo", "ann@example.net", "", NOON) == [ANN, left]
+        assert suppressions.add([over]) == 0  # the bounce is over, the wish to get none is not
+        assert suppressions.find("demo", "ann@example.net", "", NOON) == left
+        assert suppressions.remove("demo", "ann@example.net", cause=Cause.UNSUBSCRIBE)
+        assert not suppressions.remove("demo", "ann@example.net", cause=Cause.UNSUBSCRIBE)
+        assert suppressions.listing() == [over]
+        suppressions.add([left])
+        assert suppressions.remove("demo", "ann@example.net")
+        assert suppressions.listing() == []
+
+    def test_who_left_one_group_gets_the_mail_of_others(self, suppressions: Suppressions) -> None:
+        left = replace(ANN, cause=Cause.UNSUBSCRIBE, group="news")
+        suppressions.add([left])
+        assert suppressions.matching("demo", "ann@example.net", "bulk", NOON, "news") == [left]
+        assert suppressions.matching("demo", "ann@example.net", "bulk", NOON, "offers") == []
+        assert suppressions.find("demo", "ann@example.net", "", NOON) is None
+        assert suppressions.find("demo", "ann@example.net", "", NOON, "news") == left
+        suppressions.add([replace(left, group="")])
+        assert suppressions.find("demo", "ann@example.net", "", NOON, "offers") == replace(left, group="")
+        assert suppressions.matching("demo", "ann@example.net", "", NOON, "news") == [left, replace(left, group="")]
+        assert not suppressions.remove("demo", "ann@example.net", group="offers")
+        assert suppressions.remove("demo", "ann@example.net", group="news")
+        assert suppressions.listing() == [replace(left, group="")]
+
     def test_an_entry_takes_the_place_of_one_of_the_same_account_address_and_stream(
         self, suppressions: Suppressions
     ) -> None:

@@ -226,7 +226,7 @@ def test_repeated_values_join_or_the_first_counts(option: Option) -> None:
     else:
         assert value_of(option, twice) == value
         said = f"X-SMTPeter-{option.name}: {option.name} was set by {header_of(option)} already; the first one counts"
-        assert twice.warnings == (said,)
+        assert twice.warnings[0] == said
     same = try_it(option, line(option.header, given) * 2)
     assert (value_of(option, same), same.warnings) == (value, ())
 

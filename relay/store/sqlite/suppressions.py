@@ -1,7 +1,7 @@
 """Who gets no mail, in one small database that all processes share.
 
 In:  suppressions by hand, and from the reporter; look-ups, one a recipient and attempt.
-Out: the entry that holds, if any.
+Out: the entries that hold.
 
 Why so: a look-up must cost a relay without suppressions next to nothing, and must see an entry another process
 made a moment ago. `pragma data_version` tells in microseconds whether anybody else changed the file, so that the
@@ -12,7 +12,7 @@ made an entry has hardly ended by then, and each question lets the writing threa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from math import inf
 from pathlib import Path
@@ -30,32 +30,37 @@ CHUNK = 5_000  # entries put in by one transaction: others wait for it some ten 
 ANY = "select exists (select 1 from suppression)"
 # add, replace: together they tell a new entry from one that was there.
 ADD = """
-insert or ignore into suppression (cause, note, created, until, address, account, stream)
-values (?, ?, ?, ?, ?, ?, ?)
+insert or ignore into suppression (note, created, until, address, account, stream, suppression_group, cause)
+values (?, ?, ?, ?, ?, ?, ?, ?)
 """
 REPLACE = """
-update suppression set cause = ?, note = ?, created = ?, until = ? where address = ? and account = ? and stream = ?
+update suppression set note = ?, created = ?, until = ?
+ where address = ? and account = ? and stream = ? and suppression_group = ? and cause = ?
 """
-REMOVE = "delete from suppression where address = ? and account = ? and stream = ?"
-# find: what names the address itself, the account and the stream goes before what holds for all.
-FIND = """
-select address, account, stream, cause, note, created, until from suppression
+REMOVE = """
+delete from suppression
+ where address = ? and account = ? and stream = ? and suppression_group = ? and cause = ifnull(?, cause)
+"""
+# matching: what names the address itself, the account, the stream and the group goes before what holds for all.
+MATCHING = """
+select address, account, stream, suppression_group, cause, note, created, until from suppression
  where address in (:address, :domain) and account in ('', :account) and stream in ('', :stream)
-   and (until is null or until > :now)
- order by address = :address desc, account desc, stream desc limit 1
+   and suppression_group in ('', :group) and (until is null or until > :now)
+ order by address = :address desc, account desc, stream desc, suppression_group desc, cause
 """
 # listing: by address; a null account means all, and an empty address, too.
 LISTING = """
-select address, account, stream, cause, note, created, until from suppression
+select address, account, stream, suppression_group, cause, note, created, until from suppression
  where address > :after and (:account is null or account = :account)
    and (:address = '' or address in (:address, :domain))
- order by address, account, stream limit :limit
+ order by address, account, stream, suppression_group, cause limit :limit
 """
 # same: the rest of an address's entries, so that a page ends with its address.
 SAME = """
-select address, account, stream, cause, note, created, until from suppression
- where address = :address and (:account is null or account = :account) and (account, stream) > (:last, :stream)
- order by account, stream
+select address, account, stream, suppression_group, cause, note, created, until from suppression
+ where address = :address and (:account is null or account = :account)
+   and (account, stream, suppression_group, cause) > (:last, :stream, :group, :cause)
+ order by account, stream, suppression_group, cause
 """
 
 
@@ -96,15 +101,22 @@ class SqliteSuppressions:
                         connection.execute(REPLACE, row)
         return new
 
-    def remove(self, account: str, address: str, stream: str = "") -> bool:
+    def remove(
+        self, account: str, address: str, stream: str = "", *, group: str = "", cause: Cause | None = None
+    ) -> bool:
         self._seen = None
+        wanted = (address.lower(), account, stream, group, None if cause is None else cause.value)
         with transaction(self._connection, "the list of suppressions") as connection:
-            connection.execute(REMOVE, (address.lower(), account, stream))
+            connection.execute(REMOVE, wanted)
             return connection.changes() > 0
 
-    def find(self, account: str, address: str, stream: str, now: float) -> Suppression | None:
+    def find(self, account: str, address: str, stream: str, now: float, group: str = "") -> Suppression | None:
+        found = self.matching(account, address, stream, now, group)
+        return found[0] if found else None
+
+    def matching(self, account: str, address: str, stream: str, now: float, group: str = "") -> Sequence[Suppression]:
         if self._lag and self._clock() < self._empty_until:
-            return None
+            return ()
         try:
             version = value(self._connection, "pragma data_version")
             if version != self._seen:
@@ -112,12 +124,12 @@ class SqliteSuppressions:
                 self._seen = version
             if self._empty:
                 self._empty_until = self._clock() + self._lag
-                return None
-            given = {**_both(address), "account": account, "stream": stream, "now": now}
-            row = self._connection.execute(FIND, given).fetchone()
+                return ()
+            given = {**_both(address), "account": account, "stream": stream, "group": group, "now": now}
+            rows = self._connection.execute(MATCHING, given).fetchall()
         except apsw.Error as error:
             raise StoreDown(f"the list of suppressions cannot be read: {error}") from error
-        return None if row is None else _suppression(row)
+        return [_suppression(row) for row in rows]
 
     def listing(
         self, account: str | None = None, address: str = "", after: str = "", limit: int = 1000
@@ -127,10 +139,9 @@ class SqliteSuppressions:
         try:
             rows = fetch(self._connection, LISTING, given)
             if len(rows) == limit:
-                last, of, stream, *_ = rows[-1]
-                rows += fetch(
-                    self._connection, SAME, {"address": last, "account": account, "last": of, "stream": stream}
-                )
+                last, of, stream, group, cause, *_ = rows[-1]
+                place = {"address": last, "last": of, "stream": stream, "group": group, "cause": cause}
+                rows += fetch(self._connection, SAME, {**place, "account": account})
         except apsw.Error as error:
             raise StoreDown(f"the list of suppressions cannot be read: {error}") from error
         return [_suppression(row) for row in rows]
@@ -152,22 +163,24 @@ def _both(address: str) -> dict[str, str]:
 
 def _row(entry: Suppression) -> Row:
     return (
-        entry.cause.value,
         entry.note,
         entry.created,
         entry.until,
         entry.address.lower(),
         entry.account,
         entry.stream,
+        entry.group,
+        entry.cause.value,
     )
 
 
 def _suppression(row: Row) -> Suppression:
-    address, account, stream, cause, note, created, until = row
+    address, account, stream, group, cause, note, created, until = row
     return Suppression(
         account=account,
         address=address,
         stream=stream,
+        group=group,
         cause=Cause(cause),
         note=note,
         created=created,

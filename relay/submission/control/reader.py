@@ -101,9 +101,9 @@ def _check_sizes(header: Header, fields: tuple[Field, ...]) -> None:
         if each.end - each.value > VALUE_OCTETS:
             name = _name(header, each)
             option = find(name[len(PREFIX) :])
-            limit = DATA_OCTETS if option is not None and option.name in _DATA else VALUE_OCTETS
-            if each.end - each.value > limit:
-                raise Refused(552, "5.3.4", f"{printable(name, 60)}: over the limit of {limit >> 10} KiB")
+            most = DATA_OCTETS if option is not None and option.name in _DATA else VALUE_OCTETS
+            if each.end - each.value > most:
+                raise Refused(552, "5.3.4", f"{printable(name, 60)}: over the limit of {most >> 10} KiB")
     if len(fields) > FIELDS or sum(each.end - each.start for each in fields) > ALL_OCTETS:
         limit = f"{FIELDS} fields and {ALL_OCTETS >> 20} MiB"
         raise Refused(552, "5.3.4", f"the control headers are over the limit of {limit}")
