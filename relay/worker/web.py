@@ -18,6 +18,7 @@ from relay.config import Config
 from relay.model.clock import system_clock
 from relay.model.message import Lane
 from relay.smtp.sni import LOOK_EVERY, Certificates
+from relay.store.assets import Assets
 from relay.store.sqlite import SqliteQueue, open_registry, open_suppressions
 from relay.worker.context import WEB_SHARD, Context
 from relay.worker.lifeline import Lifeline
@@ -49,7 +50,8 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     queues = await open_queues(context)
     registry = open_registry(context.config.data / REGISTRY)
     suppressions = open_suppressions(context.config.data / SUPPRESSIONS)
-    links = Links(context.config, registry, suppressions, queues[WEB_SHARD].record, system_clock)
+    assets = Assets(context.config.data, context.config.tracking.assets, system_clock)
+    links = Links(context.config, registry, suppressions, queues[WEB_SHARD].record, system_clock, assets)
     state = State(context.config, system_clock)
     reloads: asyncio.Queue[Config] = asyncio.Queue()
 
