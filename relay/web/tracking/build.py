@@ -9,12 +9,13 @@ from __future__ import annotations
 from relay.config import Config
 from relay.model.clock import Clock
 from relay.model.suppression import Cause
+from relay.store.assets import Assets
 from relay.store.interface import Registry, Suppressions
 from relay.web.tracking.asked import Proxies
 from relay.web.tracking.consents import Consents
 from relay.web.tracking.front import Application, Front
 from relay.web.tracking.handlers import Handlers
-from relay.web.tracking.hosted import Assets, Hosted
+from relay.web.tracking.hosted import Hosted
 from relay.web.tracking.hosts import Hosts
 from relay.web.tracking.journal import Journal, Record
 from relay.web.tracking.known import Known
@@ -29,7 +30,7 @@ class Links:
         suppressions: Suppressions,
         record: Record,
         clock: Clock,
-        assets: Assets | None = None,
+        assets: Assets,
     ) -> None:
         """`record` writes events; it returns once they are on disk, and raises StoreDown or StoreFull."""
         self.journal = Journal(record)

@@ -4,8 +4,8 @@ In:  what happened, from handlers that have answered already, or are about to.
 Out: events in the shard of this process, on disk, at most `WINDOW` and a commit later.
 
 What happens to one recipient's message stays together for WINDOW, or half of it at least, so that a burst can be
-judged; and one fsync serves all that came in the other half. There is room for `most`; who comes when there is none waits (`add`), up to
-`PATIENCE`. What finds no room even then is counted and said in the log, never dropped in silence.
+judged; and one fsync serves all that came in the other half. There is room for `most`; who comes when there is none
+waits (`add`), up to `PATIENCE`. What finds no room even then is counted and said in the log.
 
 Why so: an answer is not kept back until an event is on disk, since a reader waits for it; so a kill loses the opens
 and clicks of the last seconds. An orderly end (`stop`) writes all of them. Unsubscribing does not go through here.

@@ -25,6 +25,7 @@ from relay.model.ids import IdSource
 from relay.model.message import State
 from relay.model.options import Options, Resolved
 from relay.model.token import Purpose, Token
+from relay.store.assets import Assets
 from relay.store.sqlite import (
     SqliteQueue,
     SqliteRegistry,
@@ -185,7 +186,7 @@ async def world(
         await queues[1].record(events)
         await recorded.add(events)
 
-    links = Links(config, registry, suppressions, record, time)
+    links = Links(config, registry, suppressions, record, time, Assets(data, config.tracking.assets, time))
     links.journal._window = window
     it = World(data, config, registry, suppressions, queues[0], queues[1], links, key, 0, recorded, time)
     inner: FastAPI | None = application(ApplicationState(config, time)) if application_too else None
