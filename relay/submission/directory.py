@@ -18,6 +18,7 @@ from math import inf
 from typing import Any, Generic, Self, TypeVar
 
 from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
+from relay.model.template import Template
 from relay.store.interface import NotFound, Registry
 from relay.transform.dkim import Signer
 
@@ -73,6 +74,7 @@ class Directory:
         self._hosts = _Memory(self._bounce_hosts)
         self._bases = _Memory(self._tracking_bases)
         self._named: _Memory[tuple[str, str], Signer | None] = _Memory(self._load_named)
+        self._templates: _Memory[tuple[str, str, int | None], Template | None] = _Memory(self._template)
         self._presets: _Memory[tuple[str, str], Preset | None] = _Memory(self._preset)
         self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
         self._forgetful: tuple[_Memory[Any, Any], ...] = (
@@ -85,6 +87,7 @@ class Directory:
             self._bases,
             self._named,
             self._presets,
+            self._templates,
         )
 
     def __enter__(self) -> Self:
@@ -115,6 +118,13 @@ class Directory:
         if len(name) > LONGEST:
             return None
         return self._presets.get((account, name.lower()))
+
+    def template(self, account: str, name: str, version: int | None) -> Template | None:
+        """The newest version where none is named."""
+        self._refresh()
+        if len(name) > LONGEST:
+            return None
+        return self._templates.get((account, name.lower(), version))
 
     def governing(self, name: str) -> Domain | None:
         """The nearest verified domain a name belongs to: itself, or the closest one above it."""
@@ -208,6 +218,12 @@ class Directory:
     def _preset(self, key: tuple[str, str]) -> Preset | None:
         try:
             return self._registry.preset(*key)
+        except NotFound:
+            return None
+
+    def _template(self, key: tuple[str, str, int | None]) -> Template | None:
+        try:
+            return self._registry.template(*key)
         except NotFound:
             return None
 

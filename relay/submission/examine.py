@@ -14,7 +14,7 @@ from functools import partial
 from math import inf
 
 from relay.config import Config, Limits
-from relay.model.account import Account, ControlHeaders, Credential, Domain, OnInvalid
+from relay.model.account import Account, ControlHeaders, Credential, Domain, LinkKey, OnInvalid
 from relay.model.address import domain_of
 from relay.model.envelope import Parameters
 from relay.model.light import light
@@ -33,6 +33,7 @@ from relay.submission.directory import Directory
 from relay.submission.permit import ENVELOPE, author_of, check_sender, permit
 from relay.submission.plan import Allowed, Plan, plan
 from relay.submission.submission import Submission
+from relay.submission.tuning.tuning import Tuning, tuning
 from relay.transform.dkim import Signer
 from relay.transform.headers import Field, Header, read_header
 from relay.transform.hygiene import check_loop
@@ -58,13 +59,26 @@ class Case:
     allowed: Allowed
     plan: Plan
     warnings: tuple[str, ...]
+    tuning: Tuning | None = None  # what is made of its content beyond what every message gets
+
+    @property
+    def copies(self) -> int:
+        """How many contents there may be beyond the first one's place in memory; 0 for one that all share."""
+        if self.addressed.alone:
+            return len(self.addressed.alone)
+        personal = self.tuning is not None and self.tuning.personal
+        return self.addressed.wanted if personal and self.addressed.wanted > 1 else 0
 
 
 class Examiner:
     """Decides by one configuration."""
 
-    def __init__(self, config: Config, directory: Directory, suppressions: Suppressions) -> None:
+    def __init__(
+        self, config: Config, directory: Directory, suppressions: Suppressions, key: Callable[[], LinkKey]
+    ) -> None:
+        """`key`: the newest of those that sign links."""
         self._config = config
+        self._key = key
         self._directory = directory
         self._suppressions = suppressions
         self._chooser = Chooser(directory, config.hostname)
@@ -96,16 +110,17 @@ class Examiner:
         choice = self._chooser.choose(
             permitted.domain, options, credential, sandbox=sandbox, sources=resolved.sources
         )
-        host, told = "", tuple[str, ...]()
+        host, told, tuned = "", tuple[str, ...](), None
         if options is not NOTHING:
             _check_reverse_path(resolved, credential, directory, sandbox=sandbox)
-            self._check_means(submission, addressed, options, resolved.sources)
+            self._check_means(options, resolved.sources)
+            tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
             host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
         if credential.refuse_suppressed:
             self._check_suppressed(addressed, options, account.name, submission.at)
         allowed = self._allowed(credential, sandbox)
         planned = plan(addressed, options, submission.parameters, allowed, submission.at)
-        return Case(
+        case = Case(
             header=header,
             credential=credential,
             account=account,
@@ -123,9 +138,14 @@ class Examiner:
                 *permitted.warnings,
                 *choice.warnings,
                 *told,
+                *(tuned.warnings if tuned is not None else ()),
                 *planned.warnings,
             ),
+            tuning=tuned,
         )
+        if case.copies:
+            self._check_copies(case, len(submission.octets))
+        return case
 
     def _parties(self, submission: Submission) -> tuple[Credential, Account]:
         login = submission.login
@@ -169,11 +189,34 @@ class Examiner:
             sandbox=sandbox,
         )
 
-    def _check_means(
-        self, submission: Submission, addressed: Addressed, options: Options, sources: Mapping[str, str]
-    ) -> None:
+    def _tuning(
+        self, options: Options, sources: Mapping[str, str], domain: Domain | None, author: str, account: str
+    ) -> Tuning | None:
+        directory, usual = self._directory, self._config.tracking.base
+        if options.track_domain and directory.tracking_base(account, domain, options.track_domain, usual) is None:
+            text = f"track_domain: {options.track_domain} is no verified tracking host of account {account}"
+            raise lacking(text, sources.get("track_domain", ""))
+        return tuning(
+            options,
+            sources,
+            domain=domain_of(author) if domain is None else domain.name,
+            base=directory.tracking_base(account, domain, options.track_domain, usual),
+            account=account,
+            hostname=self._config.hostname,
+            template=directory.template,
+            key=self._key,
+        )
+
+    def _check_copies(self, case: Case, size: int) -> None:
+        limit, octets = self._config.limits.copies, case.copies * size
+        if octets > limit:
+            why = "preserve_recipients" if case.addressed.alone else "a content of his own for each recipient"
+            text = f"{why}: {case.copies} copies have {octets} octets, over the limit of {limit}"
+            raise Refused(552, "5.3.4", text)
+
+    def _check_means(self, options: Options, sources: Mapping[str, str]) -> None:
         """Is there what the options need here?"""
-        delivery, limit = self._config.delivery, self._config.limits.copies
+        delivery = self._config.delivery
         if options.pool and not delivery.pool_exists(options.pool):
             known = ", ".join(delivery.pools) or "none"
             text = f"pool: there is no {options.pool} here; the pools are: {known}"
@@ -182,12 +225,6 @@ class Examiner:
             whose = f" by an egress of pool {options.pool}" if options.pool else ""
             text = f"source_ip: {', '.join(options.source_ip)} is not used here{whose}"
             raise lacking(text, sources.get("source_ip", ""))
-        octets = len(addressed.alone) * len(submission.octets)
-        if octets > limit:
-            text = (
-                f"preserve_recipients: {len(addressed.alone)} copies have {octets} octets, over the limit of {limit}"
-            )
-            raise Refused(552, "5.3.4", text)
 
     def _check_suppressed(self, addressed: Addressed, options: Options, account: str, now: float) -> None:
         """Raises Refused, 550 5.7.1, where nobody would get the message."""

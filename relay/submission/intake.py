@@ -26,6 +26,7 @@ from typing import TypeVar
 from relay.config import Config
 from relay.limits.cargo import Cargo
 from relay.limits.interface import Limits
+from relay.model.account import LinkKey
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.ids import IdSource
@@ -33,6 +34,7 @@ from relay.model.message import NewMessage
 from relay.model.options import NOTHING_ASKED
 from relay.model.reply import Refused
 from relay.store.interface import Idempotency, Queue, StoreDown, StoreFull, Suppressions
+from relay.submission.addressing import Addressed
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
 from relay.submission.examine import Case, Examiner
@@ -43,6 +45,7 @@ from relay.submission.record import Decided, distinct, new_message, rejected
 from relay.submission.rejections import Rejections
 from relay.submission.storing import Parcel, Storing
 from relay.submission.submission import Submission, Taken
+from relay.submission.tuning.tuner import Host, Party, Tuner
 from relay.submission.variants import Finished, finish
 from relay.transform.headers import Header
 from relay.transform.hygiene import Arrival
@@ -74,6 +77,8 @@ class Intake:
         limits: Limits,
         suppressions: Suppressions,
         idempotency: Idempotency,
+        key: Callable[[], LinkKey],  # the newest of those that sign links; raises StoreDown
+        host: Host,  # for pictures of messages
         stored: Callable[[str], bool],  # is this submission on disk, in whichever shard? It may read files
         clock: Clock,
     ) -> None:
@@ -81,6 +86,8 @@ class Intake:
         self._ids = ids
         self._directory = directory
         self._suppressions = suppressions
+        self._key = key
+        self._tuner = Tuner(host)
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
         self._storing = Storing(queue, dispatch, limits, Once(idempotency, stored))
@@ -92,7 +99,7 @@ class Intake:
     def reconfigure(self, config: Config) -> None:
         """Take the messages to come by a new configuration."""
         self._config = config
-        self._examiner = Examiner(config, self._directory, self._suppressions)
+        self._examiner = Examiner(config, self._directory, self._suppressions, self._key)
 
     async def take(self, submission: Submission) -> Taken:
         """Take responsibility for a message; returns when it is on disk.
@@ -118,7 +125,7 @@ class Intake:
             if _long_header(submission.octets):
                 read = await self._in_thread(self._examiner.reading(submission))
             case = self._examiner.examine(submission, read)
-            copied = self._room(len(case.addressed.alone) * len(submission.octets))
+            copied = self._room(case.copies * len(submission.octets))
             ident = self._ids.new()
             finished = await self._finish(submission, ident, case)
             warnings = (*_arrival_warnings(submission, case.header), *case.warnings, *finished.warnings)
@@ -170,6 +177,11 @@ class Intake:
             recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else "",
             hide_client=content.hide_client,
         )
+        tune = None
+        if case.tuning is not None:
+            people = tuple(each.address for each in envelope.recipients[: case.addressed.wanted])
+            party = Party(id=ident, sender=envelope.reverse_path, people=people)
+            tune = partial(self._tuner.tune, case.tuning, case.header, case.remove, party)
         work = partial(
             finish,
             case.header,
@@ -180,8 +192,11 @@ class Intake:
             case.resolved.options,
             alone,
             case.addressed.shown,
+            tune,
         )
-        if len(submission.octets) * (len(alone) or 1) <= THREAD_OCTETS and len(alone) <= THREAD_COPIES:
+        disk = case.tuning is not None and case.tuning.hosted_images
+        small = len(submission.octets) * (case.copies or 1) <= THREAD_OCTETS and case.copies <= THREAD_COPIES
+        if small and not disk:
             return work()
         return await self._in_thread(work)
 
@@ -197,7 +212,7 @@ class Intake:
 
 
 def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, warnings: tuple[str, ...]) -> Parcel:
-    addressed, options, credential = case.addressed, case.resolved.options, case.credential
+    addressed, options, credential = _settled(case.addressed, finished), case.resolved.options, case.credential
 
     def replan(not_before: float) -> Plan:
         return plan(addressed, options, submission.parameters, case.allowed, submission.at, not_before)
@@ -215,6 +230,9 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
             addressed=addressed,
             plan=planned,
             return_host=case.return_host,
+            targets=finished.targets,
+            links=finished.links,
+            dropped={place + 1: f"template: {finished.faults[place]}" for place in finished.dropped},
         )
         return new_message(submission, decided, case.header, flight=flight)
 
@@ -230,6 +248,14 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         cost=cost(credential, case.account, addressed.envelope, len(submission.octets)),
         key=key,
     )
+
+
+def _settled(addressed: Addressed, finished: Finished) -> Addressed:
+    """Which content each recipient gets; an archive gets what the recipient does whose copy it is."""
+    if not finished.which:
+        return addressed
+    archives = [finished.which[number] for number in addressed.contents[addressed.wanted :]]
+    return replace(addressed, contents=(*finished.which, *archives))
 
 
 def _long_header(octets: bytes) -> bool:

@@ -9,9 +9,11 @@ are; `scheduled` once for all of them where they share a time.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import field, replace
 from typing import Any
 
+from relay.model.address import domain_of
 from relay.model.envelope import Recipient
 from relay.model.event import Event, EventName
 from relay.model.light import light
@@ -43,6 +45,9 @@ class Decided:
     addressed: Addressed
     plan: Plan
     return_host: str = ""
+    targets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of the links, by number of the content
+    links: bool = False  # links of ours with tokens are in it
+    dropped: Mapping[int, str] = field(default_factory=dict)  # who gets nothing, by number from 1, and why
 
 
 def distinct(submission: Submission) -> Submission:
@@ -73,6 +78,8 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
         return_host=decided.return_host,
         trace=by is not None and by.trace,
         peer=submission.peer,
+        links=decided.links,
+        author=domain_of(decided.author),
     )
     now = State.FLIGHT if flight else State.QUEUED
     whose = zip(envelope.recipients, decided.addressed.contents, plan.dues, strict=True)
@@ -81,13 +88,23 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
             number=number,
             recipient=each,
             content=content,
-            state=plan.rest or (now if due <= submission.at else State.QUEUED),
+            state=State.CANCELLED if number in decided.dropped else plan.rest or _fresh(due, submission.at, now),
             due=due,
         )
         for number, (each, content, due) in enumerate(whose, 1)
     ]
     events = (_received(submission, decided, header), *_later(submission, decided))
-    return NewMessage(message=message, contents=decided.contents, recipients=tuple(recipients), events=events)
+    return NewMessage(
+        message=message,
+        contents=decided.contents,
+        recipients=tuple(recipients),
+        events=events,
+        targets=decided.targets,
+    )
+
+
+def _fresh(due: float, at: float, now: State) -> State:
+    return now if due <= at else State.QUEUED
 
 
 def dues(shard: int, new: NewMessage) -> list[Due]:
@@ -153,25 +170,26 @@ def _asked(options: Options) -> dict[str, Any]:
 
 
 def _later(submission: Submission, decided: Decided) -> list[Event]:
-    """The events of recipients that do not go out at once."""
+    """The events of recipients that do not go out at once, or not at all."""
     plan, recipients = decided.plan, decided.addressed.envelope.recipients
-    if plan.rest is None and max(plan.dues) <= submission.at:
+    if plan.rest is None and not decided.dropped and max(plan.dues) <= submission.at:
         return []
     test = {"test": True} if plan.sandbox else {}
+
+    def told(name: EventName, number: int, **data: Any) -> Event:
+        data = {"to": recipients[number - 1].address, **data, **test}
+        return _event(name, submission, decided, number, data)
+
+    events = [told(EventName.CANCELLED, each, reason=why) for each, why in decided.dropped.items()]
+    left = [each for each in range(1, len(recipients) + 1) if each not in decided.dropped]
     if plan.rest is not None:
         name, reason = _RESTS[plan.rest]
-        return [
-            _event(name, submission, decided, number, {"to": each.address, "reason": reason, **test})
-            for number, each in enumerate(recipients, 1)
-        ]
-    if min(plan.dues) == max(plan.dues):
+        return [*events, *(told(name, each, reason=reason) for each in left)]
+    if not events and min(plan.dues) == max(plan.dues):
         data = {"to": _addresses(recipients), "due": plan.dues[0], **test}
         return [_event(EventName.SCHEDULED, submission, decided, None, data)]
-    return [
-        _event(EventName.SCHEDULED, submission, decided, number, {"to": each.address, "due": due, **test})
-        for number, (each, due) in enumerate(zip(recipients, plan.dues, strict=True), 1)
-        if due > submission.at
-    ]
+    dues = [(each, plan.dues[each - 1]) for each in left]
+    return [*events, *(told(EventName.SCHEDULED, each, due=due) for each, due in dues if due > submission.at)]
 
 
 def _event(

@@ -1,9 +1,10 @@
 """The contents that leave: one for all recipients, or one each. CPU only, fit for a thread.
 
-In:  the header of a message, how it came, its addresses and options, the signers.
-Out: the finished contents in order, signed, with the warnings of their making.
+In:  the header of a message, how it came, its addresses and options, what is to be made of its content, the signers.
+Out: the finished contents in order, signed, with the warnings of their making; whose they are; where links lead.
 
-    control and stripped fields out -> Cc and To as asked -> Received, Date, Message-ID -> long lines -> signatures
+    control fields out -> texts (`tuning/`) -> stripped fields out, Cc and To as asked -> Received, Date, Message-ID
+    -> long lines -> signatures
 
 Why so: a copy of one's own names nobody else: To is the recipient's address alone, and Cc, Resent-To and Resent-Cc
 are gone. Each is a message of its own and has its own Message-ID where we write it. What `strip_headers` may never
@@ -12,8 +13,8 @@ take are the fields without which a message cannot be read, answered, verified o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 
 from relay.config import Content, LongLines
@@ -22,6 +23,7 @@ from relay.model.light import light
 from relay.model.options import NOTHING, Options
 from relay.model.reply import Refused
 from relay.submission.control.addresses import KEPT_FAMILIES, KEPT_FIELDS
+from relay.submission.tuning.tuner import Tuned
 from relay.transform.dkim import Signer, sign
 from relay.transform.draft import Draft
 from relay.transform.headers import Field, Header
@@ -35,6 +37,11 @@ _NAMING = frozenset({b"to", b"cc", b"resent-to", b"resent-cc"})  # fields that n
 class Finished:
     contents: tuple[bytes, ...]
     warnings: tuple[str, ...] = ()
+    which: tuple[int, ...] = ()  # number of each recipient's content, archives left out; empty: as was planned
+    targets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of the links, by number of the content
+    links: bool = False  # links of ours with tokens are in it
+    faults: Mapping[int, str] = field(default_factory=dict)  # what a recipient's data lacked, by place from 0
+    dropped: frozenset[int] = frozenset()  # recipients who get nothing, by place from 0
 
 
 def finish(
@@ -46,8 +53,9 @@ def finish(
     options: Options = NOTHING,
     alone: Sequence[str] = (),
     shown: Sequence[str] = (),
+    tune: Callable[[], Tuned] | None = None,
 ) -> Finished:
-    """`alone`: whose copies to make, empty for one content; `shown`: to be added to Cc.
+    """`alone`: whose copies to make, empty for one content; `shown`: to be added to Cc; `tune`: `Tuner.tune`.
 
     Raises:
         Refused: 554 5.6.0 a line is too long and may not be encoded, or Cc cannot be read.
@@ -55,6 +63,8 @@ def finish(
     if options is NOTHING:
         octets, told = _signed(tidy(header, arrival, remove), content.long_lines, signers, arrival.at)
         return Finished((octets,), told)
+    if tune is not None:
+        return _tuned(tune(), arrival, content.long_lines, signers, options, alone, shown)
     out = [*remove, *_stripped(header, options)]
     contents: list[bytes] = []
     warnings: dict[str, None] = {}
@@ -67,6 +77,51 @@ def finish(
         warnings.update(dict.fromkeys(told))
         contents.append(octets)
     return Finished(tuple(contents), tuple(warnings))
+
+
+def _tuned(
+    tuned: Tuned,
+    arrival: Arrival,
+    rule: LongLines,
+    signers: Sequence[Signer],
+    options: Options,
+    alone: Sequence[str],
+    shown: Sequence[str],
+) -> Finished:
+    """The contents of a message whose texts change: one for all, or one for each who gets one."""
+    contents: list[bytes] = []
+    warnings: dict[str, None] = {}
+    which: list[int] = []
+    targets: dict[int, tuple[str, ...]] = {}
+    apart = tuned.each or bool(alone)
+    dropped = set()
+    for place in range(tuned.people if apart else 1):
+        source = tuned.make(place)
+        if source is None:
+            dropped.add(place)
+            which.append(0)  # it is never sent
+            continue
+        if place in tuned.targets:
+            targets[len(contents)] = tuned.targets[place]
+        which.append(len(contents))
+        address = alone[place] if alone else ""
+        own = replace(arrival, recipient=address, copy=place + 1) if address else arrival
+        gone, top = _addressed(source.header, address, shown)
+        out = [*source.out, *_stripped(source.header, options), *gone]
+        octets, told = _signed(tidy(source.header, own, out, [*source.top, *top]), rule, signers, arrival.at)
+        warnings.update(dict.fromkeys(told))
+        contents.append(octets)
+    if not contents:
+        raise Refused(554, "5.6.0", f"template: it fails for every recipient: {next(iter(tuned.faults.values()))}")
+    return Finished(
+        contents=tuple(contents),
+        warnings=(*tuned.warnings, *warnings),
+        which=tuple(which) if apart else (0,) * tuned.people,
+        targets=targets,
+        links=tuned.links,
+        faults=tuned.faults,
+        dropped=frozenset(dropped),
+    )
 
 
 def _signed(draft: Draft, rule: LongLines, signers: Sequence[Signer], at: float) -> tuple[bytes, tuple[str, ...]]:

@@ -226,6 +226,8 @@ def _assemble(
     ids = IdSource(context.shard, system_clock, after=own.last_id)
     outward = _outward(context, limits, queues, ids, directory, suppressions, paths)
     logins = Logins(directory, limits, config.limits, system_clock)
+    links = LinkKeys(registry, system_clock, config)
+    assets = Assets(config.data, config.tracking.assets, system_clock)
     intake = Intake(
         config=config,
         queue=own,
@@ -235,6 +237,8 @@ def _assemble(
         limits=limits,
         suppressions=suppressions,
         idempotency=keys,
+        key=links.newest,
+        host=assets.put,
         stored=Stored(config.data),
         clock=system_clock,
     )
@@ -256,8 +260,8 @@ def _assemble(
         intake=intake,
         outward=outward,
         returning=returning,
-        links=LinkKeys(registry, system_clock, config),
-        assets=Assets(config.data, config.tracking.assets, system_clock),
+        links=links,
+        assets=assets,
         doors=[],
         servers=[],
     )

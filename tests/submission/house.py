@@ -17,6 +17,7 @@ from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event
 from relay.model.ids import IdSource
 from relay.model.message import Due, Lane, Message, NewMessage
+from relay.store.assets import Assets
 from relay.store.interface import RecipientState, StoreDown, StoreFull
 from relay.store.sqlite import (
     SqliteIdempotency,
@@ -31,6 +32,7 @@ from relay.store.sqlite import (
 )
 from relay.submission.directory import Directory
 from relay.submission.intake import Intake, Submission
+from relay.worker.linkkeys import LinkKeys
 from relay.worker.stored import Stored
 from tests.limits.local import LocalLimits
 from tests.submission.accounts import AT, DEMO, furnished
@@ -131,6 +133,8 @@ class House:
             limits=self.limits,
             suppressions=self.suppressions,
             idempotency=self.keys,
+            key=LinkKeys(self.registry, lambda: AT, config).newest,
+            host=Assets(self.directory, 1 << 30, lambda: AT).put,
             stored=Stored(self.directory),
             clock=lambda: AT,
         )
