@@ -384,8 +384,16 @@ class Reservation:
     kept: bool  # the submission is known to be on disk; else it may be on its way there, or lost in a crash
 
 
+@dataclass(frozen=True, slots=True)
+class Had:
+    """Who brought a campaign to somebody."""
+
+    id: str  # of the submission
+    kept: bool  # it is known to be on disk; else it may be on its way there, or lost in a crash
+
+
 class Idempotency(Protocol):
-    """Keys of submissions, machine-wide. A key belongs to its credential."""
+    """Keys of submissions, and who had which campaign; machine-wide. A key belongs to its credential."""
 
     async def reserve(self, credential: str, key: str, wanted: Reservation) -> Reservation | None:
         """Take a key for a submission about to be stored; None: it is ours, on disk. Else who has it.
@@ -402,10 +410,22 @@ class Idempotency(Protocol):
     async def resolve(self, shard: int, stored: Callable[[str], bool]) -> int:
         """At start, before the shard takes mail: settle the keys of its submissions that are not known to be kept.
 
-        `stored` tells whether the shard has a submission. How many keys were released.
+        `stored` tells whether the shard has a submission. How many keys were released. The same for campaigns.
         """
 
     async def prune(self, before: float) -> int:
         """Forget keys used before that time."""
+
+    async def claim(self, keys: Sequence[bytes], id: str, at: float) -> Mapping[bytes, Had]:
+        """Take these for a submission about to be stored, all in one write. Those that others had before."""
+
+    async def keep_claims(self, id: str) -> None:
+        """That submission is on disk."""
+
+    async def release_claims(self, id: str) -> None:
+        """It was not stored."""
+
+    async def prune_claims(self, before: float) -> int:
+        """Forget who had a campaign before that time."""
 
     async def close(self) -> None: ...

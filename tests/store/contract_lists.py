@@ -9,7 +9,7 @@ import pytest
 
 from relay.model.ids import IdSource
 from relay.model.suppression import Cause, Suppression
-from relay.store.interface import Idempotency, Reservation, Suppressions
+from relay.store.interface import Had, Idempotency, Reservation, Suppressions
 from tests.store.mail import NOON, ids
 
 ANN = Suppression(account="demo", address="ann@example.net", cause=Cause.BOUNCE, note="550 größer", created=NOON)
@@ -198,6 +198,43 @@ class IdempotencyContract:
         assert await keys.reserve("app", "lost", wanted()) is None
         assert await keys.reserve("app", "theirs", wanted()) == theirs
         assert await others.resolve(9, is_stored) == 0
+
+    async def test_a_campaign_comes_to_an_address_once(self, keys: Idempotency, others: Idempotency) -> None:
+        first, second, third = (ids.new() for _ in range(3))
+        assert await keys.claim([b"ann", b"bob"], first, NOON) == {}
+        assert await keys.claim([b"ann", b"bob"], first, NOON) == {}
+        assert await others.claim([b"bob", b"car"], second, NOON) == {b"bob": Had(first, kept=False)}
+        await keys.keep_claims(first)
+        await others.release_claims(second)
+        await others.release_claims(first)  # it is on disk: too late
+        had = Had(first, kept=True)
+        assert await keys.claim([b"ann", b"bob", b"car"], third, NOON) == {b"ann": had, b"bob": had}
+
+    async def test_claims_that_a_crash_left_open_are_settled_by_what_is_stored(
+        self, keys: Idempotency, others: Idempotency
+    ) -> None:
+        stored, lost, elsewhere = ids.new(), ids.new(), IdSource(8, lambda: NOON).new()
+        for name, ident in ((b"ann", stored), (b"bob", lost), (b"car", elsewhere)):
+            await keys.claim([name, name + b"2"], ident, NOON)
+        asked: list[str] = []
+
+        def is_stored(ident: str) -> bool:
+            asked.append(ident)
+            return ident == stored
+
+        await others.resolve(7, is_stored)
+        assert sorted(asked) == sorted([stored, lost])
+        assert await keys.claim([b"ann", b"bob", b"car"], ids.new(), NOON) == {
+            b"ann": Had(stored, kept=True),
+            b"car": Had(elsewhere, kept=False),
+        }
+
+    async def test_who_had_a_campaign_long_ago_is_forgotten(self, keys: Idempotency) -> None:
+        ident = ids.new()
+        await keys.claim([b"%d" % number for number in range(5000)], ident, NOON)
+        await keys.claim([b"late"], ident, NOON + 1)
+        assert await keys.prune_claims(NOON + 1) == 5000
+        assert await keys.claim([b"1", b"late"], ids.new(), NOON) == {b"late": Had(ident, kept=False)}
 
     async def test_old_keys_are_forgotten(self, keys: Idempotency) -> None:
         await asyncio.gather(

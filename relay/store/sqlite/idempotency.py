@@ -1,4 +1,4 @@
-"""Which key was used for which submission, in one database that all processes share.
+"""Which key was used for which submission, and who had which campaign, in one database that all processes share.
 
 In:  a key and the submission it is to stand for.
 Out: whether the key is free for it, once that is on disk.
@@ -14,14 +14,15 @@ damaged one costs a duplicate and no account.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import apsw
 
 from relay.model.ids import shard_of
-from relay.store.interface import Reservation, StoreDown
+from relay.store.interface import Had, Reservation, StoreDown
+from relay.store.sqlite import campaigns
 from relay.store.sqlite.connect import Row, connect_reader, connect_writer, fetch
 from relay.store.sqlite.shared import open_shared
 from relay.store.sqlite.writer import Writer
@@ -84,8 +85,11 @@ class SqliteIdempotency:
         loop = asyncio.get_running_loop()
         try:
             rows = await loop.run_in_executor(None, fetch, self._reader, OPEN, (shard,))
+            open_claims = await loop.run_in_executor(None, fetch, self._reader, campaigns.OPEN, (shard,))
         except apsw.Error as error:
             raise StoreDown(f"the keys of submissions cannot be read: {error}") from error
+        for (id,) in open_claims:
+            await (self.keep_claims if stored(id) else self.release_claims)(id)
         released = 0
         for credential, key, id in rows:
             if stored(id):
@@ -98,6 +102,22 @@ class SqliteIdempotency:
     async def prune(self, before: float) -> int:
         pruned = 0
         while gone := await self._writer.write(partial(_run, PRUNE, (before, PRUNED))):
+            pruned += gone
+        return pruned
+
+    async def claim(self, keys: Sequence[bytes], id: str, at: float) -> Mapping[bytes, Had]:
+        """Raises StoreFull, StoreDown: nothing was taken."""
+        return await self._writer.write(partial(campaigns.claim, keys, id, at))
+
+    async def keep_claims(self, id: str) -> None:
+        await self._writer.write(partial(_run, campaigns.KEEP, (id,)))
+
+    async def release_claims(self, id: str) -> None:
+        await self._writer.write(partial(_run, campaigns.GIVE_BACK, (id,)))
+
+    async def prune_claims(self, before: float) -> int:
+        pruned = 0
+        while gone := await self._writer.write(partial(_run, campaigns.PRUNE, (before, PRUNED))):
             pruned += gone
         return pruned
 
