@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import account, credential, dkim, domain, preset, queue, suppress, template
+from relay.cli import account, credential, dkim, domain, preset, queue, suppress, template, webhook
 from relay.cli.apply import apply
 from relay.cli.backup import backup
 from relay.cli.check import check
@@ -31,6 +31,7 @@ from relay.cli.options import options
 from relay.cli.restore import restore
 from relay.cli.send import send
 from relay.cli.serve import serve
+from relay.cli.stats import stats
 from relay.cli.tracking import tracking
 
 _HELP = ["--help", "-h"]
@@ -81,6 +82,7 @@ _COMMANDS = (
         "relay events --event failed --since 1d --domain example.net --json",
         "relay events --follow --tag invoice",
     ),
+    (stats, "relay stats", "relay stats --by campaign --account demo", "relay stats --per day --since 30d --json"),
     (explain, "relay explain 0f3k2m9s8t7u6v5a-1"),
     (message, "relay message 0f3k2m9s8t7u6v5a > message.eml"),
     (options, "relay options", "relay options send_at", "relay options --grants"),
@@ -113,6 +115,7 @@ domain.app.command(
 )(tracking)
 app.add_typer(domain.app, name="domain")
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(webhook.app, name="webhook")
 
 
 @app.callback()

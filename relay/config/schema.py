@@ -37,6 +37,7 @@ class Retention(Part):
         "ours; what comes back later is refused",
     )
     events: Duration = Field(7_776_000.0, description="events in the report database")
+    counts: Duration = Field(34_560_000.0, description="hourly counts of events; they name no recipient")
     min_free: Size = Field(256 << 20, description="octets left free on the disk; under it 452 4.3.1")
 
 

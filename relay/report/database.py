@@ -69,6 +69,39 @@ STEPS = (
     drop table tagged;
     create index event_credential on event (data ->> 'credential' collate nocase, at);
     """,
+    """
+    -- how often an event happened to recipients, by hour. kind: account (name is ''), tag, campaign, domain, site.
+    -- variant: '' by people; machine; test; first (the first of its recipient, counted under '' as well); back
+    -- (unsubscribing, taken back)
+    create table counted (
+        hour integer not null,      -- since 1970, UTC
+        kind text not null,
+        account text not null,
+        name text not null,
+        event text not null,
+        variant text not null,
+        count integer not null,
+        primary key (hour, kind, account, name, event, variant)
+    ) without rowid;
+    -- which recipients opened and clicked before; forgotten with the event that came first
+    create table once (
+        message text not null,
+        recipient integer not null,
+        name text not null,
+        primary key (message, recipient, name)
+    ) without rowid;
+    -- on which days an address gave a reason to be suppressed that one day is not enough for
+    create table strike (
+        day integer not null,       -- since 1970, UTC
+        account text not null,
+        address text not null,      -- lower case
+        class text not null,
+        primary key (account, address, class, day)
+    ) without rowid;
+    create index strike_day on strike (day);
+    -- up to where the addresses of clients were cut out of events of a name
+    create table cut (name text primary key, at real not null, id integer not null) without rowid;
+    """,
 )
 
 # the last journal row folded of each shard
@@ -85,6 +118,30 @@ OLDEST = "select id, shard, seq, data from event where at < ? order by at limit 
 FORGET_EVENT = "delete from event where id = ?"
 FORGET_ABOUT = "delete from about where address = ? and at = ? and event = ?"
 FORGET_LABEL = "delete from labelled where kind = ? and value = ? and message = ?"
+FORGET_ONCE = "delete from once where message = ? and recipient = ? and name = ?"
+FORGET_COUNTS = "delete from counted where hour < ?"
+FORGET_STRIKES = "delete from strike where day < ?"
+# counts: written with the events they count, in one transaction
+COUNT = """
+insert into counted (hour, kind, account, name, event, variant, count) values (?, ?, ?, ?, ?, ?, ?)
+on conflict do update set count = count + excluded.count
+"""
+NAMES = "select distinct name from counted where hour >= ? and hour < ? and kind = ? and account = ?"
+ONCE = "insert or ignore into once (message, recipient, name) values (?, ?, ?)"
+SITE = """
+select event.data ->> 'site' from about join event on event.id = about.event
+ where about.address = ? and event.message = ? and event.name = 'delivered' order by about.at desc limit 1
+"""
+# strikes: each day counts once
+STRIKE = "insert or ignore into strike (day, account, address, class) values (?, ?, ?, ?)"
+STRIKES = "select count(*) from strike where account = ? and address = ? and class = ? and day > ? and day <= ?"
+ERASE_STRIKES = "delete from strike where address = ?"
+# cut: the next events that may have a client's address
+CUT_FROM = "select at, id from cut where name = ?"
+CUT_TO = "insert into cut (name, at, id) values (?, ?, ?) on conflict (name) do update set at = ?2, id = ?3"
+WITH_CLIENTS = """
+select id, at, data from event where name = ? and (at, id) > (?, ?) and at < ? order by at, id limit ?
+"""
 # erase: the next piece of all events, those in it with a text in their data, and one of them told anew
 PIECE_END = "select max(id) from (select id from event where id > ? order by id limit ?)"
 NAMING = "select id from event where id > ? and id <= ? and instr(folded(data), ?)"

@@ -44,6 +44,7 @@ def erase(data: Path, address: str) -> int:
                 for start in range(0, len(ids), PIECE):
                     changed += _rewrite(writing, ids[start : start + PIECE], eraser)
                 after = upto
+            writing.execute(sql.ERASE_STRIKES, (address.lower(),))
         except apsw.Error as error:
             raise StoreDown(f"{data / sql.NAME} cannot be changed: {error}") from error
     return changed

@@ -1,8 +1,8 @@
 """The reporter: folds the journals of all shards into the report database and writes the log of events.
 
 In:  journals, read from outside their owners; the cursor in the report database says where it stopped.
-Out: rows for search and `explain`; one log line an event; a cursor file in each shard's directory, so that
-     its owner may prune what is folded.
+Out: rows for search and `explain`, hourly counts, entries in the list of suppressions; one log line an event; a
+     cursor file in each shard's directory, so that its owner may prune what is folded.
 
 It keeps nothing that it could lose: rows and cursor are committed together, and what follows from them (the
 log line, the exported cursor) comes after. A crash between the two may leave out log lines of one batch or
@@ -26,21 +26,22 @@ import apsw
 
 from relay.config import Config
 from relay.model.clock import Clock
-from relay.model.event import Event
 from relay.report import database, log
+from relay.report.counts import Counts
 from relay.report.database import open_to_write
-from relay.report.fold import addresses, domain_of, fold, labels
+from relay.report.fold import domain_of, fold
+from relay.report.forgetting import forget, without_client
+from relay.report.suppressing import Suppressor
 from relay.report.webhooks.filler import Filler
-from relay.store.interface import Entry, StoreDown
+from relay.store.interface import Entry, StoreDown, StoreFull
 from relay.store.sqlite import SqliteReader, existing_shards, open_reader, shard_directory, write_cursor
-from relay.store.sqlite.connect import Row, fetch, value
+from relay.store.sqlite.connect import Row, value
 
 logger = logging.getLogger("relay.report")
 
 PAUSE = 0.5  # seconds between turns; a turn costs a sync and some files, however few its rows
 BATCH = 4000  # rows of one shard in one transaction
 FORGET_EVERY = 60.0  # seconds between looks for what is too old
-FORGET_SLICE = 2000  # events forgotten in one turn
 AGAIN = 2.0  # seconds until a database that failed is opened again
 LAST_TURNS = 0.8  # seconds for what is left when told to stop
 
@@ -53,6 +54,8 @@ class Reporter:
         self._clock = clock
         self._data = config.data
         self._hooks = Filler(config.data, clock, lambda: self.config.webhooks.waiting)
+        self._suppressor = Suppressor(config, clock)
+        self._counts = Counts()
         self._opened: apsw.Connection | None = None
         self._cursors: dict[int, int] = {}
         self._failing_since: float | None = None
@@ -96,8 +99,12 @@ class Reporter:
         Raises:
             StoreDown: the report database failed. The next turn opens it anew and goes on where it stopped.
         """
+        self._suppressor.follow(self.config)
         try:
             return self._turn()
+        except (StoreDown, StoreFull) as error:  # of what a fold writes besides
+            self._counts.forget()
+            raise StoreDown(str(error)) from error
         except apsw.Error as error:
             self._drop()
             raise StoreDown(f"{self._data / database.NAME} cannot be written: {error}") from error
@@ -110,6 +117,7 @@ class Reporter:
         return self._opened
 
     def _drop(self) -> None:
+        self._counts.forget()
         opened, self._opened = self._opened, None
         if opened is not None:
             with contextlib.suppress(apsw.Error):  # it failed already
@@ -130,11 +138,14 @@ class Reporter:
             self._fold(shard, entries)
         self.lag = max(0.0, lag) if more else 0.0
         if not more and time.monotonic() >= self._forget_at:
-            more = self._forget()
+            more = forget(self._database, self.config, self._clock())
+            if not more:
+                self._forget_at = time.monotonic() + FORGET_EVERY
         return more
 
     def close(self) -> None:
         self._hooks.close()
+        self._suppressor.close()
         for reader in self._readers.values():
             reader.close()
         self._drop()
@@ -144,6 +155,8 @@ class Reporter:
         self._hooks.add(shard, entries)  # first: what is folded is not read again
         with self._database:  # one transaction
             self._add(entries)
+            self._counts.add(self._database, entries)
+            self._suppressor.add(self._database, shard, entries)
             self._database.execute(database.ADVANCE, (shard, last))
         self._cursors[shard] = last
         form = self.config.log.format
@@ -158,8 +171,9 @@ class Reporter:
         rows: list[Row] = []
         about: list[Row] = []
         labelled: list[Row] = []
+        kept = self._clock() - self.config.tracking.client_address_keep
         for number, entry in enumerate(entries, value(self._database, database.LAST_EVENT) + 1):
-            folded = fold(entry)
+            folded = fold(without_client(entry, kept))
             at, message = entry.event.at, entry.event.message
             rows.append((number, *folded.row))
             about += [(address, at, number, domain_of(address)) for address in folded.addresses]
@@ -167,25 +181,6 @@ class Reporter:
         self._database.executemany(database.ADD_EVENT, rows)
         self._database.executemany(database.ADD_ABOUT, about)
         self._database.executemany(database.ADD_LABEL, labelled)
-
-    def _forget(self) -> bool:
-        """Drop a slice of the events that are too old; True when there may be more of them."""
-        before = self._clock() - self.config.retention.events
-        rows = fetch(self._database, database.OLDEST, (before, FORGET_SLICE))
-        with self._database:
-            for number, _shard, _seq, text in rows:
-                event = Event.from_json(text)
-                self._database.execute(database.FORGET_EVENT, (number,))
-                for address in addresses(event):
-                    self._database.execute(database.FORGET_ABOUT, (address, event.at, number))
-                for label in labels(event):
-                    self._database.execute(database.FORGET_LABEL, (*label, event.message))
-        if rows:
-            self._database.execute("pragma incremental_vacuum(1000)").fetchall()
-        if len(rows) == FORGET_SLICE:
-            return True
-        self._forget_at = time.monotonic() + FORGET_EVERY
-        return False
 
     def _reader(self, shard: int) -> SqliteReader:
         reader = self._readers.get(shard)

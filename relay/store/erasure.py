@@ -15,6 +15,7 @@ ERASED = "erased@invalid"
 
 # Whose login it was is for the registry to forget; the message's own id is nobody's name.
 _IDENTITY = frozenset({"event", "account", "credential", "message"})
+_OF_CLIENT = frozenset({"client", "user_agent", "referer"})
 _BEFORE = r"(?<![^\W_])(?<![.+_~^&%$#!*?`-])"  # no letter or digit, nor what joins them in a local part
 _AFTER = r"(?![^\W_]|-|\.[^\W_])"  # the domain ends here
 
@@ -52,4 +53,6 @@ class Eraser:
         cleaned = {key: each if key in _IDENTITY else self.value(each) for key, each in given.items()}
         if cleaned == given:
             return text
+        if cleaned.get("to") == ERASED:  # where somebody was who opened it or clicked is theirs, too
+            cleaned = {key: each for key, each in cleaned.items() if key not in _OF_CLIENT}
         return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":"))
