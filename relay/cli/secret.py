@@ -27,6 +27,11 @@ def username(account: str) -> str:
     return f"{account}-{_random(6, _LOWER)}"
 
 
+def webhook() -> str:
+    """What follows `wh_` in a webhook's id; also what its check file says."""
+    return _random(16, _LOWER)
+
+
 def challenge() -> str:
     """What the TXT record of a domain must say to prove who runs it."""
     return f"relay-verify={_random(32, _LOWER)}"

@@ -235,5 +235,9 @@ async def _read(response: aiohttp.ClientResponse, limit: int, cut: bool) -> byte
 
 
 def _reason(error: BaseException) -> str:
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
-    return text[:200]
+    """On one line, and without the URL, which some of aiohttp's texts repeat."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        text = f"no HTTP we understand ({error.message})"
+    else:
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200]

@@ -78,7 +78,7 @@ class Desk:
     async def webhooks(self) -> tuple[list[Webhook], list[DkimKey]]:
         def read() -> tuple[list[Webhook], list[DkimKey]]:
             opened = self._open_registry()
-            return opened.webhooks(), opened.keys()
+            return opened.webhooks(), opened.signing_keys()
 
         return await self._do(read)
 

@@ -22,6 +22,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -64,7 +65,7 @@ def smtpeter(
         "date": formatdate(now, usegmt=True),
         "content-length": str(len(body)),
         "content-type": content_type,
-        "x-copernica-id": f"environment-{account}",
+        "x-copernica-id": f"environment-{quote(account)}",
         "digest": "sha-256=" + base64.b64encode(hashlib.sha256(body).digest()).decode("ascii"),
         "x-nonce": nonce,
     }

@@ -98,7 +98,7 @@ class SqliteWebhooks:
             except apsw.ConstraintError as error:
                 raise Exists(f"key {key.selector} is there already") from error
 
-    def keys(self) -> list[DkimKey]:
+    def signing_keys(self) -> list[DkimKey]:
         """The newest first. The oldest active one signs; a retired one stays published for a while."""
         return [_key(row) for row in self._rows(KEYS)]
 
