@@ -94,10 +94,11 @@ class World:
     web: SqliteQueue
     links: Links
     key: LinkKey
+    assets: Assets
     port: int = 0
     recorded: Recorded = field(default_factory=Recorded)
     time: Time = field(default_factory=Time)
-    ids: IdSource = field(default_factory=lambda: IdSource(0, lambda: NOON))
+    ids: IdSource = field(default_factory=lambda: IdSource(0, lambda: NOON))  # never the same, also in another world
 
     async def sent(
         self,
@@ -161,19 +162,19 @@ async def world(
     data: Path,
     more: str = "",
     *,
+    tracking: str = "tracking: {base: http://127.0.0.1:8025, images: {networks: [127.0.0.0/8]}}\n",
     application_too: bool = True,
     domains: Sequence[Domain] = (),
     window: float = 0.05,
 ) -> AsyncIterator[World]:
-    """`more`: YAML; `window`: seconds for which what happened to one message waits."""
+    """`more`, `tracking`: YAML; `window`: seconds for which what happened to one message waits."""
     config = parse(
-        f"hostname: relay.example\ndata: {data}\nlisteners: [{{name: submission, port: 2525}}]\n"
-        f"tracking: {{base: http://127.0.0.1:8025, images: {{networks: [127.0.0.0/8]}}}}\n" + more
+        f"hostname: relay.example\ndata: {data}\nlisteners: [{{name: submission, port: 2525}}]\n{tracking}{more}"
     )
     registry, suppressions = open_registry(data / "registry.db"), open_suppressions(data / "suppressions.db")
     for each in domains:
         registry.add_domain(each)
-    key = registry.add_link_key(SECRET, NOON - 86_400)
+    key = next(iter(registry.link_keys()), None) or registry.add_link_key(SECRET, NOON - 86_400)
     time, recorded = Time(), Recorded()
     queues = [
         await open_queue(
@@ -186,9 +187,10 @@ async def world(
         await queues[1].record(events)
         await recorded.add(events)
 
-    links = Links(config, registry, suppressions, record, time, Assets(data, config.tracking.assets, time))
+    assets = Assets(data, config.tracking.assets, time)
+    links = Links(config, registry, suppressions, record, time, assets)
     links.journal._window = window
-    it = World(data, config, registry, suppressions, queues[0], queues[1], links, key, 0, recorded, time)
+    it = World(data, config, registry, suppressions, queues[0], queues[1], links, key, assets, 0, recorded, time)
     inner: FastAPI | None = application(ApplicationState(config, time)) if application_too else None
     sock = socket.create_server(("127.0.0.1", 0))
     it.port = sock.getsockname()[1]
