@@ -14,16 +14,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any
 
 from relay.model.options import MergeError
 from relay.model.reply import Refused
 from relay.model.token import Token
 from relay.submission.tuning.compose import BodyMemory, Composed, body_memory, compose
+from relay.submission.tuning.memory import Memory
 from relay.submission.tuning.tuning import UNSUBSCRIBE_MARK, VIEW_MARK, Merging, Tuning
 from relay.transform.autohtml import text_to_html
 from relay.transform.autotext import html_to_text
-from relay.transform.bodies import bodies
+from relay.transform.bodies import Body, bodies
 from relay.transform.edit import Hole, fill
 from relay.transform.encoded import decode
 from relay.transform.headers import Field, Header, read_header, splice
@@ -33,9 +35,11 @@ from relay.transform.merge.message import Prepared, prepare
 from relay.transform.structure import add_alternative, take_pictures
 from relay.transform.token import make
 
+TWINS = 8 << 20  # octets of texts made from another form that are remembered, a process
 _PERSONAL = frozenset({"recipient", "envelope"})  # variables that are there without data
 
 
+Twins = Memory[str | None]
 Host = Callable[
     [bytes, str], str
 ]  # keeps a picture of a type, gives its name; raises ValueError, StoreFull, StoreDown
@@ -78,11 +82,12 @@ class Tuner:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._memory: BodyMemory = body_memory()
+        self._twins: Twins = Memory(TWINS, lambda twin: 100 + len(twin or ""))
 
     def tune(self, tuning: Tuning, header: Header, remove: Sequence[Field], party: Party) -> Tuned:
         """Raises Refused; StoreDown, StoreFull."""
         plain = read_header(splice(header, remove, []))
-        work = _Work(self._host, self._memory, tuning, party)
+        work = _Work(self._host, self._memory, self._twins, tuning, party)
         merging = tuning.merging
         if merging is None:
             return work.same(plain.content)
@@ -105,9 +110,10 @@ class Tuner:
 class _Work:
     """On one message."""
 
-    def __init__(self, host: Host, memory: BodyMemory, tuning: Tuning, party: Party) -> None:
+    def __init__(self, host: Host, memory: BodyMemory, twins: Twins, tuning: Tuning, party: Party) -> None:
         self._host = host
         self._memory = memory
+        self._twins = twins
         self._tuning = tuning
         self._party = party
 
@@ -187,12 +193,11 @@ class _Work:
         if not found or any(each.html for each in found) == any(not each.html for each in found):
             return content
         first = found[0]
-        text = decode(content[first.part.body : first.part.end], first.encoding)
-        twin = None
-        if text is not None and first.html and self._tuning.auto_text:
-            twin = html_to_text(text.octets, first.charset)
-        elif text is not None and not first.html and self._tuning.auto_html:
-            twin = text_to_html(_said(text.octets, first.charset))
+        if not (self._tuning.auto_text if first.html else self._tuning.auto_html):
+            return content
+        octets = content[first.part.body : first.part.end]
+        key = (blake2b(octets, digest_size=16).digest(), first.html, first.encoding, first.charset)
+        twin = self._twins.get(key, lambda: _twin(octets, first))
         if twin is None:
             return content
         changed = add_alternative(content, twin)
@@ -212,6 +217,14 @@ class _Work:
             return content, ()
         warnings += changed.warnings
         return changed.content, tuple(hosted)
+
+
+def _twin(octets: bytes, body: Body) -> str | None:
+    """The text in its other form."""
+    text = decode(octets, body.encoding)
+    if text is None:
+        return None
+    return html_to_text(text.octets, body.charset) if body.html else text_to_html(_said(text.octets, body.charset))
 
 
 def _holes(composed: Composed, lists: ListFields) -> bool:
