@@ -62,7 +62,10 @@ class Prepared:
         for part in self.parts:
             edits += part.edits(part.render(data, limits, clock))
         pieces: list[Piece] = splice(self.header.content, edits)
-        return b"".join([each for each in pieces if isinstance(each, bytes)])
+        made = [each for each in pieces if isinstance(each, bytes)]
+        if any(made) and not next(each for each in reversed(made) if each).endswith(b"\n"):
+            made.append(b"\r\n")  # what is sent ends with the end of a line
+        return b"".join(made)
 
 
 def prepare(

@@ -114,7 +114,8 @@ def part_template(header: Header, body: Body, lines: tuple[bytes, ...], limits: 
     """None: nothing in it means anything. Raises TemplateError: what stands there is no template."""
     source = text_of_body(header, body)
     if source is None:
-        if b"{$" in header.content[body.part.body : body.part.end]:
+        text = decode(header.content[body.part.body : body.part.end], body.encoding)
+        if text is not None and b"{$" in text.octets:
             raise TemplateError(f"the text cannot be read as {body.charset}", place=place_of(body))
         return None
     if "{" not in source:
