@@ -196,7 +196,7 @@ def checked(url: str) -> URL:
     if len(url) > LONGEST_URL or not url.isprintable() or " " in url or "\\" in url:
         raise Failed(Failure.REFUSED, f"no URL: over {LONGEST_URL} characters, or with some that have to be escaped")
     try:
-        target = URL(url)
+        target = URL(url, encoded=url.isascii())  # as it was given: a receiver may sign or compare what it was asked
         _ = target.port
     except ValueError:
         raise Failed(Failure.REFUSED, "no URL") from None

@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from yarl import URL
 
+from relay.http.client import checked
 from relay.model.account import DkimKey
 from relay.model.webhook import Secret
 
@@ -59,7 +59,7 @@ def standard(ident: str, body: bytes, secrets: Sequence[Secret], now: float) -> 
 def smtpeter(
     url: str, body: bytes, content_type: str, account: str, key: DkimKey, now: float, nonce: str
 ) -> dict[str, str]:
-    target = URL(url)
+    target = checked(url)
     fields = {
         "host": target.host_port_subcomponent or "",
         "date": formatdate(now, usegmt=True),

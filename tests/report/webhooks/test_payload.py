@@ -16,7 +16,7 @@ from relay.report.webhooks.payload import Told, body_of, event_id, pack, state_o
 from tests.http.site import site
 from tests.report.stage import event, new_ids
 from tests.report.webhooks.stage import said, stage
-from tests.store.mail import NOON
+from tests.store.mail import NOON, mail
 
 MESSAGE = "0f3k2m9s8t7u6v5a"
 ABOUT = {"tags": ["a", "b"], "from": "shop@example.com", "message_ref": "order-7"}
@@ -131,11 +131,9 @@ def test_an_event_can_be_two_of_smtpeters_types() -> None:
 
 
 async def test_the_message_that_came_back_is_fetched_from_the_copy_that_was_passed_on(tmp_path: Path) -> None:
-    from tests.store.mail import message
-
     async with site() as there, stage(tmp_path) as here:
         here.hook(there.url(), shape=Shape.SMTPETER, events=frozenset({"bounce"}))
-        copy = message(b"Subject: it came back\r\n\r\n")
+        copy = mail("me@example.com", contents=[b"Subject: it came back\r\n\r\n"], ident=new_ids().new())
         await here.queue.add(copy)
         await here.tell(event("bounced", new_ids().new(), recipient=1, forwarded=copy.message.id))
         await here.tell(event("bounced", new_ids().new(), recipient=1, forwarded=new_ids().new()))
