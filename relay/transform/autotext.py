@@ -5,7 +5,7 @@ Out: its text as people read it: paragraphs, headings, lists, the cells of a tab
      `label <url>`, pictures by their `alt`. No wrapping: programs that show text do that.
 
 Left out: head, styles, scripts, comments (those for Outlook, too, since their twin for all others stands beside
-them), and what is hidden (`display:none`, `mso-hide`, `hidden`, a height or font of nothing): a preheader is for the
+them), and what is hidden (`display:none`, `mso-hide`, `hidden`, a height of nothing): a preheader is for the
 list of mails, not for the mail. A link whose label says its address is written once.
 
 One pass in linear time; nothing is kept but a stack of open elements, DEPTH at most. A page over HTML_OCTETS is left.
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
 _ATTRIBUTE = re.compile(r"""([^\s/>=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s>]*+)))?+""")
 _HIDDEN = re.compile(
     r"(?i)(?:^|[;\s])(?:display\s*:\s*none|visibility\s*:\s*hidden|mso-hide\s*:\s*all"
-    r"|(?:font-size|max-height|max-width|opacity)\s*:\s*0(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:[;!]|$))"
+    r"|(?:max-height|max-width|opacity)\s*:\s*0(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:[;!]|$))"
 )
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]+")

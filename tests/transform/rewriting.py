@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from itertools import pairwise
 
-from relay.model.token import TOKEN_LENGTH
+from relay.model.token import TOKEN_LENGTH, Purpose
 from relay.transform.edit import Edit, Hole, fill, splice
 from relay.transform.html.rewrite import rewrite_html
 from relay.transform.plain import rewrite_text
@@ -72,7 +72,7 @@ def originals(text: bytes, result: Rewritten) -> list[bytes]:
     found: dict[int, bytes] = {}
     for each in result.edits:
         for piece in each.pieces:
-            if isinstance(piece, Hole):
+            if isinstance(piece, Hole) and piece.purpose in (Purpose.CLICK, Purpose.IMAGE):
                 found[piece.number] = text[each.start : each.end]
     return [found[number] for number in sorted(found)]
 
