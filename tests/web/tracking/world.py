@@ -18,7 +18,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from relay.config import Config, parse
-from relay.model.account import Domain, LinkKey
+from relay.model.account import Account, Domain, LinkKey
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event
 from relay.model.ids import IdSource
@@ -172,6 +172,8 @@ async def world(
         f"hostname: relay.example\ndata: {data}\nlisteners: [{{name: submission, port: 2525}}]\n{tracking}{more}"
     )
     registry, suppressions = open_registry(data / "registry.db"), open_suppressions(data / "suppressions.db")
+    if not registry.accounts():
+        registry.add_account(Account(name="demo", created=NOON))
     for each in domains:
         registry.add_domain(each)
     key = next(iter(registry.link_keys()), None) or registry.add_link_key(SECRET, NOON - 86_400)
