@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from relay.config import Config
 
 REPORT = "report.db"
-_LEFT = frozenset({"access.json", "relay.lock"})  # of the relay that runs
+_LEFT = frozenset({"access.json", "relay.lock", "assets/lock"})  # of the relay that runs
+_CACHES = frozenset({"pictures"})  # directories of what is fetched again
 
 
 def backup(
@@ -114,17 +115,25 @@ def _fill(archive: Archive, config: Config, path: Path, shown: Progress, *, with
     for source, name in (*_files(data), *_configuration(config, path)):
         copy = archive.work / name
         copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copyfile(source, copy)
+        try:
+            shutil.copyfile(source, copy)
+        except FileNotFoundError:  # a hosted picture that nobody needs any more, just now
+            continue
         archive.keep(name)
     return shards
 
 
 def _files(data: Path) -> Iterator[tuple[Path, str]]:
-    """What lies beside databases and shards: certificates, secrets of the account demo, pauses, counts of quotas."""
+    """What lies beside databases and shards: certificates, hosted pictures, secrets of the account demo, quotas."""
     for path in sorted(data.rglob("*")):
         inner = path.relative_to(data)
         database = len(inner.parts) == 1 and (path.name.endswith(".db") or ".db-" in path.name)
-        passing = path.name in _LEFT or path.name.startswith(".") or path.name.endswith((".new", ".part"))
+        passing = (
+            str(inner) in _LEFT
+            or inner.parts[0] in _CACHES
+            or path.name.startswith(".")
+            or path.name.endswith((".new", ".part"))
+        )
         if path.is_file() and not path.is_symlink() and inner.parts[0] != "shards" and not database and not passing:
             yield path, f"data/{inner}"
 
@@ -135,7 +144,7 @@ def _configuration(config: Config, path: Path) -> Iterator[tuple[Path, str]]:
 
     yield path, f"config/{path.name}"
     outside = [(each, each.name) for each in (config.certificate, config.key)]
-    if (directory := config.certificates) is not None and directory.is_dir():
+    for directory in {each for each in (config.certificates, config.web_certificates) if each and each.is_dir()}:
         files = [file for pair in pairs(directory) for file in (pair.certificate, pair.key)]
         outside += [(each, f"{directory.name}/{each.relative_to(directory)}") for each in files]
     for each, name in outside:

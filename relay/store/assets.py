@@ -212,7 +212,7 @@ class Assets:
             path = self._directory / SECRET
             if not path.exists():
                 make_directory(self._directory)
-                part = path.with_name(f"{SECRET}.{secrets.token_hex(8)}")
+                part = path.with_name(f"{SECRET}.{secrets.token_hex(8)}.part")
                 write(part, secrets.token_bytes(32))
                 with suppress(FileExistsError):  # another process was first
                     os.link(part, path)

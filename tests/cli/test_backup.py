@@ -9,14 +9,19 @@ import os
 import shutil
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from relay.model.clock import system_clock
 from relay.model.message import State
 from relay.model.order import Selection
 from relay.report import log
+from relay.store.assets import Assets
+from relay.store.readers import Readers
 from relay.store.sqlite import existing_shards, open_reader, open_registry, shard_directory
+from relay.web.tracking import pictures
 from tests.cli.conftest import Cli
 from tests.cli.stage import Post, events, opened, put, states
 from tests.report.stage import reporter
@@ -211,6 +216,38 @@ def test_the_configuration_is_in_it_and_what_belongs_to_the_running_relay_is_not
     assert "data/registry.db" in manifest["files"]
     assert not {"data/access.json", "data/relay.lock"} & manifest["files"].keys()
     assert not any("-wal" in each or "/lock" in each for each in manifest["files"])
+
+
+def test_hosted_pictures_are_in_it_and_those_that_are_fetched_again_are_not(full: Cli) -> None:
+    data = full.home / "var"
+    names = [Assets(data, 1000, system_clock).put(each, "image/png") for each in (b"one", b"two")]
+    (data / pictures.DIRECTORY).mkdir()
+    (data / pictures.DIRECTORY / "cached").write_bytes(b"three")
+    full("backup", "copy.tar")
+    full("restore", "copy.tar", "--data", "new")
+    assert not (full.home / "new" / pictures.DIRECTORY).exists()
+    restored = Assets(full.home / "new", 1000, system_clock)
+    assert [restored.get(each) for each in names] == [(b"one", "image/png"), (b"two", "image/png")]
+    assert restored.octets() == 6
+    assert restored.put(b"one", "image/png") == names[0]
+
+
+def test_links_of_a_restored_relay_lead_where_they_led(full: Cli) -> None:
+    new = replace(Post().mail("dee@example.net", links=True), targets={0: ("https://example.com/a",)})
+    put(full.home / "var", new)
+    registry = open_registry(full.home / "var/registry.db")
+    key = registry.add_link_key(b"k" * 32, 1.0)
+    registry.close()
+    full("backup", "copy")
+    full("restore", "copy", "--data", "new", "--hold")
+    registry = open_registry(full.home / "new/registry.db")
+    assert registry.link_keys() == [key]
+    registry.close()
+    readers = Readers(full.home / "new")
+    found = readers.tracked(new.message.id, 1)
+    readers.close()
+    assert found is not None
+    assert (found.address, found.targets) == ("dee@example.net", ("https://example.com/a",))
 
 
 def test_certificates_of_other_names_are_in_it_wherever_they_lie(full: Cli) -> None:

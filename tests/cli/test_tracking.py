@@ -201,3 +201,15 @@ def test_check_wants_https_spoken_by_somebody(tmp_path: Path) -> None:
     assert found(tmp_path, "{}", linked(HOST)) == [("warn", "http.https.port")]
     assert found(tmp_path, "{proxies: [10.0.0.0/8]}", linked(HOST)) == []
     assert found(tmp_path, "{}", linked(HOST, https=False)) == []
+
+
+def test_check_looks_at_the_certificates_of_links_too(ready: Cli) -> None:
+    text = CONFIG.replace("http: {port: 0}", "http: {port: 0, https: {port: 8443, directory: links}}")
+    (ready.home / "config/local.yaml").write_text(text)
+    assert told(ready, "--offline", code=1)["var/links"] == ("fail", "cannot be read: No such file or directory")
+    (ready.home / "var/links").mkdir()
+    assert told(ready, "--offline")["var/links"][0] == "warn"
+    chain, key = self_signed("clicks.example.com", time.time())
+    (ready.home / "var/links/clicks.example.com.pem").write_bytes(chain)
+    (ready.home / "var/links/clicks.example.com.key").write_bytes(key)
+    assert told(ready, "--offline")["var/links/clicks.example.com.pem"][0] == "ok"

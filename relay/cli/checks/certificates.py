@@ -23,30 +23,30 @@ _RENEW = "renew it; the relay sees the new files by itself, or at SIGHUP"
 
 
 def certificates(config: Config) -> Iterator[Finding]:
-    if all(each.kind is ListenerKind.PLAIN for each in config.listeners):
+    web = config.http.https.port is not None
+    if all(each.kind is ListenerKind.PLAIN for each in config.listeners) and not web:
         return
     if not set(unresolved(config)) & {"tls.certificate", "tls.key"}:
         yield from pair(config.certificate, config.key, config.hostname, public=not config.sandbox.enabled)
     if config.certificates is not None:
-        yield from directory(config)
+        yield from directory(config.certificates, "tls.directory", public=not config.sandbox.enabled)
+    if web and config.web_certificates is not None and config.web_certificates != config.certificates:
+        yield from directory(config.web_certificates, "http.https.directory", public=not config.sandbox.enabled)
 
 
-def directory(config: Config) -> Iterator[Finding]:
-    """Those for other names (SNI)."""
+def directory(folder: Path, key: str, *, public: bool) -> Iterator[Finding]:
+    """Those for other names (SNI). `key`: of the configuration."""
     from relay.smtp.sni import pairs
 
-    assert config.certificates is not None
     try:
-        found = list(pairs(config.certificates))
+        found = list(pairs(folder))
     except OSError as error:
-        yield fail(
-            str(config.certificates), f"cannot be read: {error.strerror}", "make it, or take tls.directory out"
-        )
+        yield fail(str(folder), f"cannot be read: {error.strerror}", f"make it, or take {key} out")
         return
     if not found:
-        yield warn(str(config.certificates), "holds no certificate", "NAME.pem and NAME.key, or NAME/fullchain.pem")
+        yield warn(str(folder), "holds no certificate", "NAME.pem and NAME.key, or NAME/fullchain.pem")
     for each in found:
-        yield from pair(each.certificate, each.key, each.name, public=not config.sandbox.enabled)
+        yield from pair(each.certificate, each.key, each.name, public=public)
 
 
 def pair(certificate: Path, key: Path, name: str, *, public: bool) -> Iterator[Finding]:

@@ -92,8 +92,7 @@ def _served(config: Config) -> tuple[Path, frozenset[str]]:
     """The directory of certificates, and the names they serve; what cannot be read is told elsewhere."""
     from relay.smtp.sni import Pair, pairs, served_by
 
-    own = config.http.https.directory
-    folder = config.data / own if own is not None else config.certificates
+    folder = config.web_certificates
     found = [Pair("", config.certificate, config.key)]
     if folder is not None and folder.is_dir():
         found += pairs(folder)
