@@ -8,6 +8,7 @@ from __future__ import annotations
 from relay.model.address import printable
 
 SHOWN = 60  # characters of a construct that are told
+TOLD = 400  # of the whole
 
 
 class Fault(Exception):
@@ -20,7 +21,7 @@ class Fault(Exception):
 
 
 class TemplateError(Exception):
-    """A template that cannot be compiled or rendered. Its text is one line, fit for a reply."""
+    """A template that cannot be compiled or rendered. Its text is one printable line, fit for a reply."""
 
     def __init__(self, what: str, line: int = 0, column: int = 0, construct: str = "", place: str = "") -> None:
         self.what = what
@@ -28,17 +29,21 @@ class TemplateError(Exception):
         self.column = column  # in characters, from 1
         self.construct = construct
         self.place = place  # "Subject", "the html part"; empty where there is one text only
-        super().__init__(self._text())
+        super().__init__(printable(self._text(), TOLD))
 
     def _text(self) -> str:
         where = f"line {self.line}, column {self.column}" if self.line else ""
         where = ", ".join(each for each in (self.place, where) if each)
-        named = f": {printable(self.construct, SHOWN)}" if self.construct else ""
+        named = f": {_cut(self.construct)}" if self.construct else ""
         return f"{where}: {self.what}{named}" if where else f"{self.what}{named}"
 
     def within(self, place: str) -> TemplateError:
         """The same, told as one of this place."""
         return TemplateError(self.what, self.line, self.column, self.construct, place)
+
+
+def _cut(construct: str) -> str:
+    return construct if len(construct) <= SHOWN else construct[:SHOWN] + "..."
 
 
 def located(source: str, fault: Fault) -> TemplateError:
