@@ -27,7 +27,8 @@ _UNSAFE = re.compile(r"[\x00-\x20\"<>\x7f-\U0010ffff]")
 _PLAIN = re.compile(r"[!#-;=?-~]+")  # nothing that would have to be escaped in a request
 # What another system will fill in; a link with it leads nowhere before that.
 _PLACEHOLDER = re.compile(
-    r"\{\{|\}\}|\{%|\{\$|\$\{|<%|%>|\*\||\|\*|\[\[|\]\]|%recipient[.%]|%(?:tag_|mailing_list_)?unsubscribe_(?:url|email)%"
+    r"\{\{|\}\}|\{%(?![0-9A-Fa-f]{2})|\{\$|\$\{|<%|%>|\*\||\|\*|\[\[|\]\]"
+    r"|%recipient[.%]|%(?:tag_|mailing_list_)?unsubscribe_(?:url|email)%"
 )
 _SHOWN = re.compile(r"%[0-9A-Fa-f]{2}|[A-Za-z0-9._~/-]|(.)", re.DOTALL)
 _DOTS = re.compile(r"(?i)(?:^|/)(?:\.|%2e){1,2}(?:/|$)")
