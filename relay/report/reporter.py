@@ -170,17 +170,18 @@ class Reporter:
     def _add(self, entries: list[Entry]) -> None:
         rows: list[Row] = []
         about: list[Row] = []
-        labelled: list[Row] = []
+        labelled: dict[Row, float] = {}  # each once: most events of a message bear the same
         kept = self._clock() - self.config.tracking.client_address_keep
         for number, entry in enumerate(entries, value(self._database, database.LAST_EVENT) + 1):
             folded = fold(without_client(entry, kept))
             at, message = entry.event.at, entry.event.message
             rows.append((number, *folded.row))
             about += [(address, at, number, domain_of(address)) for address in folded.addresses]
-            labelled += [(*label, message, at) for label in folded.labels]
+            for label in folded.labels:
+                labelled.setdefault((*label, message), at)
         self._database.executemany(database.ADD_EVENT, rows)
         self._database.executemany(database.ADD_ABOUT, about)
-        self._database.executemany(database.ADD_LABEL, labelled)
+        self._database.executemany(database.ADD_LABEL, [(*label, at) for label, at in labelled.items()])
 
     def _reader(self, shard: int) -> SqliteReader:
         reader = self._readers.get(shard)

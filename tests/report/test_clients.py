@@ -73,10 +73,11 @@ async def test_where_an_erased_person_was_is_erased_too(tmp_path: Path) -> None:
 async def test_what_the_web_worker_saw_is_found_and_explained_with_its_message(tmp_path: Path) -> None:
     message = new_ids(0).new()
     labels: dict[str, Any] = {"tags": ["news"], "campaign": "may"}
+    sender: dict[str, Any] = {"from": "me@example.com"}
     async with shard(tmp_path, 0) as queue, shard(tmp_path, WEB) as web:
         await queue.record(
             [
-                event("received", message, to=["ann@example.net"], **{"from": "me@example.com"}, **labels),
+                event("received", message, to=["ann@example.net"], **sender, **labels),
                 event("delivered", message, NOON + 1, 1, to="ann@example.net", **labels),
             ]
         )
