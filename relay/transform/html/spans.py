@@ -18,7 +18,7 @@ from __future__ import annotations
 import html.entities
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -148,6 +148,29 @@ class Page:
             return head.start
         body = self._first(b"body")
         return self.body_start if body is None else body.start
+
+    @property
+    def before_html(self) -> int:
+        """Behind the document type, or 0."""
+        return self._doctype
+
+    def depth(self, uncounted: Collection[bytes]) -> int:
+        """How deep elements can stand in each other at most; those of some names do not count."""
+        opened: dict[bytes, int] = {}
+        deepest = depth = 0
+        marks: list[Tag | End] = [*self.tags, *self._ends]
+        for each in sorted(marks, key=_start):
+            if each.conditional or each.name in uncounted:
+                continue
+            count = opened.get(each.name, 0)
+            if isinstance(each, Tag):
+                opened[each.name] = count + 1
+                depth += 1
+                deepest = max(deepest, depth)
+            elif count:
+                opened[each.name] = count - 1
+                depth -= 1
+        return deepest
 
     def end_of(self, tag: Tag) -> int:
         """Where the content of a tag ends: at its end tag, or where that is missing, where its surroundings end.
