@@ -9,6 +9,7 @@ import pytest
 
 from relay.config import Listener
 from relay.handbook import generate
+from relay.model.classes import CLASSES
 from relay.model.event import EventName
 from relay.submission.control.registry import GRANTS, LATER, OPTIONS
 
@@ -60,3 +61,8 @@ def test_every_option_and_grant_is_documented_with_an_example() -> None:
         assert f"| `{option.name}` |" in page
     assert all(f"| `{grant}` |" in page for grant in GRANTS)
     assert all(f"`{name}`" in page.partition("## What is not done")[2] for name in LATER)
+
+
+def test_the_page_on_feedback_has_every_class() -> None:
+    page = (Path(generate.__file__).parent / "feedback.md").read_text()
+    assert [each for each in CLASSES if f"`{each}`" not in page] == []
