@@ -23,7 +23,7 @@ PARTS = 10_000  # of a message, multiparts among them; far more are made to be a
 _FIELD = re.compile(rb"([!-9;-~]+):[^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+(?:\r\n|\Z)")  # `*+`: as in headers.py
 _TYPE = re.compile(rb"[ \t]*([!#$%&'*+.^_`{|}~0-9A-Za-z-]+/[!#$%&'*+.^_`{|}~0-9A-Za-z-]+)[ \t]*(?:;|\Z|\()")
 _BOUNDARY = re.compile(rb""";[ \t]*boundary[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""", re.IGNORECASE)
-_DELIMITER = re.compile(rb"(?:\A|\n)(--[^\r\n]*)")
+_DELIMITER = re.compile(rb"--[^\r\n]*+")
 # A digest's parts are messages unless they say otherwise (RFC 2046 section 5.1.5).
 _SEALING = frozenset({b"multipart/signed", b"multipart/encrypted", b"multipart/digest"})
 
@@ -97,9 +97,9 @@ def leaves(header: Header) -> list[Part]:
     opened.push(whole.boundary, whole.sealed)
     current: Entity | None = None  # the leaf we are in; None in a preamble or an epilogue
     at, count = whole.body, 0
-    while (line := _DELIMITER.search(content, max(at - 1, 0))) is not None:
-        start, at = line.start(1), line.end(1)
-        hit = opened.find(line[1])
+    while (line := _dashes(content, at)) is not None:
+        start, at = line.span()
+        hit = opened.find(line[0])
         if hit is None:
             continue
         if current is not None:
@@ -123,13 +123,21 @@ def leaves(header: Header) -> list[Part]:
     return found
 
 
+def _dashes(content: bytes, at: int) -> re.Match[bytes] | None:
+    """The next line that begins with two hyphens, at `at` or behind it."""
+    if at == 0 and content.startswith(b"--"):
+        return _DELIMITER.match(content)
+    start = content.find(b"\n--", max(at - 1, 0))  # a search for an expression is twenty times slower
+    return None if start < 0 else _DELIMITER.match(content, start + 1)
+
+
 def _part(content: bytes, start: int, opened: _Open) -> tuple[Entity, int]:
     """The entity whose header begins at `start`, and where to look for the next delimiter."""
     fields: list[Field] = []
     size, broken = len(content), False
     start = at = min(start, size)
     while at < size and not content.startswith(b"\r\n", at):
-        if content.startswith(b"--", at) and (line := _DELIMITER.search(content, at - 1)) and opened.find(line[1]):
+        if content.startswith(b"--", at) and (line := _DELIMITER.match(content, at)) and opened.find(line[0]):
             return entity(tuple(fields), start, at, content, sealed=True), at
         found = _FIELD.match(content, at)
         if found is None:
