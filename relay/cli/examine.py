@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
-from relay.cli.checks import certificates, defaults, domains, files, machine, tracking
+from relay.cli.checks import certificates, defaults, domains, files, machine, tracking, webhooks
 from relay.cli.checks.finding import Finding, fail, warn
 from relay.cli.checks.settings import settings
 from relay.config import Config
@@ -47,6 +47,7 @@ def examine(config: Config, *, offline: bool = False, network: bool = False, pro
     if not told:
         found += _safely("keys", domains.keys(kept))
         found += _safely("tracking hosts", tracking.certified(config, kept.domains))
+        found += _safely("webhooks", webhooks.webhooks(config))
     if usable is not None:
         found += _safely("listeners", defaults.listeners(config, usable))
     if not told:

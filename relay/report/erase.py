@@ -1,7 +1,8 @@
 """A person's address leaves the report database.
 
 In:  the data directory and an address.
-Out: how many events named it; they, and what finds them, say `erased@invalid` instead.
+Out: how many events named it; they, and what finds them, say `erased@invalid` instead. What webhooks were still to be
+     told of it is told to nobody.
 
 Shards are erased first: what the reporter folds afterwards is clean already. Walked by id, a piece at a time on a
 reading connection; changed in small transactions, so that the reporter goes on folding between them.
@@ -17,6 +18,7 @@ import apsw
 from relay.model.event import Event
 from relay.report import database as sql
 from relay.report.fold import addresses, domain_of, labels
+from relay.report.webhooks.letters import forget
 from relay.store.erasure import Eraser
 from relay.store.interface import StoreDown
 from relay.store.sqlite.connect import Row, fetch, value
@@ -33,6 +35,7 @@ def erase(data: Path, address: str) -> int:
         StoreDown: the database cannot be read or changed; what was done stays done.
     """
     eraser = Eraser(address)
+    forget(data, eraser.needle)
     reading = sql.open_to_read(data)
     if reading is None:
         return 0

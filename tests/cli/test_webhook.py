@@ -237,3 +237,20 @@ def test_a_webhook_is_disabled_and_enabled_by_hand(shop: Cli) -> None:
     assert shop.json("webhook", "disable", added["id"], "--reason", "rebuilt")["disabled"] == "rebuilt"
     assert shop.json("webhook", "list")[0]["state"] == "disabled: rebuilt"
     assert shop.json("webhook", "enable", added["id"])["disabled"] is None
+
+
+def test_check_tells_of_webhooks_that_get_nothing(shop: Cli) -> None:
+    first = shop.json("webhook", "add", "http://10.1.2.3/hook")
+    second = shop.json("webhook", "add", "https://x.example/", "--trust")
+    shop("webhook", "disable", second["id"])
+    said = {each["subject"]: each for each in json.loads(_check(shop))["findings"]}
+    assert "did not pass a check" in said[f"webhook {first['id']}"]["text"]
+    assert said[f"webhook {second['id']}"]["text"] == "is disabled: by hand"
+
+
+def _check(cli: Cli) -> str:
+    from relay.cli.app import run
+
+    cli.capsys.readouterr()
+    run(["check", "--offline", "--json"])
+    return cli.capsys.readouterr().out

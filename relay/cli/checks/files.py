@@ -48,7 +48,7 @@ def _open_files(config: Config) -> Iterator[Finding]:
     keys = [config.key]
     if config.certificates is not None and config.certificates.is_dir():
         keys += [each.key for each in pairs(config.certificates)]
-    secrets = ("registry.db", "secrets.json", "access.json", "suppressions.db")
+    secrets = ("registry.db", "secrets.json", "access.json", "suppressions.db", "webhooks.db")
     for path in (*keys, *(config.data / name for name in secrets)):
         if not path.exists() or not (mode := path.stat().st_mode & 0o077):
             continue

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import apsw
 
+from relay.model.clock import system_clock
 from relay.report.webhooks import outbox_statements as sql
-from relay.report.webhooks.outbox import SLICE, Answer, Outbox, failing
+from relay.report.webhooks.outbox import NAME, SLICE, Answer, Outbox, failing, open_outbox
 from relay.store.sqlite.connect import fetch, value
 
 
@@ -93,6 +95,18 @@ def tidy(outbox: Outbox, *, died_before: float, octets: int, routed_before: floa
             more = more or over > 0
     fetch(outbox.connection, "pragma incremental_vacuum(1000)")
     return more
+
+
+def forget(data: Path, needle: str) -> int:
+    """`erase` in the outbox of a data directory, if it has one. Raises StoreFull, StoreDown."""
+    if not (data / NAME).exists():
+        return 0
+    outbox = open_outbox(data)
+    try:
+        with failing():
+            return erase(outbox, needle, system_clock())
+    finally:
+        outbox.close()
 
 
 def erase(outbox: Outbox, needle: str, now: float) -> int:

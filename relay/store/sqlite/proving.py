@@ -24,6 +24,7 @@ ADVICE: Mapping[str, str] = {
     "registry.db": _RESTORE,
     "suppressions.db": f"{_RESTORE}; or {_ASIDE} then mail goes again to every address that was suppressed",
     "idempotency.db": f"{_ASIDE} then what clients hand in again with an idempotency_key is sent twice",
+    "webhooks.db": f"{_ASIDE} then webhooks are not told what waited for them",
 }
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 

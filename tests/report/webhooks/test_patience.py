@@ -259,3 +259,17 @@ async def test_a_hundred_thousand_waiting_events_take_no_memory(tmp_path: Path) 
             tracemalloc.stop()
         assert here.waiting(hook) == count
         assert peak < 8 << 20
+
+
+async def test_what_names_an_erased_address_is_told_to_nobody(tmp_path: Path) -> None:
+    async with site(status(500)) as there, stage(tmp_path) as here:
+        hook = here.hook(there.url())
+        message = new_ids().new()
+        await here.tell(
+            event("delivered", message, recipient=1, to="Ann@example.net"),
+            event("opened", message, recipient=1, to="ann@example.net"),
+            event("delivered", message, recipient=2, to="bob@example.net"),
+        )
+        assert letters.forget(tmp_path, "ann@example.net") == 2
+        assert here.waiting(hook) == 1
+        assert letters.forget(tmp_path / "elsewhere", "ann@example.net") == 0
