@@ -14,6 +14,7 @@ look for `url(` costs one search of the page where there is none.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -33,7 +34,7 @@ _SOURCES: dict[bytes, frozenset[bytes]] = {
     b"v:imagedata": frozenset({b"src"}),
 }
 _SETS = frozenset({b"img", b"source"})
-_ELSEWHERE = re.compile(rb"(?i)background\s*=|url\(")  # what any tag may have
+_ELSEWHERE = (re.compile(rb"background\s*="), re.compile(rb"url\("))  # what any tag may have, in lower case
 _CANDIDATE = re.compile(rb"[\s,]*+([^\s,]\S*+)([^,]*+)")
 _URL = re.compile(
     rb"""(?i)url\(\s*+(?:&quot;|&#39;|&#34;|&apos;|["'])?((?:https?:|cid:)"""
@@ -56,7 +57,8 @@ class Images:
         self._targets = targets
         self._charset = charset
         self._base = base_of(page, charset)
-        self._elsewhere = _ELSEWHERE.search(page.text) is not None
+        lower = page.text.lower()
+        self._elsewhere = sorted(found.start() for each in _ELSEWHERE for found in each.finditer(lower))
 
     def wants(self, tag: Tag) -> bool:
         """Whether the tag may show a picture."""
@@ -64,7 +66,8 @@ class Images:
             return True
         if not self._elsewhere:
             return False
-        return tag.name == b"style" or _ELSEWHERE.search(self._text, tag.start, tag.end) is not None
+        place = bisect_left(self._elsewhere, tag.start)
+        return tag.name == b"style" or (place < len(self._elsewhere) and self._elsewhere[place] < tag.end)
 
     def edits(self, tag: Tag, attributes: Sequence[Attribute]) -> list[Edit]:
         """What changes in a tag."""

@@ -46,6 +46,8 @@ class Marks:
 
     def within(self, start: int, end: int) -> Purpose | None:
         """What a mark in this place leads to."""
+        if not self.spans:
+            return None
         place = bisect_left(self.spans, start, key=_start)
         return self.spans[place][2] if place < len(self.spans) and self.spans[place][1] <= end else None
 

@@ -36,7 +36,6 @@ _MARKS: dict[bytes, tuple[frozenset[bytes] | None, bool]] = {
     b"data-mt-no-track": (None, True),
     b"data-smtpeter-track": (frozenset({b"off", b"false", b"0", b"no"}), False),
 }
-_MARKED = re.compile(rb"(?i)" + b"|".join(map(re.escape, _MARKS)))
 _NOTRACK = re.compile(r"(?i)\s*https?(\+notrack):")
 _COMMENT = re.compile(r"<!--(?:(?!-->).)*+(?:-->|\Z)", re.DOTALL)
 _BREAK = re.compile(r"(?i)</?(?:br|p|div|td|tr|li|table|h[1-6])\b[^<>]*+>")
@@ -65,13 +64,15 @@ class Links:
         self._targets = targets
         self._charset = charset
         self._base = base_of(page, charset)
+        lower = page.text.lower()
+        self._marked = b"track" in lower or b"ses:" in lower  # one of these is in every mark
 
     def edits(self, tag: Tag, attributes: Sequence[Attribute], href: Attribute) -> list[Edit]:
         """What changes in a link whose address is `href`."""
         edits: list[Edit] = []
         text, clicks = self._text, self._rules.clicks_html
         opted = twin = False
-        if _MARKED.search(text, tag.start, tag.end):
+        if self._marked:
             marks = [each for each in attributes if each.name in _MARKS]
             for each in marks:
                 off, too = self._asks(each)

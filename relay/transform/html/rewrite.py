@@ -71,23 +71,22 @@ class _Work:
         self.marks = Marks(page.text, rules, charset)
         self.links = Links(page, rules, targets, charset)
         self._rules = rules
-        self._images = Images(page, rules, targets, charset)
         self._linking = rules.clicks_html or bool(rules.utm) or bool(self.marks.spans)
-        self._showing = rules.opens or bool(rules.hosted)
+        self._images = Images(page, rules, targets, charset) if rules.opens or rules.hosted else None
 
     def tags(self) -> None:
         """Links and pictures, in their order."""
         for tag in self.page.tags:
             linking = self._linking and may_link(tag.name)
-            showing = self._showing and self._images.wants(tag)
-            if linking or showing:
+            images = self._images if self._images is not None and self._images.wants(tag) else None
+            if linking or images is not None:
                 attributes = tag.attributes
                 if linking:
                     self._link(tag, attributes)
-                if showing:
-                    self.edits += self._images.edits(tag, attributes)
+                if images is not None:
+                    self.edits += images.edits(tag, attributes)
                     if tag.name == b"style":
-                        self.edits += self._images.block(tag.end, self.page.end_of(tag))
+                        self.edits += images.block(tag.end, self.page.end_of(tag))
 
     def _link(self, tag: Tag, attributes: Sequence[Attribute]) -> None:
         href = next((each for each in attributes if each.name == b"href"), None)
