@@ -13,6 +13,7 @@ the message one that needs SMTPUTF8, since no next hop could take it otherwise.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -29,6 +30,11 @@ class Addressed:
     contents: tuple[int, ...]  # number of each recipient's content
     alone: tuple[str, ...] = ()  # whose content it is, by its number; empty: one content for all
     shown: tuple[str, ...] = ()  # to be added to Cc
+
+    def copies_of(self, gone: Collection[int]) -> list[int]:
+        """The archives' copies of what goes to nobody else, where these recipients (by number from 1) get nothing."""
+        left = {self.contents[number] for number in range(self.wanted) if number + 1 not in gone}
+        return [number + 1 for number in range(self.wanted, len(self.contents)) if self.contents[number] not in left]
 
 
 def address(envelope: Envelope, options: Options, parameters: Parameters, limit: int) -> Addressed:

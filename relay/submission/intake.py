@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -35,6 +35,7 @@ from relay.model.options import NOTHING_ASKED
 from relay.model.reply import Refused
 from relay.store.interface import Idempotency, Queue, StoreDown, StoreFull, Suppressions
 from relay.submission.addressing import Addressed
+from relay.submission.campaigns import Campaigns, turn
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
 from relay.submission.examine import Case, Examiner
@@ -90,7 +91,8 @@ class Intake:
         self._tuner = Tuner(host)
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
-        self._storing = Storing(queue, dispatch, limits, Once(idempotency, stored))
+        once, campaigns = Once(idempotency, stored), Campaigns(idempotency, stored)
+        self._storing = Storing(queue, dispatch, limits, once, campaigns)
         self._rejections = Rejections(queue)
         self._copied = 0  # octets of copies in memory
         self._cargo = Cargo(WORKED_ON)
@@ -217,7 +219,7 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
     def replan(not_before: float) -> Plan:
         return plan(addressed, options, submission.parameters, case.allowed, submission.at, not_before)
 
-    def make(planned: Plan, more: tuple[str, ...], flight: bool) -> NewMessage:
+    def make(planned: Plan, more: tuple[str, ...], flight: bool, had: Collection[int] = ()) -> NewMessage:
         told = (*warnings, *more)
         resolved = case.resolved
         if told or resolved is not NOTHING_ASKED:  # the store knows this one, and writes nothing for it
@@ -232,6 +234,7 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
             return_host=case.return_host,
             targets=finished.targets,
             links=finished.links,
+            had=frozenset(had).union(addressed.copies_of(had)) if had else frozenset(),
             dropped={place + 1: f"template: {finished.faults[place]}" for place in finished.dropped},
         )
         return new_message(submission, decided, case.header, flight=flight)
@@ -240,6 +243,11 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
     if options.idempotency_key:
         username = credential.username.lower()
         key = key_of(username, options.idempotency_key, ident, addressed.envelope, submission.at)
+    whose = None
+    if options.dedupe_campaign and options.campaign and not case.plan.sandbox:
+        people = enumerate((each.address for each in addressed.envelope.recipients[: addressed.wanted]), 1)
+        left = [(number, address) for number, address in people if number - 1 not in finished.dropped]
+        whose = turn(case.account.name, options.campaign, left, ident, submission.at)
     return Parcel(
         at=submission.at,
         plan=case.plan,
@@ -247,6 +255,7 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         make=make,
         cost=cost(credential, case.account, addressed.envelope, len(submission.octets)),
         key=key,
+        turn=whose,
     )
 
 

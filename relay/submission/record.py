@@ -9,13 +9,14 @@ are; `scheduled` once for all of them where they share a time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import Any
 
 from relay.model.address import domain_of
 from relay.model.envelope import Recipient
 from relay.model.event import Event, EventName
+from relay.model.labels import labels
 from relay.model.light import light
 from relay.model.message import Due, Message, NewMessage, NewRecipient, State
 from relay.model.options import NOTHING, Options, Resolved
@@ -28,6 +29,7 @@ from relay.transform.words import decode
 
 # Options that an event tells under a word of their own.
 _TOLD = frozenset({"tags", "metadata", "campaign", "tenant", "stream", "message_ref", "send_cancel_id"})
+DUPLICATE = "duplicate campaign"
 _RESTS = {
     State.HELD: (EventName.HELD, "sandbox: hold"),
     State.CANCELLED: (EventName.CANCELLED, "validated"),
@@ -48,6 +50,7 @@ class Decided:
     targets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of the links, by number of the content
     links: bool = False  # links of ours with tokens are in it
     dropped: Mapping[int, str] = field(default_factory=dict)  # who gets nothing, by number from 1, and why
+    had: Collection[int] = frozenset()  # who had its campaign before, and gets nothing
 
 
 def distinct(submission: Submission) -> Submission:
@@ -88,7 +91,7 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
             number=number,
             recipient=each,
             content=content,
-            state=State.CANCELLED if number in decided.dropped else plan.rest or _fresh(due, submission.at, now),
+            state=_ended(decided, number) or plan.rest or _fresh(due, submission.at, now),
             due=due,
         )
         for number, (each, content, due) in enumerate(whose, 1)
@@ -101,6 +104,12 @@ def new_message(submission: Submission, decided: Decided, header: Header, *, fli
         events=events,
         targets=decided.targets,
     )
+
+
+def _ended(decided: Decided, number: int) -> State | None:
+    if number in decided.dropped:
+        return State.CANCELLED
+    return State.SUPPRESSED if number in decided.had else None
 
 
 def _fresh(due: float, at: float, now: State) -> State:
@@ -172,16 +181,19 @@ def _asked(options: Options) -> dict[str, Any]:
 def _later(submission: Submission, decided: Decided) -> list[Event]:
     """The events of recipients that do not go out at once, or not at all."""
     plan, recipients = decided.plan, decided.addressed.envelope.recipients
-    if plan.rest is None and not decided.dropped and max(plan.dues) <= submission.at:
+    if plan.rest is None and not decided.dropped and not decided.had and max(plan.dues) <= submission.at:
         return []
     test = {"test": True} if plan.sandbox else {}
+    options = decided.resolved.options
+    told_with = labels(options) if options is not NOTHING else {}
 
     def told(name: EventName, number: int, **data: Any) -> Event:
-        data = {"to": recipients[number - 1].address, **data, **test}
+        data = {"to": recipients[number - 1].address, **data, **told_with, **test}
         return _event(name, submission, decided, number, data)
 
     events = [told(EventName.CANCELLED, each, reason=why) for each, why in decided.dropped.items()]
-    left = [each for each in range(1, len(recipients) + 1) if each not in decided.dropped]
+    events += [told(EventName.SUPPRESSED, each, reason=DUPLICATE) for each in sorted(decided.had)]
+    left = [each for each in range(1, len(recipients) + 1) if _ended(decided, each) is None]
     if plan.rest is not None:
         name, reason = _RESTS[plan.rest]
         return [*events, *(told(name, each, reason=reason) for each in left)]

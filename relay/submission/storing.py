@@ -3,7 +3,7 @@
 In:  what was decided about a message, what it costs, and its idempotency key.
 Out: that it is stored, perhaps later than it wanted; or the submission that was taken with its key before.
 
-    reserve the key -> spend the quota -> queue.add -> keep the key -> dispatch
+    reserve the key -> claim the campaign -> spend the quota -> queue.add -> keep both -> dispatch
 
 Why so: a session may be cut off while it waits here. With a key or a quota this goes on all the same, in a task of
 its own, since a reserved key must reach its end, whoever still listens. Most messages have neither and are spared
@@ -17,15 +17,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from relay.limits.interface import Limits
 from relay.model.light import light
 from relay.model.message import Lane, NewMessage, State, lane_of
 from relay.model.reply import Refused
 from relay.store.interface import Queue, Reservation, StoreDown, StoreFull
+from relay.submission.campaigns import Campaigns, Turn
 from relay.submission.dispatch import Dispatch
 from relay.submission.once import Key, Once
 from relay.submission.plan import Plan
@@ -36,6 +37,13 @@ log = logging.getLogger("relay.submission")
 T = TypeVar("T")
 
 
+class Make(Protocol):
+    def __call__(
+        self, plan: Plan, warnings: tuple[str, ...], flight: bool, had: Collection[int] = (), /
+    ) -> NewMessage:
+        """The message with more warnings; whether it is in flight; and who had its campaign, by number from 1."""
+
+
 @light(frozen=True, slots=True, kw_only=True)
 class Parcel:
     """A message ready to be stored."""
@@ -43,9 +51,10 @@ class Parcel:
     at: float  # when it came
     plan: Plan
     replan: Callable[[float], Plan]  # the same, with nothing due before that time; raises Refused
-    make: Callable[[Plan, tuple[str, ...], bool], NewMessage]  # with more warnings, and whether in flight
+    make: Make
     cost: Cost | None = None
     key: Key | None = None
+    turn: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +69,12 @@ _STORED = Stored()
 class Storing:
     """For one shard."""
 
-    def __init__(self, queue: Queue, dispatch: Dispatch, limits: Limits, once: Once) -> None:
+    def __init__(self, queue: Queue, dispatch: Dispatch, limits: Limits, once: Once, campaigns: Campaigns) -> None:
         self._queue = queue
         self._dispatch = dispatch
         self._limits = limits
         self._once = once
+        self._campaigns = campaigns
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def store(self, parcel: Parcel) -> Stored:
@@ -74,7 +84,7 @@ class Storing:
             Refused: over quota, or its key is in use otherwise.
             StoreFull, StoreDown: not kept.
         """
-        if parcel.key is None and parcel.cost is None:
+        if parcel.key is None and parcel.cost is None and parcel.turn is None:
             await self._add(parcel, parcel.plan, ())
             return _STORED
         return await asyncio.shield(self._start(self._store(parcel)))
@@ -82,6 +92,7 @@ class Storing:
     async def settle(self) -> None:
         """See `Once.settle`."""
         await self._once.settle()
+        await self._campaigns.settle()
 
     async def close(self) -> None:
         """Wait for what is being stored."""
@@ -97,24 +108,41 @@ class Storing:
     async def _store(self, parcel: Parcel) -> Stored:
         key = parcel.key
         if key is None:
-            return await self._pay_and_add(parcel)
+            return await self._bring(parcel)
         other = await self._once.reserve(key)
         if other is not None:
             return Stored(other)
         try:
-            stored = await self._pay_and_add(parcel)
+            stored = await self._bring(parcel)
         except Exception:
             await self._once.release(key)
             raise
         await self._once.keep(key)
         return stored
 
-    async def _pay_and_add(self, parcel: Parcel) -> Stored:
+    async def _bring(self, parcel: Parcel) -> Stored:
+        """To those who did not have its campaign."""
+        turn = parcel.turn
+        if turn is None:
+            return await self._pay_and_add(parcel)
+        had = await self._campaigns.claim(turn)
+        try:
+            stored = await self._pay_and_add(parcel, had)
+        except Exception:
+            await self._campaigns.release(turn)
+            raise
+        await self._campaigns.keep(turn)
+        if not had:
+            return stored
+        text = f"dedupe_campaign: {len(had)} of {len(turn.people)} recipients had it already, and do not get it again"
+        return Stored(warnings=(*stored.warnings, text))
+
+    async def _pay_and_add(self, parcel: Parcel, had: Collection[int] = ()) -> Stored:
         if parcel.cost is None:
-            await self._add(parcel, parcel.plan, ())
+            await self._add(parcel, parcel.plan, (), had)
             return _STORED
         plan, warnings = await self._spend(parcel, parcel.cost)
-        await self._add(parcel, plan, warnings)
+        await self._add(parcel, plan, warnings, had)
         return Stored(warnings=warnings)
 
     async def _spend(self, parcel: Parcel, cost: Cost) -> tuple[Plan, tuple[str, ...]]:
@@ -133,13 +161,13 @@ class Storing:
         spent = await self._limits.spend(cost.patient, force=True) or spent
         return parcel.replan(spent.until), (delay(spent),)
 
-    async def _add(self, parcel: Parcel, plan: Plan, warnings: tuple[str, ...]) -> None:
+    async def _add(self, parcel: Parcel, plan: Plan, warnings: tuple[str, ...], had: Collection[int] = ()) -> None:
         """Make it durable and tell delivery: all recipients that are due in flight, or none."""
         fresh = 0 if plan.rest is not None else sum(due <= parcel.at for due in plan.dues)
         flight = fresh > 0 and self._dispatch.reserve(fresh)
         new: NewMessage | None = None
         try:
-            new = parcel.make(plan, warnings, flight)
+            new = parcel.make(plan, warnings, flight, had)
             await self._queue.add(new)
         except BaseException as error:
             if flight:
@@ -148,7 +176,10 @@ class Storing:
                 self._start(self._put_back(new))
             raise
         if flight:
-            self._dispatch.offer(dues(self._queue.shard, new))
+            begun = dues(self._queue.shard, new)
+            if len(begun) < fresh:  # some get nothing
+                self._dispatch.forgo(fresh - len(begun))
+            self._dispatch.offer(begun)
         if fresh < len(plan.dues) or not flight:
             self._tell_waiting(new, State.QUEUED)
 

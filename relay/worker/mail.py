@@ -41,6 +41,7 @@ from relay.store.sqlite import (
     open_registry,
     open_suppressions,
 )
+from relay.submission.campaigns import REMEMBERED as CAMPAIGNS_REMEMBERED
 from relay.submission.directory import LAG, Directory
 from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
@@ -339,6 +340,7 @@ async def _forget(worker: _Worker) -> None:
         await asyncio.sleep(FORGET_EVERY)
         try:
             await worker.keys.prune(system_clock() - worker.config.limits.idempotency)
+            await worker.keys.prune_claims(system_clock() - CAMPAIGNS_REMEMBERED)
         except (StoreDown, StoreFull) as error:
             logger.error("old idempotency keys cannot be forgotten: %s", error)
         if worker.context.shard != 0:  # one process is enough for what all share
