@@ -229,7 +229,7 @@ def test_repeated_values_join_or_the_first_counts(option: Option) -> None:
         assert twice.warnings[0] == said
     same = try_it(option, line(option.header, given) * 2)
     assert value_of(option, same) == value
-        assert not any("the first one counts" in each for each in same.warnings)
+    assert not any("the first one counts" in each for each in same.warnings)
 
 
 @pytest.mark.parametrize("option", IN_HEADERS, ids=lambda each: each.name)
