@@ -1,4 +1,4 @@
-"""The door for returned mail: it takes what comes to our own return paths, from anybody, and nothing else.
+"""The door for returned mail: it takes what comes to our own return paths, from anybody, and complaints about them.
 
 In:  a session's questions (`relay.smtp.door.Door`).
 Out: answers; events and copies for the clients, through `Keeper`.
@@ -8,7 +8,8 @@ when RCPT is given: what we take is what we can tell somebody of, so nothing is 
 (RFC 5321 section 6.1 is met by refusing early). The wrong domain is refused, too: a path is good at the host it was
 given out for. A message that went through too many servers is refused, as at every door; its header is not judged
 otherwise, since bounces are written by every kind of program, and one that is refused for its form is one nobody
-ever sees.
+ever sees. Complaints go to addresses a receiver was told once, `fbl@` and `abuse@` of a bounce host; such mail is
+taken if it is a report that quotes a return path of ours, which says whom it is about, and no other.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 from collections.abc import Callable
 
 from relay import config
-from relay.bounce.returned import examine
+from relay.bounce.returned import Returned, examine
 from relay.bounce.returnpath import ReturnPath
 from relay.limits.interface import Limits
 from relay.limits.turnstile import Turnstile
@@ -37,6 +38,7 @@ from relay.store.interface import NotFound, StoreDown, StoreFull
 from relay.store.refusal import refusal
 
 log = logging.getLogger("relay.returns")
+ROLES = frozenset({"fbl", "abuse"})
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
@@ -47,6 +49,7 @@ class ReturnsDoor(Door):
         listener: config.Listener,
         settings: config.Limits,
         read: Callable[[str], ReturnPath],  # the local part of one; raises ValueError
+        hosts: Callable[[str], bool],  # is it a host of our return paths?
         originals: Originals,
         limits: Limits,
         keeper: Keeper,
@@ -56,13 +59,14 @@ class ReturnsDoor(Door):
         self._listener = listener
         self._settings = listener.held_to(settings)
         self._read = read
+        self._hosts = hosts
         self._originals = originals
         self._turnstile = Turnstile(limits)
         self._keeper = keeper
         self._flood = flood
         self._clock = clock
-        # By session, what its transaction has named so far; bounded by the recipients it may name.
-        self._named: dict[int, dict[str, Original]] = {}
+        # By session, what its transaction has named so far; bounded by the recipients it may name. None: a role.
+        self._named: dict[int, dict[str, Original | None]] = {}
 
     def reconfigure(self, settings: config.Limits) -> None:
         """Follow a new configuration; sessions that are open do so, too."""
@@ -89,6 +93,19 @@ class ReturnsDoor(Door):
         self._named[id(session)] = {}
 
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
+        self._named[id(session)][address] = None if self._is_role(address) else self._original(address)
+
+    def _is_role(self, address: str) -> bool:
+        local, _, host = address.rpartition("@")
+        if local.lower() not in ROLES:
+            return False
+        try:
+            return self._hosts(host.lower())
+        except StoreDown as down:
+            raise _later(down) from down
+
+    def _original(self, address: str) -> Original:
+        """What a return path stands for. Raises Refused."""
         local, _, host = address.rpartition("@")
         try:
             original = self._originals.find(self._read(local))
@@ -97,25 +114,28 @@ class ReturnsDoor(Door):
         except NotFound:
             raise Refused(550, "5.1.1", f"{printable(address)}: its message is no longer known here") from None
         except StoreDown as down:
-            log.error("the original of a returned message cannot be looked up: %s", down)
-            raise Refused(451, "4.3.0", "Cannot look that address up at the moment; please try again") from down
-        if host != original.message.return_host:
+            raise _later(down) from down
+        if host.lower() != original.message.return_host:
             raise Refused(550, "5.1.1", f"{printable(address)}: not a return path of this relay")
         if self._flood.full((original.id,), self._settings.returned, self._clock()):
             raise Refused(452, "4.7.1", f"At most {self._settings.returned} messages a day to one return path")
-        self._named[id(session)][address] = original
+        return original
 
     async def message(
         self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived
     ) -> Reply:
         named = self._named.pop(id(session))
-        # Two spellings of one path are one recipient.
-        originals = list({each.id: each for each in named.values()}.values())
         self._check_loop(arrived.octets)
+        returned = examine(arrived.octets)
+        found = [each for each in named.values() if each is not None]
+        if None in named.values():
+            found += self._quoted(returned, alone=not found)
+        # Two spellings of one path are one recipient.
+        originals = list({each.id: each for each in found}.values())
         back = Back(
             envelope=envelope,
             octets=arrived.octets,
-            returned=examine(arrived.octets),
+            returned=returned,
             at=self._clock(),
             helo=session.helo,
             address=session.address,
@@ -131,6 +151,19 @@ class ReturnsDoor(Door):
         self._flood.add((each.id for each in originals), back.at)
         return Reply(250, "2.0.0", f"Ok: queued as {copies[0]}" if copies else "Ok: noted")
 
+    def _quoted(self, returned: Returned, alone: bool) -> list[Original]:
+        """Whom a complaint to a role is about; `alone`: nothing else says so. Raises Refused."""
+        found: list[Original] = []
+        for each in returned.feedback.paths if returned.feedback else ():
+            try:
+                found.append(self._original(each))
+            except Refused as refused:
+                if refused.reply.transient:
+                    raise
+        if alone and not found:
+            raise Refused(550, "5.7.1", "Only reports that quote a return path of ours are taken here")
+        return found
+
     def _check_loop(self, octets: bytes) -> None:
         end = octets.find(b"\r\n\r\n")
         count = len(_RECEIVED.findall(octets, 0, end if end >= 0 else len(octets)))
@@ -138,3 +171,8 @@ class ReturnsDoor(Door):
             limit = self._settings.received
             text = f"the message seems to loop: it has {count} Received fields, over the limit of {limit}"
             raise Refused(554, "5.4.6", text)
+
+
+def _later(down: StoreDown) -> Refused:
+    log.error("the original of a returned message cannot be looked up: %s", down)
+    return Refused(451, "4.3.0", "Cannot look that address up at the moment; please try again")

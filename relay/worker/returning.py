@@ -56,6 +56,7 @@ class Returning:
             listener=listener,
             settings=self._config.limits,
             read=self.keys.read,
+            hosts=self.keys.is_host,
             originals=self._originals,
             limits=self._limits,
             keeper=self._keeper,

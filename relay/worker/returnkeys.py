@@ -25,6 +25,16 @@ class ReturnKeys(Keyring[ReturnKey]):
             forget=registry.forget_return_keys,
             valid=VALID,
         )
+        self._hosts: frozenset[str] = frozenset()
+        self._hosts_of = -1  # version of the registry they are of
+
+    def is_host(self, host: str) -> bool:
+        """Whether return paths of a domain are at this host, lower case. Raises StoreDown."""
+        version = self._registry.version()
+        if version != self._hosts_of:
+            self._hosts = frozenset(each.bounce_host.lower() for each in self._registry.domains() if each.bounce_host)
+            self._hosts_of = version
+        return host in self._hosts
 
     def path(self, due: Due) -> str:
         """The address bounces of a recipient come back to, at the message's `return_host`. Raises StoreDown."""

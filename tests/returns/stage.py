@@ -12,7 +12,7 @@ from typing import Any
 
 from relay.config import Limits, Listener, ListenerKind, Purpose, Retention, Sandbox
 from relay.config.bounces import load_bounces
-from relay.model.account import Account
+from relay.model.account import Account, Domain
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event, EventName
 from relay.model.ids import IdSource
@@ -137,6 +137,9 @@ async def stage(
 
     registry = open_registry(tmp_path / "registry.db")
     registry.add_account(Account(name="shop", created=NOW))
+    registry.add_domain(
+        Domain(name="example.com", account="shop", challenge="x", created=NOW, verified=NOW, bounce_host=HOST)
+    )
     queues = {
         shard: await open_queue(shard_directory(tmp_path, shard), shard, Retention(), Sandbox(), now)
         for shard in (HERE, THERE)
@@ -155,6 +158,7 @@ async def stage(
         listener=listener,
         settings=limits,
         read=keys.read,
+        hosts=keys.is_host,
         originals=originals,
         limits=LocalLimits(1, now),
         keeper=keeper,

@@ -119,6 +119,46 @@ async def test_an_address_to_unsubscribe_by_cannot_be_made_of_a_return_path(tmp_
             S: 550 5.1.1 {forged}: not a return path of this relay""")
 
 
+async def test_a_complaint_to_a_role_is_about_the_return_path_it_quotes(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        message = await it.sent(Recipient(address="bob@example.org"), Recipient(address="ann@example.net"))
+        path = it.path(message, 2)
+        quoting = COMPLAINT.replace(b"Version: 1", f"Original-Mail-From: <{path.upper()}>\r\nVersion: 1".encode())
+        returning = COMPLAINT.replace(b"Subject: hi", f"Return-Path: <{path}>\r\nSubject: hi".encode())
+        for content in (quoting, returning):
+            assert await it.hand_in(content, f"FBL@{HOST}", sender="fbl@example.net") == "250 2.0.0 Ok: noted"
+        assert await it.hand_in(quoting, f"abuse@{HOST}", path, sender="fbl@example.net") == "250 2.0.0 Ok: noted"
+        told = [(each.name, each.message, each.recipient, each.data["to"]) for each in it.journal()]
+        assert told == [(EventName.COMPLAINED, message.id, 2, "ann@example.net")] * 3
+
+
+@pytest.mark.parametrize(
+    "quoted", ["", "b1-0r2k9v1m00000001-1-44cik3pob2d1l8vhk5ojfb12@bounces.example.com", "me@example.com"]
+)
+@pytest.mark.parametrize("base", [COMPLAINT, VACATION, POSTFIX])
+async def test_anything_else_to_a_role_is_refused(tmp_path: Path, base: bytes, quoted: str) -> None:
+    async with stage(tmp_path) as it:
+        await it.sent()
+        content = base.replace(b"Version: 1", f"Original-Mail-From: <{quoted}>\r\nVersion: 1".encode())
+        reply = await it.hand_in(content, f"fbl@{HOST}")
+        assert reply == "550 5.7.1 Only reports that quote a return path of ours are taken here"
+        assert it.journal() == []
+
+
+async def test_roles_are_known_at_hosts_of_ours_only(tmp_path: Path) -> None:
+    async with stage(tmp_path) as it:
+        await it.play("""\
+            S: 220 ...
+            C: HELO mx.example.net
+            S: 250 relay.example
+            C: MAIL FROM:<>
+            S: 250 2.1.0 Ok
+            C: RCPT TO:<abuse@elsewhere.example>
+            S: 550 5.1.1 abuse@elsewhere.example: not a return path of this relay
+            C: RCPT TO:<postmaster@bounces.example.com>
+            S: 550 5.1.1 postmaster@bounces.example.com: not a return path of this relay""")
+
+
 def _of(it: Stage, message: str) -> Event:
     (event,) = [each for each in it.journal() if each.message == message]
     return event
