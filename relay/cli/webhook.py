@@ -201,7 +201,7 @@ def disable(
 
 @app.command("enable", epilog=examples("relay webhook enable wh_4kd92mzq7r"))
 def enable(ident: Ident, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Send to a webhook again, from now on; `relay webhook replay` brings back what was given up."""
+    """Send to a webhook again, at once what waits; `relay webhook replay` brings back what was given up."""
     checked = settings(config)
     with hooks(checked) as opened:
         hook = replace(opened.webhook(ident), disabled="", disabled_at=None)

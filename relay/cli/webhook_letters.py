@@ -153,15 +153,14 @@ def print_answers(found: Sequence[dict[str, Any]]) -> None:
 
 
 def fresh_start(config: Config, ident: str) -> None:
-    """Forget the failures of a webhook that is enabled again."""
+    """Forget the failures of a webhook that is enabled again; what waits is tried now."""
     from relay.report.webhooks.outbox import open_outbox
-    from relay.report.webhooks.schedule import Endpoint
 
     with _reading(config) as outbox:
         if outbox is None:
             return
     with store_errors(config.data), closing(open_outbox(config.data)) as opened:
-        opened.put_endpoint(ident, Endpoint(last_success=opened.endpoint(ident).last_success))
+        opened.begin_anew(ident, system_clock())
 
 
 @contextmanager

@@ -206,9 +206,12 @@ class Outbox:
         failures, failing_since, paused_until, last_success, lost = rows[0]
         return Endpoint(failures, failing_since, paused_until, last_success, lost)
 
-    def put_endpoint(self, hook: str, endpoint: Endpoint) -> None:
-        with self.changing():
-            self._put_endpoint(hook, endpoint)
+    def begin_anew(self, hook: str, now: float) -> None:
+        """Forget the failures of a webhook: what waits for its next attempt waits no longer."""
+        was = self.endpoint(hook)
+        with self.changing() as connection:
+            self._put_endpoint(hook, Endpoint(last_success=was.last_success))
+            connection.execute(sql.SOONER, {"hook": hook, "now": now})
 
     def bury(self, hook: str, reason: str, now: float, before: float | None = None) -> int:
         """Give up a slice of what waits for a webhook: all of it, or what came before a time. How many."""
