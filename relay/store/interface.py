@@ -287,6 +287,9 @@ class Registry(Protocol):
         """By name, without regard to case, or by id: digits are an id first. The newest version, unless one is asked
         for. Raises NotFound."""
 
+    def webhook_urls(self, account: str) -> frozenset[str]:
+        """Where webhooks of the account lead, ready or not."""
+
     def templates(self, account: str | None = None) -> list[Template]:
         """The newest version of each."""
 

@@ -75,6 +75,7 @@ class Directory:
         self._bases = _Memory(self._tracking_bases)
         self._named: _Memory[tuple[str, str], Signer | None] = _Memory(self._load_named)
         self._templates: _Memory[tuple[str, str, int | None], Template | None] = _Memory(self._template)
+        self._webhooks = _Memory(self._registry.webhook_urls)
         self._presets: _Memory[tuple[str, str], Preset | None] = _Memory(self._preset)
         self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
         self._forgetful: tuple[_Memory[Any, Any], ...] = (
@@ -87,6 +88,7 @@ class Directory:
             self._bases,
             self._named,
             self._presets,
+            self._webhooks,
             self._templates,
         )
 
@@ -112,6 +114,11 @@ class Directory:
         """The domain of exactly that name, in A-labels, verified or not."""
         self._refresh()
         return self._domains.get(name)
+
+    def webhook_urls(self, account: str) -> frozenset[str]:
+        """Where webhooks of the account lead."""
+        self._refresh()
+        return self._webhooks.get(account)
 
     def preset(self, account: str, name: str) -> Preset | None:
         self._refresh()

@@ -113,7 +113,10 @@ class Examiner:
         host, told, tuned = "", tuple[str, ...](), None
         if options is not NOTHING:
             _check_reverse_path(resolved, credential, directory, sandbox=sandbox)
-            self._check_means(options, resolved.sources)
+            self._check_means(options, resolved.sources, account)
+            if options.webhook_url and options.webhook_url not in directory.webhook_urls(account.name):
+                text = f"webhook_url: account {account.name} has no webhook {options.webhook_url}"
+                raise lacking(text, resolved.sources.get("webhook_url", ""))
             tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
             host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
         if credential.refuse_suppressed:
@@ -214,9 +217,12 @@ class Examiner:
             text = f"{why}: {case.copies} copies have {octets} octets, over the limit of {limit}"
             raise Refused(552, "5.3.4", text)
 
-    def _check_means(self, options: Options, sources: Mapping[str, str]) -> None:
+    def _check_means(self, options: Options, sources: Mapping[str, str], account: Account) -> None:
         """Is there what the options need here?"""
         delivery = self._config.delivery
+        if (told := options.merge_error_report) and self._domain(told, account) is None:
+            text = f"merge_error_report: {told} is not of a verified domain of account {account.name}"
+            raise lacking(text, sources.get("merge_error_report", ""))
         if options.pool and not delivery.pool_exists(options.pool):
             known = ", ".join(delivery.pools) or "none"
             text = f"pool: there is no {options.pool} here; the pools are: {known}"

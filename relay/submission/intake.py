@@ -39,6 +39,7 @@ from relay.submission.campaigns import Campaigns, turn
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
 from relay.submission.examine import Case, Examiner
+from relay.submission.faults import Faults, note
 from relay.submission.once import Once, key_of
 from relay.submission.plan import Plan, plan
 from relay.submission.quotas import cost
@@ -137,6 +138,8 @@ class Intake:
             raise
         finally:
             self._copied -= copied
+        if finished.faults and case.resolved.options.merge_error_report and not case.plan.sandbox:
+            await self._note(submission, ident, case, finished)
         if stored.other is not None:
             return Taken(stored.other.id, stored.other.recipients, (ALREADY,))
         return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings))
@@ -202,6 +205,26 @@ class Intake:
             return work()
         return await self._in_thread(work)
 
+    async def _note(self, submission: Submission, ident: str, case: Case, finished: Finished) -> None:
+        """Tell whom the message names of those who could not be filled in. Best effort: the message is taken."""
+        people = case.addressed.envelope.recipients[: case.addressed.wanted]
+        faults = Faults(
+            about=ident,
+            to=case.resolved.options.merge_error_report,
+            people=[each.address for each in people],
+            faults=finished.faults,
+            dropped=bool(finished.dropped),
+        )
+        hostname, login = self._config.hostname, submission.login
+        domain = self._directory.governing(hostname)
+        signers = self._directory.signers(domain.name) if domain is not None else ()
+        try:
+            await self._storing.add(
+                note(faults, self._ids.new(), self._clock(), login.account, login.credential, hostname, signers)
+            )
+        except (StoreFull, StoreDown) as fault:
+            log.warning("nobody is told that %s could not be filled in for all: %s", ident, fault)
+
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
@@ -222,6 +245,8 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
     def make(planned: Plan, more: tuple[str, ...], flight: bool, had: Collection[int] = ()) -> NewMessage:
         told = (*warnings, *more)
         resolved = case.resolved
+        if options.merge or options.merge_global:  # it stands in the contents; events need none of it
+            resolved = replace(resolved, options=replace(options, merge={}, merge_global={}))
         if told or resolved is not NOTHING_ASKED:  # the store knows this one, and writes nothing for it
             resolved = replace(resolved, warnings=told)
         decided = Decided(
@@ -235,7 +260,7 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
             targets=finished.targets,
             links=finished.links,
             had=frozenset(had).union(addressed.copies_of(had)) if had else frozenset(),
-            dropped={place + 1: f"template: {finished.faults[place]}" for place in finished.dropped},
+            dropped=_dropped(case.addressed, finished),
         )
         return new_message(submission, decided, case.header, flight=flight)
 
@@ -265,6 +290,15 @@ def _settled(addressed: Addressed, finished: Finished) -> Addressed:
         return addressed
     archives = [finished.which[number] for number in addressed.contents[addressed.wanted :]]
     return replace(addressed, contents=(*finished.which, *archives))
+
+
+def _dropped(addressed: Addressed, finished: Finished) -> dict[int, str]:
+    """Who gets nothing, by number from 1: recipients, and archives of theirs."""
+    if not finished.dropped:
+        return {}
+    whose = [*range(addressed.wanted), *addressed.contents[addressed.wanted :]]
+    told = enumerate(whose, 1)
+    return {number: f"template: {finished.faults[place]}" for number, place in told if place in finished.dropped}
 
 
 def _long_header(octets: bytes) -> bool:

@@ -147,6 +147,12 @@ class SqliteRegistry:
         with self._transaction() as connection:
             templates.remove(connection, account, name)
 
+    # --- webhooks: the rest of them is in `hooks.py` ---------------------------------------------------
+
+    def webhook_urls(self, account: str) -> frozenset[str]:
+        with self._reading() as connection:
+            return frozenset(url for (url,) in fetch(connection, sql.WEBHOOK_URLS, (account,)))
+
     # --- keys of return paths -------------------------------------------------------------------------
 
     def add_return_key(self, secret: bytes, created: float) -> ReturnKey:

@@ -140,3 +140,7 @@ select id, account, digest, scopes, created, note from token
 # who did what, the newest first
 AUDIT: Final = "insert into audit (at, who, act, detail) values (?, ?, ?, ?)"
 AUDITS: Final = "select at, who, act, detail from audit order by seq desc limit ?"
+
+# --- webhooks ---
+
+WEBHOOK_URLS: Final = "select data ->> '$.url' from webhook where account = ?"
