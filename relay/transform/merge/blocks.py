@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from relay.transform.merge.emit import Node, placed
-from relay.transform.merge.error import Fault
+from relay.transform.merge.error import Exhausted, Fault
 from relay.transform.merge.expression import Expression, Parser
 from relay.transform.merge.state import State, Value
 from relay.transform.merge.values import truth
@@ -64,7 +64,8 @@ class If(Block):
                     state.step()
                     holds = truth(condition(state))
                 except Fault as fault:
-                    raise placed(fault, at) from None
+                    state.failed(placed(fault, at))
+                    holds = False
                 if holds:
                     taken = nodes
                     break
@@ -111,13 +112,14 @@ class Foreach(Block):
                 state.step()
                 items = _items(found(state))
             except Fault as fault:
-                raise placed(fault, at) from None
+                state.failed(placed(fault, at))
+                items = ()
             count = 0
             for name, each in items:
                 count += 1
                 state.steps -= 1
                 if state.steps < 0:
-                    raise Fault(f"over the limit of {state.limits.steps} steps", at)
+                    raise Exhausted(f"over the limit of {state.limits.steps} steps", at)
                 if key:
                     state.own[key] = name
                 state.own[value] = each

@@ -16,10 +16,10 @@ from relay.model.clock import system_clock
 from relay.transform.merge.blocks import Block, Foreach, If
 from relay.transform.merge.coding import ESCAPERS
 from relay.transform.merge.emit import Node, assigned, emitted, text_node
-from relay.transform.merge.error import Fault, TemplateError, located
+from relay.transform.merge.error import Exhausted, Fault, TemplateError, located
 from relay.transform.merge.expression import Parser
 from relay.transform.merge.source import Construct, pieces
-from relay.transform.merge.state import LIMITS, Limits, State, Value
+from relay.transform.merge.state import LIMITS, Given, Limits, State, Value
 
 _RAW = "null"  # the escaper that leaves a text as it is
 _MODES = {**{each: each for each in ESCAPERS}, "raw": _RAW, "text": _RAW, "plain": _RAW}
@@ -42,9 +42,19 @@ class Template:
         Raises:
             TemplateError: over a limit, or a division by zero.
         """
+        return self.fill(Given(data, limits, clock))
+
+    def fill(self, given: Given) -> str:
+        """`render`, with what it is given in one value. Raises TemplateError."""
         if not self.changes:
             return self.source
-        state = State(data, limits, clock())
+
+        def failed(fault: Fault) -> None:
+            if given.complaints is None or isinstance(fault, Exhausted):
+                raise fault
+            given.complain(located(self.source, fault))
+
+        state = State(given, failed)
         try:
             for node in self.nodes:
                 node(state)
@@ -78,9 +88,17 @@ def render_header(
         TemplateError: as `render`; also where it has a line end or another control character, by which data could
             add fields of its own.
     """
-    text = template.render(data, limits, clock)
+    return header_text(template, Given(data, limits, clock))
+
+
+def header_text(template: Template, given: Given) -> str:
+    """`render_header`, with what it is given in one value. Raises TemplateError."""
+    text = template.fill(given)
     if any((each < " " and each != "\t") or each == "\x7f" for each in text):
-        raise TemplateError("the value of a header field cannot have a line end or another control character")
+        given.complain(
+            TemplateError("the value of a header field cannot have a line end or another control character")
+        )
+        return "".join(each if each >= " " and each != "\x7f" else " " for each in text)
     return text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from relay.transform.merge.coding import escaped
-from relay.transform.merge.error import Fault
+from relay.transform.merge.error import Exhausted, Fault
 from relay.transform.merge.expression import Expression
 from relay.transform.merge.state import State
 from relay.transform.merge.values import text_of
@@ -19,7 +19,7 @@ def text_node(text: str) -> Node:
     def run(state: State) -> None:
         state.size -= length
         if state.size < 0:
-            raise Fault(f"the output is over the limit of {state.limits.output} characters")
+            raise Exhausted(f"the output is over the limit of {state.limits.output} characters")
         state.out.append(text)
 
     return run
@@ -36,7 +36,7 @@ def emitted(value: Expression, at: int, mode: str) -> Node:
             text = found if type(found) is str else text_of(found)
             state.emit(text if raw else escaped(text, mode, state))
         except Fault as fault:
-            raise placed(fault, at) from None
+            state.failed(placed(fault, at))
 
     return run
 
@@ -47,7 +47,7 @@ def assigned(name: str, value: Expression, at: int) -> Node:
             state.step()
             state.own[name] = value(state)
         except Fault as fault:
-            raise placed(fault, at) from None
+            state.failed(placed(fault, at))
 
     return run
 

@@ -20,6 +20,10 @@ class Fault(Exception):
         self.at = at
 
 
+class Exhausted(Fault):
+    """A limit is reached: the rendering ends, whatever is thought of its other faults."""
+
+
 class TemplateError(Exception):
     """A template that cannot be compiled or rendered. Its text is one printable line, fit for a reply."""
 

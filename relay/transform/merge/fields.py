@@ -14,13 +14,13 @@ write. Braces alone make no template there: `X-Info: {"a": 1}` is somebody's dat
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.transform.headers import unfold
-from relay.transform.merge.compiler import Template, compile, render_header
+from relay.transform.merge.compiler import Template, compile, header_text
 from relay.transform.merge.error import TemplateError
-from relay.transform.merge.state import Limits, Value
+from relay.transform.merge.state import Given, Limits
 from relay.transform.words import decode, encode
 
 WIDTH = 78  # characters of a line, if it can be folded there (RFC 5322 section 2.1.1)
@@ -37,9 +37,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _LONG_GAP = re.compile(r" (?=\S)")
 
-Data = Mapping[str, Value]
-Clock = Callable[[], float]
-Piece = str | Callable[[Data, Limits, Clock], str]  # of a value; what is made comes out encoded
+Piece = str | Callable[[Given], str]  # of a value; what is made comes out encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +46,11 @@ class FieldTemplate:
     pieces: tuple[Piece, ...]
     variables: frozenset[str]
 
-    def render(self, data: Data, limits: Limits, clock: Clock) -> bytes:
+    def render(self, given: Given) -> bytes:
         """The field, with its CRLF. Raises TemplateError."""
         name = self.name.decode("ascii")
-        try:
-            made = [each if isinstance(each, str) else each(data, limits, clock) for each in self.pieces]
-        except TemplateError as error:
-            raise error.within(name) from None
+        with given.place(name):
+            made = [each if isinstance(each, str) else each(given) for each in self.pieces]
         return f"{_folded(name + ': ' + ''.join(made).strip())}\r\n".encode()
 
 
@@ -91,8 +87,8 @@ def _whole(name: bytes, value: bytes, limits: Limits, *, any_brace: bool) -> Fie
 
 
 def _of_text(name: bytes, template: Template) -> FieldTemplate:
-    def text(data: Data, limits: Limits, clock: Clock) -> str:
-        return encode(render_header(template, data, limits, clock))
+    def text(given: Given) -> str:
+        return encode(header_text(template, given))
 
     return FieldTemplate(name, (text,), template.variables)
 
@@ -142,8 +138,8 @@ def _name(front: str, limits: Limits) -> Template | None:
 
 
 def _spoken(template: Template) -> Piece:
-    def name(data: Data, limits: Limits, clock: Clock) -> str:
-        text = render_header(template, data, limits, clock).strip()
+    def name(given: Given) -> str:
+        text = header_text(template, given).strip()
         if not text or (_ATOMS.fullmatch(text) and "=?" not in text):
             return text
         if text.isascii() and "=?" not in text:
@@ -154,8 +150,8 @@ def _spoken(template: Template) -> Piece:
 
 
 def _addressed(template: Template) -> Piece:
-    def address(data: Data, limits: Limits, clock: Clock) -> str:
-        text = render_header(template, data, limits, clock).strip()
+    def address(given: Given) -> str:
+        text = header_text(template, given).strip()
         if not _ADDRESS.fullmatch(text):
             raise TemplateError("what comes of this is no address", construct=template.source)
         return text

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
-from relay.transform.merge.error import Fault
+from relay.transform.merge.error import Exhausted
 from relay.transform.merge.state import State
 
 _PER_STEP = 4  # ways walked on by one character
@@ -58,7 +58,7 @@ def search(program: list[Instruction], text: str, start: int, state: State) -> l
             continue
         state.steps -= 1 + len(ways) // _PER_STEP
         if state.steps < 0:
-            raise Fault(f"over the limit of {state.limits.steps} steps")
+            raise Exhausted(f"over the limit of {state.limits.steps} steps")
         character = text[at : at + 1]
         following: list[tuple[int, Slots]] = []
         seen: set[int] = set()

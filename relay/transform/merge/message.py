@@ -24,9 +24,10 @@ from relay.model.template import Template as Stored
 from relay.transform.bodies import bodies
 from relay.transform.edit import Edit, Piece, splice
 from relay.transform.headers import Field, Header
+from relay.transform.merge.error import TemplateError
 from relay.transform.merge.fields import FieldTemplate, field_template, subject_template
 from relay.transform.merge.parts import PartTemplate, delimiters, part_template
-from relay.transform.merge.state import LIMITS, Limits, Value
+from relay.transform.merge.state import LIMITS, Given, Limits, Value
 from relay.transform.merge.stored import Frame, frame
 
 BLOCK = "content"
@@ -47,20 +48,23 @@ class Prepared:
         """Whether anything comes out in another way than it went in."""
         return bool(self.fields or self.parts or self.frame)
 
-    def render(self, data: Mapping[str, Value]) -> bytes:
+    def render(self, data: Mapping[str, Value], complaints: list[TemplateError] | None = None) -> bytes:
         """The content of the recipient whose data this is. May be called from several threads at once.
 
+        With a list of `complaints`, what fails is put there (the first 20 of a text) and leaves an empty place.
+
         Raises:
-            TemplateError: over a limit, a division by zero, a line end in a header field.
+            TemplateError: a division by zero, a line end in a header field; over a limit, or something that is no
+                address, also where there is a list.
         """
         if not self.changes:
             return self.header.content
-        limits, clock = self.limits, self.clock
-        edits = [Edit(place.start, place.end, (each.render(data, limits, clock),)) for place, each in self.fields]
+        given = Given(data, self.limits, self.clock, complaints)
+        edits = [Edit(place.start, place.end, (each.render(given),)) for place, each in self.fields]
         if self.frame is not None:
-            edits += self.frame.edits(data, limits, clock)
+            edits += self.frame.edits(given)
         for part in self.parts:
-            edits += part.edits(part.render(data, limits, clock))
+            edits += part.edits(part.render(given))
         pieces: list[Piece] = splice(self.header.content, edits)
         made = [each for each in pieces if isinstance(each, bytes)]
         if any(made) and not next(each for each in reversed(made) if each).endswith(b"\n"):

@@ -11,7 +11,6 @@ A line that would be taken for the end of the part makes its body base64, so tha
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from relay.transform.bodies import Body
@@ -20,7 +19,7 @@ from relay.transform.encoded import BASE64, Text, decode, encode, encode_whole
 from relay.transform.headers import Header
 from relay.transform.merge.compiler import Template, compile
 from relay.transform.merge.error import TemplateError
-from relay.transform.merge.state import Limits, Value
+from relay.transform.merge.state import Given, Limits
 
 _BOUNDARY = re.compile(rb"""boundary[ \t]*=[ \t]*(?:"((?:[^"\\\r\n]|\\.)*+)"|([^\s;"]++))""", re.IGNORECASE)
 _CHARSET = re.compile(rb"""(;\s*charset\s*=\s*)("[^"]*"|[^\s";]+)""", re.IGNORECASE)
@@ -57,12 +56,10 @@ class PartTemplate:
     header: Header
     delimiters: tuple[bytes, ...]
 
-    def render(self, data: Mapping[str, Value], limits: Limits, clock: Callable[[], float]) -> str:
+    def render(self, given: Given) -> str:
         """Raises TemplateError."""
-        try:
-            return self.template.render(data, limits, clock)
-        except TemplateError as error:
-            raise error.within(place_of(self.body)) from None
+        with given.place(place_of(self.body)):
+            return self.template.fill(given)
 
     def edits(self, rendered: str) -> list[Edit]:
         """The changes to the message: of the body, and of what its header says of it."""

@@ -15,8 +15,8 @@ All other parts, attachments and pictures, stay where they are, octet for octet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from html import escape
 
 from relay.model.template import Template as Stored
@@ -27,7 +27,7 @@ from relay.transform.headers import Header, read_header
 from relay.transform.merge.compiler import Template, compile
 from relay.transform.merge.error import TemplateError
 from relay.transform.merge.parts import PartTemplate, delimiters, whole_part
-from relay.transform.merge.state import Limits, Value
+from relay.transform.merge.state import Given, Limits
 from relay.transform.structure import add_alternative, lacking
 
 _HTML, _TEXT = "html", "text"
@@ -43,19 +43,17 @@ class Frame:
     templates: Mapping[str, Template]  # the stored ones by kind
     variables: frozenset[str]
 
-    def edits(self, data: Mapping[str, Value], limits: Limits, clock: Callable[[], float]) -> list[Edit]:
+    def edits(self, given: Given) -> list[Edit]:
         """Raises TemplateError."""
-        said = {kind: part.render(data, limits, clock) for kind, part in self.own.items() if kind != self.made}
+        said = {kind: part.render(given) for kind, part in self.own.items() if kind != self.made}
         blocks = dict(said)
         if self.made == _HTML:
             blocks[_HTML] = escape(said[_TEXT].strip()).replace("\r\n", "<br>\r\n")
         elif self.made == _TEXT:
             blocks[_TEXT] = html_to_text(said[_HTML].encode()) or ""
         for kind, template in self.templates.items():
-            try:
-                said[kind] = template.render({**data, self.block: blocks[kind]}, limits, clock)
-            except TemplateError as error:
-                raise error.within(f"{kind} of the template") from None
+            with given.place(f"{kind} of the template"):
+                said[kind] = template.fill(replace(given, data={**given.data, self.block: blocks[kind]}))
         return [edit for kind, part in self.own.items() for edit in part.edits(said[kind])]
 
 

@@ -209,3 +209,17 @@ def test_real_mail_is_left_as_it_is_or_refused_with_a_place(name: str) -> None:
         return
     if not found.changes:
         assert found.render(ANN) is content
+
+
+def test_what_fails_can_leave_an_empty_place() -> None:
+    content = (
+        TOP + b"Subject: Hi {$name}\r\n\r\na{1/0}b{if 1/0}c{else}d{/if}{foreach $x in $l[1/0]}e{/foreach}{$n}\r\n"
+    )
+    complaints: list[TemplateError] = []
+    made = prepared(content).render({"name": "a\r\nb", "n": 3}, complaints)
+    assert made == TOP + b"Subject: Hi a  b\r\n\r\nabd3\r\n"
+    assert [each.place for each in complaints] == ["Subject", *["text part"] * 3]
+    assert "text part, line 1, column 2: division by zero: {1/0}" in str(complaints[1])
+    limits = Limits(output=20)
+    with pytest.raises(TemplateError, match="over the limit"):
+        prepare(read_header(text(b"{$name}")), limits=limits).render({"name": "x" * 21}, [])

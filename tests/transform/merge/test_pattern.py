@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from relay.transform.merge.error import Fault
 from relay.transform.merge.pattern import compiled
-from relay.transform.merge.state import Limits, State
+from relay.transform.merge.state import Given, Limits, State
 
 LIMITS = Limits(steps=10_000_000)
 
 
 def state(limits: Limits = LIMITS) -> State:
-    return State({}, limits, 0.0)
+    return State(Given({}, limits), lambda fault: pytest.fail(fault.what))
 
 
 @pytest.mark.parametrize(
