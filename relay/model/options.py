@@ -81,7 +81,7 @@ class MergeError(StrEnum):
     """What becomes of a message whose template cannot be filled in."""
 
     REJECT = "reject"  # all of it
-    DELIVER = "deliver"  # with the placeholder's place left empty
+    DELIVER = "deliver"  # as it came, with its placeholders
     DROP = "drop"  # the recipient concerned gets none
 
 

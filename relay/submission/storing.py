@@ -89,6 +89,11 @@ class Storing:
             return _STORED
         return await asyncio.shield(self._start(self._store(parcel)))
 
+    async def add(self, new: NewMessage) -> None:
+        """Store a message of our own, which waits in the queue. Raises StoreFull, StoreDown."""
+        await self._queue.add(new)
+        self._tell_waiting(new, State.QUEUED)
+
     async def settle(self) -> None:
         """See `Once.settle`."""
         await self._once.settle()

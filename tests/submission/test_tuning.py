@@ -117,6 +117,25 @@ async def test_who_cannot_be_filled_in_is_left_out_where_the_message_says_so(hou
     assert "by zero" in event.data["reason"]
 
 
+async def test_who_is_named_for_it_hears_of_those_left_out(house: House) -> None:
+    fields = (
+        'Merge: {"ann@example.net": {"name": 2}, "bob@example.net": {"name": 0}}',
+        "MergeError: deliver",
+        "MergeErrorReport: crm@example.com",
+    )
+    octets = html(*fields, page="<p>a share of {12 / $name}</p>\r\n")
+    taken = await house.intake().take(submission(octets, "ann@example.net", "bob@example.net"))
+    assert b"a share of {12 / $name}" in await house.queue.content(taken.id, 1)
+    told = [each for each in house.events() if each.data.get("about") == taken.id]
+    assert [each.data["to"] for each in told] == ["crm@example.com"]
+    note = await house.queue.content(told[0].message, 0)
+    assert b"could not be filled in for 1 of 2 recipients" in note
+    assert b"bob@example.net: html part, line 1, column 15: division by zero" in note
+    fields = (*fields[:2], "MergeErrorReport: crm@elsewhere.example")
+    with pytest.raises(Refused, match="not of a verified domain"):
+        await house.intake().take(submission(html(*fields), "ann@example.net", "bob@example.net"))
+
+
 async def test_one_who_cannot_be_filled_in_is_a_reason_to_refuse_all(house: House) -> None:
     merge = 'Merge: {"ann@example.net": {"name": 2}, "bob@example.net": {"name": 0}}'
     octets = html(merge, page="<p>a share of {12 / $name}</p>\r\n")
