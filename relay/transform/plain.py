@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from relay.model.token import TOKEN_LENGTH, Purpose
 from relay.transform.edit import Edit, Piece
 from relay.transform.html.insertions import UNSUBSCRIBE, VIEW, Marks, with_url
-from relay.transform.html.rewrite import apart, known
+from relay.transform.html.rewrite import apart, known, named
 from relay.transform.rules import Rewritten, Rules, own_page
 from relay.transform.targets import FULL, Targets
 from relay.transform.urls import key, path_shown, placeholder, web_url
@@ -58,7 +58,7 @@ def rewrite_text(
         return Rewritten()
     if _PGP.search(text):
         return Rewritten(warnings=(SEALED,))
-    charset = known(charset)
+    given, charset = charset, known(charset)
     targets = Targets(rules, first)
     work = _Text(text, rules, targets, {key(each) for each in untracked}, charset, delsp=delsp)
     marks = Marks(text, rules, charset)
@@ -69,7 +69,7 @@ def rewrite_text(
     added, warnings = _insertions(text, rules, marks, charset)
     if targets.full:
         warnings.append(FULL)
-    grown = charset == "utf-8" and text.isascii() and any(_beyond(each) for each in added)
+    grown = charset == "utf-8" and not named(given, charset) and any(_beyond(each) for each in added)
     return Rewritten(
         edits=tuple(apart(edits, added)),
         targets=tuple(targets.urls),

@@ -29,6 +29,7 @@ from relay.transform.targets import NUMBERS
 REMEMBERED = 32 << 20  # octets of rewritten bodies, a process
 _NUMBERED = frozenset({Purpose.CLICK, Purpose.IMAGE})
 _ENCODING = b"Content-Transfer-Encoding: "
+_CHARSET = re.compile(rb""";\s*charset\s*=\s*(?:"[^"]*"|[^\s;]+)""", re.IGNORECASE)
 
 Token = Callable[[Hole], bytes]
 
@@ -50,6 +51,7 @@ class Rewrite:
     warnings: tuple[str, ...]
     untracked: frozenset[str]
     holes: bool
+    charset: str = ""  # the one it is in now, where that is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def compose(content: bytes, work: Work, memory: BodyMemory) -> Composed:
             continue
         warnings.update(dict.fromkeys(done.warnings))
         untracked |= done.untracked
-        changes += _fields(header, body, done.compiled)
+        changes += _fields(header, body, done)
         changes.append((body.part.body, body.part.end, Segment(done.compiled, len(targets))))
         targets += done.targets
         holes = holes or done.holes
@@ -133,7 +135,8 @@ def _rewrite(octets: bytes, body: Body, work: Work, untracked: frozenset[str]) -
             text, warnings = _inlined(text)
         found = rewrite_html(text.octets, work.rules, charset=body.charset)
     holes = any(isinstance(piece, Hole) for edit in found.edits for piece in edit.pieces)
-    return Rewrite(text.compile(found.edits), found.targets, (*warnings, *found.warnings), found.untracked, holes)
+    warnings += found.warnings
+    return Rewrite(text.compile(found.edits), found.targets, warnings, found.untracked, holes, found.charset)
 
 
 def _inlined(text: Text) -> tuple[Text, tuple[str, ...]]:
@@ -143,20 +146,29 @@ def _inlined(text: Text) -> tuple[Text, tuple[str, ...]]:
     return text.edit(inlined.edits), inlined.warnings
 
 
-def _fields(header: Header, body: Body, compiled: Compiled) -> list[tuple[int, int, bytes | Segment]]:
-    """The change of the part's transfer encoding, if there is one."""
-    said = re.split(rb"[\s;(]", body.encoding.strip(), maxsplit=1)[0].lower()
-    if compiled.encoding == said:
-        return []
-    line = _ENCODING + compiled.encoding + b"\r\n"
-    given = body.part.named(b"content-transfer-encoding")
-    if given:
-        return [(given[0].start, given[0].end, line)]
+def _fields(header: Header, body: Body, done: Rewrite) -> list[tuple[int, int, bytes | Segment]]:
+    """The changes of the part's charset and transfer encoding, if there are any."""
+    changes: list[tuple[int, int, bytes | Segment]] = []
+    content, encoding = header.content, done.compiled.encoding
+    whole = body.part.start == header.start
+    above = header.start if whole else body.part.start
     of_type = body.part.named(b"content-type")
-    if of_type:
-        return [(of_type[0].end, of_type[0].end, line)]
-    at = header.start if body.part.start == header.start else body.part.start
-    return [(at, at, line)]
+    if done.charset:
+        named = b"; charset=" + done.charset.encode()
+        if of_type:
+            start, end = of_type[0].value, of_type[0].end
+            value = _CHARSET.sub(b"", content[start:end].rstrip(b"\r\n")).rstrip(b"; \t")
+            changes.append((start, end, value + named + b"\r\n"))
+        else:
+            changes.append((above, above, b"Content-Type: text/plain" + named + b"\r\n"))
+    if encoding != re.split(rb"[\s;(]", body.encoding.strip(), maxsplit=1)[0].lower():
+        line = _ENCODING + encoding + b"\r\n"
+        given = body.part.named(b"content-transfer-encoding")
+        after = of_type[0].end if of_type else above
+        changes.append((given[0].start, given[0].end, line) if given else (after, after, line))
+    if changes and whole and not header.has(b"mime-version"):
+        changes.append((above, above, b"MIME-Version: 1.0\r\n"))
+    return changes
 
 
 def _spliced(content: bytes, changes: list[tuple[int, int, bytes | Segment]]) -> list[bytes | Segment]:

@@ -48,6 +48,14 @@ def known(charset: str) -> str:
     return "utf-8" if name == "ascii" else name
 
 
+def named(given: str, charset: str) -> bool:
+    """Whether a name is one of that charset."""
+    try:
+        return codecs.lookup(given).name == charset
+    except (LookupError, ValueError):
+        return False
+
+
 def apart(edits: Sequence[Edit], added: Sequence[Edit]) -> list[Edit]:
     """The edits in order; of those added, the ones that fall into none of the others."""
     found = sorted(edits, key=_place)
