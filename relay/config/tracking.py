@@ -64,7 +64,7 @@ class Tracking(Part):
         "https://clicks.example.net; null: those cannot be tracked",
     )
     life: Duration = Field(
-        15_552_000.0, description="how long links work, counted from when the message had ended for all recipients"
+        15_552_000.0, description="how long links work, counted from when the mail was delivered, or ended otherwise"
     )
     client_address: ClientAddress = Field(
         ClientAddress.FULL,

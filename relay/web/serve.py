@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import socket
 import ssl
 from collections.abc import Iterator
@@ -20,9 +21,22 @@ import uvicorn
 
 from relay.web.protocol import Protocol
 
-CONNECTIONS = 500  # at once; over it 503
-IDLE = 15  # seconds a connection without a request is kept
+CONNECTIONS = 4000  # at once, of one listener; over it 503. Readers of mail keep one for a while
+OTHERS = 300  # files the process has open besides: databases, logs, pictures on their way
+IDLE = 10  # seconds a connection without a request is kept
 BACKLOG = 512
+
+
+def _connections() -> int:
+    """As many as the system lets us have, with two listeners. The soft limit, low by tradition, is raised."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * CONNECTIONS + OTHERS
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(100, min(CONNECTIONS, (soft - OTHERS) // 2))
 
 
 class _Server(uvicorn.Server):
@@ -47,7 +61,7 @@ class HttpServer:
                 server_header=False,
                 proxy_headers=False,
                 backlog=BACKLOG,
-                limit_concurrency=CONNECTIONS,
+                limit_concurrency=_connections(),
                 timeout_keep_alive=IDLE,
                 timeout_graceful_shutdown=max(1, int(grace)),
                 ssl_context_factory=None if tls is None else lambda _config, _default: tls,

@@ -35,6 +35,7 @@ MEMORY = 32 << 20  # octets
 REMEMBERED = MEMORY // 16  # octets of the largest picture kept in memory
 FETCHES = 30  # at once
 REDIRECTS = 3
+WAITING = 200  # requests that wait for a picture at once; more would leave no connections for links
 FAILED_FOR = 60.0  # seconds
 FAILURES = 4096  # remembered
 WAIT = 2.0  # seconds for one of the fetches, beyond the time a fetch may take
@@ -57,6 +58,7 @@ class Pictures:
         self._fetching: dict[str, asyncio.Task[Picture]] = {}
         self._failed: OrderedDict[str, tuple[float, Failed]] = OrderedDict()
         self._slots = asyncio.Semaphore(FETCHES)
+        self._waiting = 0
 
     async def get(self, url: str) -> Picture:
         """Raises Failed."""
@@ -100,11 +102,17 @@ class Pictures:
             if self._clock() - failed[0] < FAILED_FOR:
                 raise failed[1]
             del self._failed[url]
+        if self._waiting >= WAITING:
+            raise Failed(Failure.TIMEOUT, "too many wait for pictures")
         task = self._fetching.get(url)
         if task is None:
             task = self._fetching[url] = asyncio.create_task(self._fetch(url), name=f"picture {url[:80]}")
             task.add_done_callback(lambda done: self._done(url, done))
-        return await asyncio.shield(task)  # who goes away does not take it from the others
+        self._waiting += 1
+        try:
+            return await asyncio.shield(task)  # who goes away does not take it from the others
+        finally:
+            self._waiting -= 1
 
     def _done(self, url: str, task: asyncio.Task[Picture]) -> None:
         self._fetching.pop(url, None)

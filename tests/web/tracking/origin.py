@@ -16,6 +16,7 @@ class Origin:
     says: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)  # path: status, type, body
     asked: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)  # answers wait for it
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     heads: list[str] = field(default_factory=list)
 
     def url(self, path: str) -> str:
@@ -26,6 +27,7 @@ class Origin:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             path = head.split(" ")[1]
             self.asked.append(path)
+            self.called.set()
             self.heads.append(head)
             await self.gate.wait()
             status, kind, body = self.says.get(path, (404, "text/plain", b"no"))

@@ -95,6 +95,24 @@ async def test_what_cannot_be_shown_is_left_to_the_mail_program(
         assert (await it.get(link)).body == PNG
 
 
+async def test_who_would_be_one_too_many_to_wait_is_sent_to_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.web.tracking.pictures.WAITING", 1)
+    async with origin() as host, world(tmp_path) as it:
+        host.says["/a"] = host.says["/b"] = (200, "image/png", PNG)
+        host.gate.clear()
+        message = await it.sent(targets=(host.url("/a"), host.url("/b")))
+        first = asyncio.create_task(it.get(it.link(message, Purpose.IMAGE)))
+        async with asyncio.timeout(10):
+            await host.called.wait()
+        second = await it.get(it.link(message, Purpose.IMAGE, 1))
+        assert (second.status, second.headers["location"]) == (302, host.url("/b"))
+        host.gate.set()
+        assert (await first).body == PNG
+        assert (await it.get(it.link(message, Purpose.IMAGE, 1))).body == PNG  # that was no failure of its host
+
+
 async def test_a_picture_that_is_too_large_is_left_to_the_mail_program(tmp_path: Path) -> None:
     more = "tracking: {images: {object: 100, networks: [127.0.0.0/8]}}\n"
     async with origin() as host, world(tmp_path, tracking=more) as it:
