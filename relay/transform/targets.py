@@ -9,7 +9,7 @@ from __future__ import annotations
 from relay.model.token import Purpose
 from relay.transform.edit import Hole, Piece
 from relay.transform.rules import Rules
-from relay.transform.urls import file_shown, host_of, key, path_shown, with_parameters, within
+from relay.transform.urls import file_shown, host_of, key, path_shown, place_of, with_parameters, within
 
 NUMBERS = 1 << 16  # a token holds no larger number
 FULL = f"a message has more than {NUMBERS} links and pictures: those after that are not tracked"
@@ -25,7 +25,7 @@ class Targets:
         self._rules = rules
         self._first = first
         self._base = rules.base + b"/"
-        self._own = host_of(rules.base.decode("ascii", "replace"))
+        self._own = place_of(rules.base.decode("ascii", "replace"))
         self._skip = {key(each) for each in rules.skip}
         self._utm = tuple(
             (name if name.startswith("utm_") else f"utm_{name}", value) for name, value in rules.utm if value
@@ -34,7 +34,7 @@ class Targets:
 
     def ours(self, url: str) -> bool:
         """Whether a URL leads to us already, or is one to be left alone."""
-        return (self._own != "" and host_of(url) == self._own) or (bool(self._skip) and key(url) in self._skip)
+        return (self._own != "" and place_of(url) == self._own) or (bool(self._skip) and key(url) in self._skip)
 
     def measured(self, url: str) -> str:
         """The URL with the sender's analytics parameters."""

@@ -99,6 +99,16 @@ def host_of(url: str) -> str:
     return authority[1].lower().rstrip(".") if authority else ""
 
 
+def place_of(url: str) -> str:
+    """Host and port, in lower case; no port where it is the usual one of http or https."""
+    found = _PARTS.match(url)
+    authority = _AUTHORITY.fullmatch(found[1]) if found else None
+    if authority is None:
+        return ""
+    port = authority[0][authority.end(1) :].lstrip(":")
+    return authority[1].lower().rstrip(".") + (f":{port}" if port not in ("", "80", "443") else "")
+
+
 def within(host: str, domains: Iterable[str]) -> bool:
     """Whether the host is one of the domains, or below one."""
     return any(host == each or host.endswith("." + each) for each in domains)

@@ -89,6 +89,14 @@ def test_everything_else_is_left_alone(page: str) -> None:
     assert html(page) == page
 
 
+def test_another_port_of_our_host_is_not_ours() -> None:
+    page = '<a href="http://127.0.0.1:8025/x">x</a><a href="http://127.0.0.1:9000/">x</a><a href="http://127.0.0.1">x</a>'
+    assert targets(page, replace(CLICKS, base=b"http://127.0.0.1:8025")) == (
+        "http://127.0.0.1:9000/",
+        "http://127.0.0.1",
+    )
+
+
 def test_the_urls_of_list_unsubscribe_are_never_tracked() -> None:
     page = '<a href="https://A.example/u?id=1&amp;x=2">x</a><a href="https://a.example/u?id=2">x</a>'
     rules = replace(CLICKS, skip=frozenset({"https://a.example/u?id=1&x=2"}))
