@@ -81,7 +81,7 @@ class MergeError(StrEnum):
     """What becomes of a message whose template cannot be filled in."""
 
     REJECT = "reject"  # all of it
-    DELIVER = "deliver"  # as it came, with its placeholders
+    DELIVER = "deliver"  # with an empty place for what fails
     DROP = "drop"  # the recipient concerned gets none
 
 

@@ -27,7 +27,7 @@ class Faults:
     to: str  # who is told
     people: Sequence[str]  # recipients' addresses
     faults: Mapping[int, str]  # by place in `people`
-    dropped: bool  # they got nothing; else the message as it came
+    dropped: bool  # they got nothing; else the message with what could be filled in
 
 
 def note(
@@ -69,7 +69,7 @@ def note(
 
 def _written(faults: Faults, identity: str, at: float, hostname: str) -> bytes:
     count = len(faults.faults)
-    fate = "They got nothing." if faults.dropped else "They got it with its placeholders in place."
+    fate = "They got nothing." if faults.dropped else "They got it with an empty place where it failed."
     lines = [
         f"Message {faults.about} could not be filled in for {count} of {len(faults.people)} recipients. {fate}",
         "",

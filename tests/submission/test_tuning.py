@@ -125,7 +125,7 @@ async def test_who_is_named_for_it_hears_of_those_left_out(house: House) -> None
     )
     octets = html(*fields, page="<p>a share of {12 / $name}</p>\r\n")
     taken = await house.intake().take(submission(octets, "ann@example.net", "bob@example.net"))
-    assert b"a share of {12 / $name}" in await house.queue.content(taken.id, 1)
+    assert b"<p>a share of </p>" in await house.queue.content(taken.id, 1)
     told = [each for each in house.events() if each.data.get("about") == taken.id]
     assert [each.data["to"] for each in told] == ["crm@example.com"]
     note = await house.queue.content(told[0].message, 0)

@@ -82,7 +82,7 @@ MERGE_OPTIONS: tuple[Option, ...] = (
         header="MergeError",
         type="reject, deliver, drop",
         read=grammar.choice(MergeError),
-        help="Where placeholders cannot be filled in: the message is refused, goes as it came, or is not "
+        help="Where placeholders cannot be filled in: the message is refused, goes with an empty place, or is not "
         "sent to that recipient.",
         example="drop",
         safety=True,

@@ -91,20 +91,26 @@ class Tuner:
         merging = tuning.merging
         if merging is None:
             return work.same(plain.content)
+        lenient = merging.error is MergeError.DELIVER
+        complaints: list[TemplateError] = []
         try:
             prepared = prepare(plain, merging.template, merging.block)
             if not prepared.changes:
                 return work.same(plain.content)
-            if not merging.own and not prepared.variables & _PERSONAL:
-                return work.same(prepared.render(_data(merging, party, None)))
+            if merging.own or prepared.variables & _PERSONAL:
+                return work.different(prepared, merging, plain.content)
+            content = prepared.render(_data(merging, party, None), complaints if lenient else None)
         except TemplateError as error:
-            if merging.error is not MergeError.DELIVER:
+            if not lenient:
                 raise Refused(554, "5.6.0", f"template: {error}") from error
-            tuned = work.same(plain.content)
-            tuned.warnings[f"sent as it came: {error}"] = None
-            tuned.faults = dict.fromkeys(range(len(party.people)), str(error))
-            return tuned
-        return work.different(prepared, merging, plain.content)
+            content = plain.content
+            complaints.append(error)
+        tuned = work.same(content)
+        for each in complaints:
+            tuned.warnings[f"template: {each}"] = None
+        if complaints:
+            tuned.faults = dict.fromkeys(range(len(party.people)), str(complaints[0]))
+        return tuned
 
 
 class _Work:
@@ -134,14 +140,17 @@ class _Work:
 
         def made(number: int) -> Source | None:
             content = plain
+            complaints: list[TemplateError] | None = [] if merging.error is MergeError.DELIVER else None
             try:
-                content = prepared.render(_data(merging, party, party.people[number]))
+                content = prepared.render(_data(merging, party, party.people[number]), complaints)
             except TemplateError as error:
                 if merging.error is MergeError.REJECT:
                     raise Refused(554, "5.6.0", f"template: for {party.people[number]}: {error}") from error
                 tuned.faults[number] = str(error)
                 if merging.error is MergeError.DROP:
                     return None
+            if complaints:
+                tuned.faults[number] = str(complaints[0])
             composed, lists = self._composed(content)
             self._told(tuned, composed, lists, number)
             return self._source(composed, lists, number)
