@@ -23,7 +23,7 @@ def run(context: Context) -> int:
 async def _work(context: Context, lifeline: Lifeline) -> None:
     reporter = await asyncio.to_thread(Reporter, context.config, system_clock)
     resolver = Resolver(context.config.dns, system_clock)
-    sender = Sender(context.config, system_clock, look=_look(resolver))
+    sender = Sender(context.config, system_clock, look=look_by(resolver))
 
     def reload(config: Config) -> None:
         reporter.config = config
@@ -40,7 +40,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         reporter.close()
 
 
-def _look(resolver: Resolver) -> Look:
+def look_by(resolver: Resolver) -> Look:
     """Addresses of a name for the HTTP client, from the relay's own resolver, which waits for many at once."""
 
     async def look(host: str) -> Sequence[str]:

@@ -101,10 +101,17 @@ class Desk:
     async def forget(self, hook: str) -> bool:
         return await self._do(lambda: self._open().forget(hook))
 
-    async def tidy(self, died_before: float, octets: int, routed_before: float) -> bool:
-        return await self._do(
-            lambda: letters.tidy(self._open(), died_before=died_before, octets=octets, routed_before=routed_before)
-        )
+    async def tidy(self, *, died_before: float, octets: int, clients_before: float, routed_before: float) -> bool:
+        def act() -> bool:
+            return letters.tidy(
+                self._open(),
+                died_before=died_before,
+                octets=octets,
+                clients_before=clients_before,
+                routed_before=routed_before,
+            )
+
+        return await self._do(act)
 
     # --- in the thread --------------------------------------------------------------------------------
 

@@ -76,12 +76,14 @@ def answers(outbox: Outbox, hook: str, limit: int) -> list[Answer]:
     return [Answer(**dict(zip(names, row, strict=True))) for row in rows]
 
 
-def tidy(outbox: Outbox, *, died_before: float, octets: int, routed_before: float) -> bool:
+def tidy(outbox: Outbox, *, died_before: float, octets: int, clients_before: float, routed_before: float) -> bool:
     """Forget a slice of what is past its time or its room; True when there may be more."""
     more = False
     with outbox.changing() as connection:
         connection.execute(sql.DEAD_OLD, (died_before, SLICE))
         more = connection.changes() == SLICE
+        connection.execute(sql.FORGET_CLIENTS, (clients_before, SLICE))
+        more = more or connection.changes() == SLICE
         connection.execute(sql.FORGET_ROUTES, (routed_before, SLICE))
         more = more or connection.changes() == SLICE
         over = value(connection, sql.DEAD_OCTETS) - octets

@@ -41,9 +41,14 @@ STEPS: Final = (
         died real not null,
         reason text not null,
         attempts integer not null,
-        data text not null
+        data text not null,
+        octets integer not null,
+        client integer not null     -- 1: it has the address of who opened or clicked
     );
     create index dead_hook on dead (hook, id);
+    create index dead_octets on dead (octets);
+    create index dead_died on dead (died);
+    create index dead_client on dead (at) where client = 1;
     create table answer (
         id integer primary key autoincrement,
         hook text not null,
@@ -79,7 +84,13 @@ select :hook, :event, :kind, :message, :lane, :now,
                                                  and lane in (:lane, :message)) then null else :now end, 0, :data
 """
 COUNT: Final = "select count(*) from waiting where hook = ?"
-WAITING_HOOKS: Final = "select distinct hook from waiting"
+# waiting_hooks: each once, by as many steps in the index as there are webhooks.
+WAITING_HOOKS: Final = """
+with recursive it (hook) as (
+    select min(hook) from waiting
+    union all select (select min(hook) from waiting where hook > it.hook) from it where it.hook is not null
+) select hook from it where hook is not null
+"""
 DUE: Final = """
 select id, event, kind, message, lane, came, attempts, data from waiting
  where hook = ? and due <= ? order by due, id limit ?
@@ -104,9 +115,9 @@ ANY: Final = "select id from waiting where hook = ? order by id limit ?"
 FORGET_HOOK: Final = "delete from waiting where id in (select id from waiting where hook = ? order by id limit ?)"
 
 BURY: Final = """
-insert into dead (hook, event, kind, message, lane, name, at, died, reason, attempts, data)
+insert into dead (hook, event, kind, message, lane, name, at, died, reason, attempts, data, octets, client)
 select hook, event, kind, message, lane, data ->> '$.event.event', data ->> '$.event.at', :now, :reason, attempts,
-       data from waiting where id = :id
+       data, length(data), data ->> '$.event.client' is not null from waiting where id = :id
 """
 DEAD: Final = """
 select id, event, kind, name, at, died, reason, attempts, data from dead
@@ -121,9 +132,14 @@ select id, hook, event, kind, message, lane, data from dead
 """
 LAST_DEAD: Final = "select ifnull(max(id), 0) from dead"
 FORGET_DEAD: Final = "delete from dead where id = ?"
-DEAD_OLD: Final = "delete from dead where id in (select id from dead where died < ? order by id limit ?)"
-DEAD_OCTETS: Final = "select ifnull(sum(length(data)), 0) from dead"
-DEAD_FIRST: Final = "select id, length(data) from dead order by id limit ?"
+DEAD_OLD: Final = "delete from dead where id in (select id from dead where died < ? limit ?)"
+DEAD_OCTETS: Final = "select ifnull(sum(octets), 0) from dead"
+DEAD_FIRST: Final = "select id, octets from dead order by id limit ?"
+# forget_clients: addresses of those who opened or clicked, once they are too old.
+FORGET_CLIENTS: Final = """
+update dead set data = json_remove(data, '$.event.client'), client = 0
+ where id in (select id from dead where client = 1 and at < ? limit ?)
+"""
 FORGET_DEAD_HOOK: Final = "delete from dead where hook = ?"
 
 ANSWERED: Final = """

@@ -200,8 +200,12 @@ class Sender:
     async def _tidy(self, now: float) -> None:
         """Give up and forget what is past its time, a slice of each at a look."""
         settings = self._config.webhooks
+        tracking = self._config.tracking
         more = await self._desk.tidy(
-            now - settings.dead_keep, settings.dead_bytes, now - max(self._config.tracking.life, PATIENCE)
+            died_before=now - settings.dead_keep,
+            octets=settings.dead_bytes,
+            clients_before=now - tracking.client_address_keep,
+            routed_before=now - max(tracking.life, PATIENCE),
         )
         for ident, hook in self._hooks.items():
             if hook.disabled:

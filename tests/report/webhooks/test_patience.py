@@ -273,3 +273,21 @@ async def test_what_names_an_erased_address_is_told_to_nobody(tmp_path: Path) ->
         assert letters.forget(tmp_path, "ann@example.net") == 2
         assert here.waiting(hook) == 1
         assert letters.forget(tmp_path / "elsewhere", "ann@example.net") == 0
+
+
+async def test_addresses_of_clients_leave_dead_letters_when_they_are_too_old_to_be_kept(tmp_path: Path) -> None:
+    async with site(status(410)) as there, stage(tmp_path, "dead_keep: 90d") as here:
+        hook = here.hook(there.url())
+        await here.tell(event("opened", new_ids().new(), recipient=1, client="192.0.2.1", user_agent="Mozilla"))
+
+        def kept() -> bool:
+            with here.outbox() as outbox:
+                (dead,) = letters.dead(outbox, Chosen(hook=hook.id), 10)
+            assert "Mozilla" in dead.data
+            return "192.0.2.1" in dead.data
+
+        assert kept()
+        await here.pass_time(here.config.tracking.client_address_keep - 60)
+        assert kept()
+        await here.pass_time(65)
+        assert not kept()
