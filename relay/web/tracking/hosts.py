@@ -9,14 +9,17 @@ since there may be no other name for them.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from relay.config import Config
-from relay.store.interface import Registry
+from relay.store.interface import Registry, StoreDown
 
-LAG = 0.5  # seconds for which a change may go unseen
+logger = logging.getLogger("relay.web")
+
+LAG = 0.5  # seconds for which a change may go unseen; while the registry is away, what was seen last holds
 
 
 class Hosts:
@@ -36,27 +39,33 @@ class Hosts:
         self._base = frozenset() if base == name or _is_address(base) else frozenset({base} - {""})
 
     def tracks(self, name: str) -> bool:
-        """Whether nothing but links of ours is shown under this name. Raises StoreDown."""
+        """Whether nothing but links of ours is shown under this name."""
         return name in self._base or name in self._domains()
 
     def ours(self, name: str) -> bool:
-        """Whether a certificate for this name is ours to ask for. Raises StoreDown."""
+        """Whether a certificate for this name is ours to ask for."""
         name = name.strip().lower().rstrip(".")
         return not _is_address(name) and (name in self._own or name in self._domains())
 
     def leads_here(self, url: str) -> bool:
-        """Whether a URL is at one of our hosts. Raises StoreDown."""
+        """Whether a URL is at one of our hosts."""
         return _host(url) in self._own or _host(url) in self._domains()
 
     def _domains(self) -> frozenset[str]:
         if (now := self._steady()) >= self._look_at:
             self._look_at = now + LAG
-            version = self._registry.version()
-            if version != self._version:
-                found = (each.tracking_host.lower() for each in self._registry.domains())
-                self._tracking = frozenset(each for each in found if each)
-                self._version = version
+            try:
+                self._refresh()
+            except StoreDown as error:
+                logger.warning("the hosts of links stay as they were: %s", error)
         return self._tracking
+
+    def _refresh(self) -> None:
+        version = self._registry.version()
+        if version != self._version:
+            found = (each.tracking_host.lower() for each in self._registry.domains())
+            self._tracking = frozenset(each for each in found if each)
+            self._version = version
 
 
 def _host(url: str) -> str:

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from relay.model.account import LinkKey
 from relay.model.token import TOKEN_LENGTH, Token
-from relay.store.interface import NotFound, Registry, Tracked
+from relay.store.interface import NotFound, Registry, StoreDown, Tracked
 from relay.store.readers import Readers
 from relay.transform.token import read
 
@@ -53,7 +53,11 @@ class Known:
         """
         text = text[:TOKEN_LENGTH]
         if self._steady() >= self._look_at:
-            self._refresh()
+            try:
+                self._refresh()
+            except StoreDown:  # the keys we have are good still
+                if not self._keys:
+                    raise
         try:
             return read(text, self._keys)
         except ValueError:
