@@ -8,6 +8,7 @@ import typer
 
 from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, operator, program, settings
 from relay.cli.output import print_json, when
+from relay.cli.webhook_shared import hooks
 from relay.model.account import Algorithm, DkimKey, KeyState
 from relay.model.clock import system_clock
 
@@ -37,8 +38,6 @@ def key(
     as_json: JsonOption = False,
 ) -> None:
     """Show the keys of SMTPeter's signatures with their TXT records, or change keys in steps."""
-    from relay.cli.webhook import hooks
-
     if new + retire + forget > 1:
         raise typer.BadParameter("one step at a time", param_hint="--new, --retire, --forget")
     checked = settings(config)

@@ -1,0 +1,94 @@
+"""What the commands of `relay webhook` share: the webhooks, their check, secrets and keys, and how they print."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from relay.cli.frame import operator, program, registry, store_errors
+from relay.cli.output import print_fields, print_json
+from relay.cli.webhook_rules import describe
+from relay.model.clock import system_clock
+from relay.model.webhook import Secret, Shape, Signature, Webhook
+
+if TYPE_CHECKING:
+    from relay.config import Config
+    from relay.store.sqlite.hooks import SqliteWebhooks
+
+Ident = Annotated[str, typer.Argument(metavar="ID", help="The webhook, as `relay webhook list` shows it.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Use the URL without a check: you vouch for it.")]
+
+
+@contextmanager
+def hooks(config: Config) -> Iterator[SqliteWebhooks]:
+    """The webhooks of the registry, closed afterwards."""
+    from relay.store.sqlite.hooks import open_webhooks
+
+    with registry(config), store_errors(config.data), closing(open_webhooks(config.data / "registry.db")) as opened:
+        yield opened
+
+
+def attempt(opened: SqliteWebhooks, config: Config, hook: Webhook, trust: bool) -> tuple[Webhook, str]:
+    """The webhook as it is after its check, and what was found; that begins with `no:` where it did not pass."""
+    from relay.cli.webhook_reach import proved
+    from relay.report.webhooks.check import Unproven
+    from relay.report.webhooks.request import signing_key
+
+    now = system_clock()
+    if trust:
+        found = f"trusted by {operator()}"
+    else:
+        try:
+            found = proved(config, hook, signing_key(opened.signing_keys()))
+        except Unproven as error:
+            return hook, f"no: {error}"
+    passed = replace(hook, checked=now)
+    opened.update(passed)
+    opened.audit(now, operator(), "webhook check", {"webhook": hook.id, "found": found})
+    return passed, found
+
+
+def with_secret(hook: Webhook, now: float) -> tuple[Webhook, str]:
+    """The webhook with a secret if it needs one and has none; that secret."""
+    if hook.signature is not Signature.STANDARD or hook.secrets:
+        return hook, ""
+    made = fresh_secret(now)
+    return replace(hook, secrets=(made,)), made.text
+
+
+def fresh_secret(now: float) -> Secret:
+    from relay.report.webhooks.sign import SECRET_OCTETS, new_secret
+
+    return Secret(new_secret(secrets.token_bytes(SECRET_OCTETS)), now)
+
+
+def need_key(opened: SqliteWebhooks, config: Config, hook: Webhook) -> None:
+    """Where SMTPeter's signature is asked for the first time, there has to be a key."""
+    from relay.cli.webhook_key import make
+    from relay.report.webhooks.request import signing_key
+
+    if hook.signature is Signature.SMTPETER and signing_key(opened.signing_keys()) is None:
+        made = make(opened, config)
+        typer.echo(f"made key {made.selector}: `{program()} webhook key` shows the record to publish", err=True)
+
+
+def print_with(hook: Webhook, more: dict[str, str], found: str, as_json: bool) -> None:
+    described: dict[str, Any] = {**describe(hook), **more}
+    if as_json:
+        print_json({**described, "found": found} if found else described)
+        return
+    print_fields({name: value for name, value in described.items() if value not in (None, "")})
+    sys.stdout.flush()  # in a pipe the notes would come first
+    if more:
+        typer.echo("Note the secret now: it cannot be shown again.", err=True)
+    if found.startswith("no:"):
+        typer.echo(f"Nothing is sent there yet: {found[4:]}", err=True)
+        if hook.shape is Shape.SMTPETER:
+            typer.echo(f"Put a file {hook.check_file} there that says {hook.token}, then:", err=True)
+        typer.echo(f"  {program()} webhook check {hook.id}", err=True)
