@@ -272,3 +272,22 @@ def test_a_closed_window_is_waited_for_an_open_one_is_not_and_one_too_late_ends_
     assert screen.look(due(send_window=(Window((), "", NOW - 50, NOW + 60),)), NOW) is None
     late = screen.look(due(send_window=(Window((), "", NOW + 50, NOW + 60),), deadline=NOW + 50), NOW)
     assert isinstance(late, Verdict) and late.outcome is TOO_LATE
+
+
+def test_every_event_says_what_its_message_is_labelled_with() -> None:
+    labels: dict[str, Any] = {
+        "tags": ("news",),
+        "campaign": "may",
+        "tenant": "t",
+        "stream": "bulk",
+        "message_ref": "r",
+    }
+    (event,) = settle(due(**labels, metadata={"order": 7}), TAKEN).settlement.events
+    assert labels.items() <= {**event.data, "tags": tuple(event.data["tags"])}.items()
+    assert event.data["metadata"] == {"order": 7}
+    assert "origin" not in event.data
+
+
+def test_mail_of_the_relays_own_says_so_in_its_events() -> None:
+    (event,) = settle(due(origin=Origin.REPORT), TAKEN).settlement.events
+    assert event.data["origin"] == "report"
