@@ -28,7 +28,8 @@ from relay.transform.merge.state import State, Value
 from relay.transform.merge.tokens import Token
 
 Expression = Callable[[State], Value]
-DEPTH = 50  # of parentheses, signs and indices within one another
+DEPTH = 20  # of parentheses, signs and indices within one another
+LINKS = 100  # modifiers, members and comparisons of one construct, each of which is a call around the ones before
 _COMPARING = ("==", "!=", "=~")
 _ORDERING = ("<", "<=", ">", ">=")
 _LITERALS: dict[str, Value] = {"true": True, "false": False, "null": None}
@@ -41,6 +42,7 @@ class Parser:
         self._tokens = tokens
         self._place = 0
         self._depth = 0
+        self._links = 0
         self.escaped = False  # the expression read last ends with `|escape`
 
     # --- tokens ---------------------------------------------------------------------------------------
@@ -89,6 +91,11 @@ class Parser:
         self._place = 2
         return first.text
 
+    def _link(self) -> None:
+        self._links += 1
+        if self._links > LINKS:
+            raise Fault(f"over {LINKS} modifiers, members and comparisons in one construct", self.token.at)
+
     # --- operators, from the least tight ----------------------------------------------------------------
 
     def expression(self) -> Expression:
@@ -125,6 +132,7 @@ class Parser:
     def _comparison(self) -> Expression:
         left = self._ordering()
         while self.token.kind == "sign" and self.token.text in _COMPARING:
+            self._link()
             sign = self.next()
             right_at = self.token
             right = self._ordering()
@@ -138,6 +146,7 @@ class Parser:
     def _ordering(self) -> Expression:
         left = self._sum()
         while self.token.kind == "sign" and self.token.text in _ORDERING:
+            self._link()
             sign = self.next().text
             right = self._sum()
             swapped, wanted = sign in (">", "<="), sign in ("<", ">")
@@ -176,6 +185,7 @@ class Parser:
     def _modified(self) -> Expression:
         made = self._value()
         while self.takes("sign", "|"):
+            self._link()
             token = self.next()
             if not token.text[:1].isalpha():
                 raise Fault(f"expected the name of a modifier, not {_named(token)}", token.at)
@@ -220,9 +230,11 @@ class Parser:
         while True:
             token = self.token
             if token.kind == "member":
+                self._link()
                 self.next()
                 made = partial(_member, made, values.spellings(token.text))
             elif token.kind == "sign" and token.text == "[":
+                self._link()
                 self.next()
                 index = self.expression()
                 self.needs("sign", "]", "a closing bracket")

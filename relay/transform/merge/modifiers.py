@@ -24,6 +24,7 @@ _SPACE = " \t\n\r\0\v"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _WORD = re.compile(r"[^\W_]")  # a letter or a digit
 _DIGITS = 50  # decimals at most
+_SLOW = 8  # what goes word by word or line by line counts as that many times its length
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def _counting(count: Callable[[str], int]) -> Callable[[Value, Arguments, State]
         if _many(value):
             return 0
         text = text_of(value)
-        state.spend(len(text))
+        state.spend(_SLOW * len(text))
         return count(text)
 
     return run
@@ -86,6 +87,10 @@ def _count(value: Value, given: Arguments, state: State) -> Value:
     return size(value)
 
 
+def _length(value: Value, given: Arguments, state: State) -> Value:
+    return 0 if _many(value) else len(text_of(value))
+
+
 def _default(value: Value, given: Arguments, state: State) -> Value:
     return given[0] if value is None or value == "" else value
 
@@ -96,6 +101,7 @@ def _empty(value: Value, given: Arguments, state: State) -> Value:
 
 def _indent(text: str, given: Arguments, state: State) -> Value:
     count = max(_whole(given[0]), 0) if given else 1
+    state.spend(_SLOW * len(text))
     character = _argument(given, 1, " ")
     state.room(len(text) + (text.count("\n") + text.count("\r") + 1) * count * len(character))
     front = character * count
@@ -194,6 +200,7 @@ def _ucfirst(text: str, given: Arguments, state: State) -> Value:
 def _capitalize(text: str, given: Arguments, state: State) -> Value:
     """The first letter of each word; words with digits stay, unless `true` is given."""
     also = bool(given) and truth(given[0])
+    state.spend(_SLOW * len(text))
 
     def one(found: re.Match[str]) -> str:
         word = found[0]
@@ -231,7 +238,7 @@ MODIFIERS: Mapping[str, Modifier] = {
     "capitalize": Modifier(_on_text(_capitalize)),
     "cat": Modifier(_cat, 1, _ONE_TEXT),
     "count": Modifier(_count),
-    "count_characters": Modifier(_counting(len)),
+    "count_characters": Modifier(_length),
     "count_paragraphs": Modifier(_counting(_paragraphs)),
     "count_words": Modifier(_counting(_words)),
     "date_format": Modifier(date_format),
@@ -252,7 +259,7 @@ MODIFIERS: Mapping[str, Modifier] = {
     "sha256": Modifier(_hashed("sha256")),
     "sha512": Modifier(_hashed("sha512")),
     "spacify": Modifier(_on_text(_spacify)),
-    "strlen": Modifier(_counting(len)),
+    "strlen": Modifier(_length),
     "strpos": Modifier(_on_text(_strpos), 1, _ONE_TEXT),
     "strstr": Modifier(_on_text(_strstr), 1, _ONE_TEXT),
     "substr": Modifier(_on_text(_substr), 1, "a position"),

@@ -64,8 +64,8 @@ class PartTemplate:
     def edits(self, rendered: str) -> list[Edit]:
         """The changes to the message: of the body, and of what its header says of it."""
         body, part, content = self.body, self.body.part, self.header.content
-        if body.html and _known(body.charset):
-            rendered = rendered.encode(body.charset, "xmlcharrefreplace").decode(body.charset)
+        if body.html:
+            rendered = _referring(rendered, body.charset)
         text, charset = encode_whole(rendered, body.charset, _name(body.encoding))
         text = guarded(text, self.delimiters)
         found: list[Edit] = []
@@ -150,9 +150,12 @@ def _name(encoding: bytes) -> bytes:
     return text.encoding if text is not None else encoding
 
 
-def _known(charset: str) -> bool:
+def _referring(text: str, charset: str) -> str:
+    """The text with references for what the charset lacks."""
     try:
-        "".encode(charset)
-    except (LookupError, ValueError):
-        return False
-    return True
+        text.encode(charset)
+    except UnicodeEncodeError:
+        return text.encode(charset, "xmlcharrefreplace").decode(charset)
+    except (LookupError, ValueError):  # no charset at all: utf-8 is used in its place
+        return text
+    return text

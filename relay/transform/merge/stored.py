@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from html import escape
 
 from relay.model.template import Template as Stored
@@ -30,7 +31,11 @@ from relay.transform.merge.parts import PartTemplate, delimiters, whole_part
 from relay.transform.merge.state import Given, Limits
 from relay.transform.structure import add_alternative, lacking
 
+USUAL = 64 << 10  # characters of a source that is remembered compiled
+SOURCES = 16  # remembered: one template is mostly put on many messages
+
 _HTML, _TEXT = "html", "text"
+_remembered = lru_cache(maxsize=SOURCES)(compile)
 _NO_PLACE = "the message has no html or text that a template could take the place of"
 
 
@@ -63,7 +68,7 @@ def frame(header: Header, stored: Stored, block: str, limits: Limits) -> Frame:
     for kind, source in ((_HTML, stored.html), (_TEXT, stored.text)):
         if source:
             try:
-                templates[kind] = compile(source, limits)
+                templates[kind] = _remembered(source, limits) if len(source) <= USUAL else compile(source, limits)
             except TemplateError as error:
                 raise error.within(f"{kind} of the template") from None
     missing = lacking(bodies(header))

@@ -141,11 +141,22 @@ def _many(value: Value) -> bool:
 
 
 def _same(left: Value, right: Value, state: State) -> bool:
-    state.spend(64 * (size(left) + size(right)))
-    try:
-        return bool(left == right)
-    except RecursionError:
-        raise Fault("lists are nested too deeply to be compared") from None
+    """Whether lists or objects have the same in them; each element is a step, and none is a call within a call."""
+    waiting = [(left, right)]
+    while waiting:
+        one, two = waiting.pop()
+        state.step()
+        if isinstance(one, Mapping) and isinstance(two, Mapping):
+            if len(one) != len(two) or any(name not in two for name in one):
+                return False
+            waiting += [(value, two[name]) for name, value in one.items()]
+        elif isinstance(one, list | tuple) and isinstance(two, list | tuple):
+            if len(one) != len(two):
+                return False
+            waiting += zip(one, two, strict=True)
+        elif _many(one) or _many(two) or not equal(one, two, state):
+            return False
+    return True
 
 
 def size(value: Value) -> int:

@@ -131,6 +131,8 @@ def test_arithmetic(source: str, text: str) -> None:
         "$age > 40 OR $missing / 0",  # the right side is not looked at
         "$zero AND $missing / 0 OR $name",
         "$list == $list",
+        "$team == $team",
+        "$deep == $deep",
         "$age - 2 == 40",
         "($zero OR $age) AND $name",
     ],
@@ -144,7 +146,8 @@ def test_conditions_that_hold(condition: str) -> None:
     [
         "$empty", "$zero", "$missing", "$no", "$none", "'0'", "not $name", "$name == 'john'", "'10' == '10.0'",
         "$age > 42", "$name AND $zero", "$zero OR $empty", "$name =~ '^john'", "'b' < 'a'", "$list == $none",
-        "$missing > $age", "!$name", "$list == 'a'",
+        "$missing > $age", "!$name", "$list == 'a'", "$team == $list",
+        "$shop == $deep", "$deep.bar.baz == $list",
     ],
 )  # fmt: skip
 def test_conditions_that_do_not_hold(condition: str) -> None:
@@ -283,7 +286,12 @@ def test_escaping_is_automatic_only_where_it_was_switched_on(source: str, text: 
         ("{$a|regex_replace:'[':''}", 1, 5, "no closing bracket"),
         ("x{escape}", 1, 2, "{escape} can only be the first thing"),
         ("{mode=latin}", 1, 1, "there is no mode latin"),
-        ("{" + "(" * 60 + "1" + ")" * 60 + "}", 1, 52, "nested over 50 levels"),
+        ("{" + "(" * 60 + "1" + ")" * 60 + "}", 1, 22, "nested over 20 levels"),
+        ("{" + "-" * 60 + "1}", 1, 22, "nested over 20 levels"),
+        ("{$a" + ".b" * 101 + "}", 1, 205, "over 100 modifiers, members and comparisons"),
+        ("{$a" + "|upper" * 101 + "}", 1, 605, "over 100 modifiers"),
+        ("{1" + " == 1" * 101 + "}", 1, 504, "over 100 modifiers"),
+        ("{1" + " + 1" * 1000 + "}", 1, 2, "a construct of over 2000 words and signs"),
         ("{$a[" * 60, 1, 5, "'{' has no meaning here"),
     ],
 )

@@ -28,6 +28,7 @@ SMALL = Limits(source=1000, output=1000, steps=1000, nesting=4, constructs=20)
         ("{5 % $missing}", "division by zero"),
         ("{$huge + 1}", "too large to count with"),
         ("{hash('a', $text)}", "hash() knows"),
+        ("{foreach $a in $many}{if $many == $many}{/if}{/foreach}", "over the limit of 1000 steps"),
     ],
 )
 def test_a_rendering_over_a_limit_ends_with_the_place(source: str, said: str) -> None:
@@ -110,6 +111,13 @@ def test_half_a_character_in_the_data_is_refused() -> None:
         compile("{$a}").render({"a": "\ud800"})
     for how in ("urlencode", "md5", "base64_encode", "escape:'url'"):
         assert compile("{$a|" + how + "}").render({"a": "\ud800"})
+
+
+def test_the_deepest_there_can_be_is_rendered() -> None:
+    nested = "(" * 18 + "$l" + "[0]" * 50 + "|upper" * 49 + ")" * 18
+    long = "{1" + " + 1" * 900 + "}{if 1" + " and not 0" * 600 + "}x{/if}"
+    source = "{if 1}" * 31 + "{" + nested + "}" + long + "{/if}" * 31
+    assert compile(source).render({"l": "a"}) == "901x"
 
 
 def test_deeply_nested_data_breaks_nothing() -> None:
