@@ -87,7 +87,7 @@ def when(at: float | None) -> str | None:
     return None if at is None else iso(at)
 
 
-_TIMES = frozenset({"at", "received", "deadline", "next", "next_attempt", "ended", "until", "due"})
+_TIMES = frozenset({"at", "received", "deadline", "next", "next_attempt", "ended", "until", "due", "arrival"})
 
 
 def times_as_text(value: Any) -> Any:

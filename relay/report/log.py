@@ -31,7 +31,7 @@ SHORT = 200  # characters of a value worth remembering how it is written
 MOST = 20  # values of one list, such as the recipients of a message
 LONGEST_TRACE = 20_000  # a traceback is our own text, and useless in part
 _UNTOLD = frozenset({"conversation"})
-_TIMES = frozenset({"next", "until", "deadline", "due"})  # words whose numbers are times
+_TIMES = frozenset({"next", "until", "deadline", "due", "arrival"})  # words whose numbers are times
 _SENTENCES = frozenset({"warnings"})  # words whose values have commas of their own
 _BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\"\\]")

@@ -14,7 +14,7 @@ from relay.model.spelling import option_text
 from relay.report.explain import Explanation, Step, Story
 from relay.report.log import MOST
 
-_TIMES = frozenset({"next", "until", "deadline", "due"})
+_TIMES = frozenset({"next", "until", "deadline", "due", "arrival"})
 
 
 def explanation_text(given: Explanation) -> str:
