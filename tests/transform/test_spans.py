@@ -175,6 +175,7 @@ def test_the_content_of_an_element_ends_at_its_own_end_tag() -> None:
     [
         (b"http://x.example/?a=1&amp;b=2", b"http://x.example/?a=1&b=2"),
         (b"?a=1&copy=2&copy;&copy", b"?a=1&copy=2\xc2\xa9\xc2\xa9"),
+        (b"&quot;=&quot=", b'"=&quot='),
         (b"&ampx&notit;&amp", b"&ampx&notit;&"),
         (b"&#38;&#x26;&#X26&#0;&#99999999999999999999;&#xD800;", b"&&&\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"),
         (b"&unknown;&;&#;& x", b"&unknown;&;&#;& x"),

@@ -37,7 +37,7 @@ _RAW = {
     name: re.compile(rb"</(?i:" + name + rb")(?=[" + _SPACE + rb"/>])")
     for name in (b"script", b"style", b"textarea", b"title", b"xmp", b"iframe", b"noembed", b"noframes")
 }
-_REFERENCE = re.compile(rb"&(?:#[xX]([0-9a-fA-F]++);?+|#([0-9]++);?+|([A-Za-z][A-Za-z0-9]*+)(;?+)(?!=))")
+_REFERENCE = re.compile(rb"&(?:#[xX]([0-9a-fA-F]++);?+|#([0-9]++);?+|([A-Za-z][A-Za-z0-9]*+)(;|(?!=)))")
 _AMPERSAND = re.compile(rb"&(?=[#A-Za-z0-9])")
 _UNQUOTED = re.compile(rb"[" + _SPACE + rb"\"'`=<>]")
 _DIGITS = 7  # of a code point; more name none
