@@ -61,6 +61,7 @@ def test_marks_of_others_stay() -> None:
         ("No <b>more</b>é", '<a href="UNSUBSCRIBE:0/unsubscribe">No <b>more</b>&#233;</a>'),
         ("Too many? <% Leave %>.", 'Too many? <a href="UNSUBSCRIBE:0/unsubscribe">Leave</a>.'),
         ('<a href="%unsubscribe_url%">go</a>', '<a href="UNSUBSCRIBE:0/unsubscribe">go</a>'),
+        ('<a href="<% %>">go</a>', '<a href="UNSUBSCRIBE:0/unsubscribe">go</a>'),
         ('<a href="[u]">go</a>', '<a href="UNSUBSCRIBE:0/unsubscribe">go</a>'),
     ],
 )

@@ -140,6 +140,7 @@ def test_an_ascii_text_with_another_footer_asks_for_utf8() -> None:
         ("", "Unsubscribe: UNSUBSCRIBE:0/unsubscribe"),
         ("No more of it", "No more of it: UNSUBSCRIBE:0/unsubscribe"),
         ("Go to %unsubscribe_url% now", "Go to UNSUBSCRIBE:0/unsubscribe now"),
+        ("Leave: <% %>.", "Leave: UNSUBSCRIBE:0/unsubscribe."),
         ("To <% leave %>!", "To leave UNSUBSCRIBE:0/unsubscribe!"),
         ("Leave:\n[u]\nBye\n", "Leave:\r\nUNSUBSCRIBE:0/unsubscribe\r\nBye"),
     ],

@@ -6,8 +6,8 @@ Out: edits: insertions behind `<body>` and before `</body>`, and URLs in the pla
 A mark (`unsubscribe_marker`, `view_marker`, `pixel_tag`) is found as it is, and as html or a URL writes it. Where it
 stands in the address of a link, the whole address becomes ours, since editors put `http://` before what they do not
 know. `unsubscribe_html` (for plain text `unsubscribe_text`) is the line at the end: `%unsubscribe_url%` or the
-sender's own mark in it becomes the URL, `<% words %>` a link with these words; where it has neither, it is the label
-of the link itself. It stands there only where the page has no mark.
+sender's own mark or `<% %>` in it becomes the URL, `<% words %>` a link with these words; where it has none of these,
+it is the label of the link itself. It stands there only where the page has no mark.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ URL_MARK = "%unsubscribe_url%"  # in the sender's line
 UNSUBSCRIBE = "Unsubscribe"
 VIEW = "View this message in your browser"
 NO_PIXEL_TAG = "the html has no pixel tag: the pixel stands at its end"
+_HERE = re.compile(r"<%\s*%>")
 _LINK = re.compile(r"<%(.*?)%>", re.DOTALL)
 _STYLE = b'style="font-size:12px;line-height:18px;text-align:center;padding:8px"'
 _PIXEL = b' width="1" height="1" alt="" border="0" style="width:1px;height:1px;border:0;margin:0;padding:0">'
@@ -119,7 +120,7 @@ def with_url(line: str, rules: Rules) -> list[str] | None:
     for mark in (URL_MARK, rules.unsubscribe_marker):
         if mark and mark in line:
             return line.split(mark)
-    return None
+    return _HERE.split(line) if _HERE.search(line) else None
 
 
 def _unsubscribe(rules: Rules) -> Iterable[Piece]:
