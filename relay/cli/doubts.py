@@ -25,10 +25,9 @@ def doubt(config: Config, opened: Registry, owner: Owner) -> None:
     """Of one whose defaults were set just now. Raises StoreDown."""
     if not owner.options:
         return
-    from relay.cli.checks.defaults import account_of, holder
+    from relay.cli.checks.defaults import account_of, holder, things
 
-    presets = {each.name.lower() for each in opened.presets(account_of(owner))}
-    _say(config, opened, [holder(owner, presets)])
+    _say(config, opened, [holder(owner, things(opened, account_of(owner)))])
 
 
 def doubt_all(config: Config, opened: Registry) -> None:

@@ -179,6 +179,13 @@ def test_who_changed_what_is_recorded(ready: Cli) -> None:
         ),
         (("domain", "set", "example.com", "--option", "dkim_key=s9"), "example.com has no active key s9"),
         (("credential", "set", "demo", "--option", "preset=gone"), "and the account has no preset gone"),
+        (("credential", "set", "demo", "--option", "template=gone"), "and the account has no template gone"),
+        (("account", "set", "demo", "--option", "webhook_url=https://x.example/"), "no webhook https://x.example/"),
+        (
+            ("account", "set", "demo", "--option", "track_domain=c.example.com"),
+            "verified tracking host c.example.com",
+        ),
+        (("account", "set", "demo", "--option", "merge_error_report=a@gone.example"), "of no verified domain"),
         (
             ("credential", "add", "--username", "app", "--option", "stream=x"),
             "credential app has the default stream,",
@@ -210,3 +217,21 @@ def test_a_file_is_applied_with_a_warning_for_each_default_that_names_nothing(re
     ready("apply", "a.yaml")
     assert ready.errors.count("warning: account shop has the default ") == 2
     assert "send_window, which was over at 2020-01-01T18:00:00.000Z" in ready.errors
+
+
+def test_the_switches_of_a_login_are_set_by_the_names_they_have_in_headers(ready: Cli) -> None:
+    switches = ("trackclicks=on", "trackopens=true", "preventscam=yes", "trackbounces=no", "inlinecss=1")
+    options = [word for each in (*switches, "images=hosted") for word in ("--option", each)]
+    ready("credential", "set", "demo", *options)
+    assert kept(ready, "demo").options == {
+        "track_clicks": "html",
+        "track_opens": True,
+        "prevent_scam": True,
+        "track_bounces": False,
+        "inline_css": True,
+        "hosted_images": True,
+    }
+    shown = ready("credential", "show", "demo")
+    assert all(name in shown for name in ("track_clicks", "track_opens", "prevent_scam", "hosted_images"))
+    ready("credential", "set", "demo", "--unset", "images", "--unset", "track-clicks")
+    assert kept(ready, "demo").options.keys() == {"track_opens", "prevent_scam", "track_bounces", "inline_css"}

@@ -1,5 +1,5 @@
-"""Names of what is not there: a listener's credential; the stream, pool, preset or key of a default for mail.
-And a default `send_window` that is over for good.
+"""Names of what is not there: a listener's credential; the stream, pool, preset, key, template, webhook or host of a
+default for mail. And a default `send_window` that is over for good.
 
 In:  the configuration, and what the registry keeps. Out: a finding each.
 
@@ -26,6 +26,17 @@ from relay.submission.control.registry import parse_setting
 
 
 @dataclass(frozen=True, slots=True)
+class Things:
+    """What an account has that a default may name, in lower case but for URLs."""
+
+    presets: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+    webhooks: frozenset[str] = frozenset()  # their URLs
+    hosts: frozenset[str] = frozenset()  # verified ones for links
+    domains: frozenset[str] = frozenset()  # verified ones
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """Who has defaults."""
 
@@ -33,7 +44,7 @@ class Holder:
     door: Door
     options: Mapping[str, Any]
     unset: str  # the command that takes one away, without its name
-    presets: Collection[str] = ()  # of the account, in lower case
+    things: Things = Things()  # of the account
     domain: str = ""
 
 
@@ -42,27 +53,37 @@ Owner = Preset | Account | Domain | Credential
 
 def holders(opened: Registry) -> list[Holder]:
     """All that the registry knows. Raises StoreDown."""
-    named = opened.presets()
-    presets: dict[str, set[str]] = {}
-    for preset in named:
-        presets.setdefault(preset.account, set()).add(preset.name.lower())
-    owners: list[Owner] = [*named, *opened.accounts(), *opened.domains(), *opened.credentials()]
-    return [holder(each, presets.get(account_of(each), ())) for each in owners if each.options]
+    owners: list[Owner] = [*opened.presets(), *opened.accounts(), *opened.domains(), *opened.credentials()]
+    owners = [each for each in owners if each.options]
+    known = {account: things(opened, account) for account in {account_of(each) for each in owners}}
+    return [holder(each, known[account_of(each)]) for each in owners]
 
 
-def holder(owner: Owner, presets: Collection[str]) -> Holder:
-    """`presets`: of its account, in lower case."""
+def things(opened: Registry, account: str) -> Things:
+    """Raises StoreDown."""
+    domains = [each for each in opened.domains() if each.account == account]
+    return Things(
+        presets=frozenset(each.name.lower() for each in opened.presets(account)),
+        templates=frozenset(each.name.lower() for each in opened.templates(account)),
+        webhooks=opened.webhook_urls(account),
+        hosts=frozenset(each.tracking_host for each in domains if each.tracking_verified is not None),
+        domains=frozenset(each.name for each in domains if each.verified is not None),
+    )
+
+
+def holder(owner: Owner, known: Things) -> Holder:
+    """`known`: of its account."""
     match owner:
         case Preset(account=account, name=name):
             unset = f"preset set {name} --account {account} --unset"
-            return Holder(f"preset {name} of {account}", Door.PRESET, owner.options, unset)
+            return Holder(f"preset {name} of {account}", Door.PRESET, owner.options, unset, known)
         case Account(name=name):
-            return Holder(f"account {name}", Door.ACCOUNT, owner.options, f"account set {name} --unset", presets)
+            return Holder(f"account {name}", Door.ACCOUNT, owner.options, f"account set {name} --unset", known)
         case Domain(name=name):
-            return Holder(f"domain {name}", Door.DOMAIN, owner.options, f"domain set {name} --unset", presets, name)
+            return Holder(f"domain {name}", Door.DOMAIN, owner.options, f"domain set {name} --unset", known, name)
         case Credential(username=name):
             unset = f"credential set {name} --unset"
-            return Holder(f"credential {name}", Door.CREDENTIAL, owner.options, unset, presets)
+            return Holder(f"credential {name}", Door.CREDENTIAL, owner.options, unset, known)
 
 
 def account_of(owner: Owner) -> str:
@@ -138,13 +159,32 @@ def _lacking(
         )
     if option == "source_ip" and not config.delivery.egress_names(addresses=read):
         return f"and {', '.join(read)} is no address of an egress"
-    if option == "preset" and holder.unset and read.lower() not in holder.presets:
-        return f"and the account has no preset {printable(read)}"
+    if holder.unset and (why := _not_the_accounts(option, read, holder.things)):
+        return why
     if option == "send_window" and all(not each["zone"] and each["end"] <= now for each in read):
         return f"which was over at {iso(max(each['end'] for each in read))}"
     if option in ("dkim_key", "dkim_extra"):
         return _no_key([read] if option == "dkim_key" else read, holder.domain, keys)
     return ""
+
+
+def _not_the_accounts(option: str, value: Any, things: Things) -> str:
+    if option == "preset" and value.lower() not in things.presets:
+        return f"and the account has no preset {printable(value)}"
+    if option == "template" and value.lower() not in things.templates:
+        return f"and the account has no template {printable(value)}"
+    if option == "webhook_url" and value not in things.webhooks:
+        return f"and the account has no webhook {printable(value)}"
+    if option == "track_domain" and value not in things.hosts:
+        return f"and no domain of the account has the verified tracking host {printable(value)}"
+    if option == "merge_error_report" and not _below(value.rpartition("@")[2], things.domains):
+        return f"and {printable(value)} is of no verified domain of the account"
+    return ""
+
+
+def _below(name: str, domains: Collection[str]) -> bool:
+    labels = name.split(".")
+    return any(".".join(labels[at:]) in domains for at in range(len(labels)))
 
 
 def _no_key(named: Sequence[str], domain: str, keys: Collection[str]) -> str:
