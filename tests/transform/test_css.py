@@ -150,6 +150,7 @@ def test_a_linked_style_sheet_is_told_of_and_not_loaded() -> None:
         (b"<style>" + b"p{top:0}" * 2000 + b"</style>" + b"<p>" * 3000, "too many"),
         (b"<style>p{top:0}</style>" + b"<div>" * 9_000, "deeper"),
         (b"<style>p{top:0}</style>" + b"<div><table></div>" * 900, "deeper"),
+        (b"<style>p{top:0}</style><svg>" + b"<td>" * 9_000, "deeper"),
         (b"<style>p{top:0}" + b"@media x{" * 40 + b"</style><p>", "deeper"),
         (b"<style>" + b"p{top:0}p:hover{top:1px}" * 1500 + b"</style><p><p id=x>", "too often"),
     ],

@@ -71,22 +71,22 @@ class Tag(NamedTuple):
     @property
     def attributes(self) -> Sequence[Attribute]:
         """In the order they stand there; read anew each time, as few tags are of interest to anybody."""
-        found = []
-        for match in _ATTRIBUTE.finditer(self.text, self.name_end, self.end - 1):
-            name, start, end = match[1].lower(), match.start(), match.end()
-            value_start = match.start(3)
-            if value_start < 0:
-                found.append(Attribute(name, start, end, b"", end, end))
-            elif self.text[value_start : value_start + 1] in (b'"', b"'") and value_start < end:
-                quote = self.text[value_start : value_start + 1]
-                found.append(Attribute(name, start, end, quote, value_start + 1, end - 1))
-            else:
-                found.append(Attribute(name, start, end, b"", value_start, end))
-        return found
+        return [self._attribute(each) for each in _ATTRIBUTE.finditer(self.text, self.name_end, self.end - 1)]
 
     def attribute(self, name: bytes) -> Attribute | None:
         """The one of this name (lower case) that counts: the first."""
-        return next((each for each in self.attributes if each.name == name), None)
+        for each in _ATTRIBUTE.finditer(self.text, self.name_end, self.end - 1):
+            if each[1].lower() == name:
+                return self._attribute(each)
+        return None
+
+    def _attribute(self, match: re.Match[bytes]) -> Attribute:
+        name, start, end, value = match[1].lower(), match.start(), match.end(), match[3]
+        if not value:
+            return Attribute(name, start, end, b"", end, end)
+        if value[:1] in (b'"', b"'"):
+            return Attribute(name, start, end, value[:1], end - len(value) + 1, end - 1)
+        return Attribute(name, start, end, b"", end - len(value), end)
 
     def value(self, name: bytes) -> bytes | None:
         """What the attribute of this name says, character references undone; None where it is missing."""
