@@ -6,7 +6,8 @@ Out: edits: of its address alone, and of marks that asked us to leave it alone.
 Left alone: all but http and https; what leads to us already; what another system has yet to fill in; the URLs of
 List-Unsubscribe; and, where `prevent_scam` says so, a link whose label is an address: the link's own (whatever
 scheme, case of the host, white space, one slash at the end) or any other, since mail programs warn of a label that
-names another host than the link. Markup in a label does not count; an address among words makes no such label.
+names another host than the link. Markup in a label does not count; an address among words makes no such label. The
+sender's analytics parameters are added to such a link all the same: it leads to the same host.
 """
 
 from __future__ import annotations
