@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from relay.cli.output import when
 from relay.model.webhook import USUAL, Format, Shape, Signature, Webhook, events_of
 
+_PASSWORD = re.compile(r"^(https?://[^/@:]*:)[^/]*@", re.IGNORECASE)
 EVENTS = (
     "Events, as `delivered,failed`: their names or types, those of SMTPeter's webhooks (bounce failure click open "
     "delivery abuse), or `all`."
@@ -84,11 +86,11 @@ def _fits(event: str, shape: Shape) -> bool:
 
 
 def describe(hook: Webhook) -> dict[str, Any]:
-    """In JSON's types, without its secrets."""
+    """In JSON's types, without its secrets and the password of its URL."""
     return {
         "id": hook.id,
         "account": hook.account,
-        "url": hook.url,
+        "url": _PASSWORD.sub(r"\1***@", hook.url),
         "events": sorted(hook.events),
         "format": hook.format.value,
         "shape": hook.shape.value,

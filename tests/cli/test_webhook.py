@@ -183,6 +183,17 @@ def test_what_was_given_up_is_listed_and_replayed(shop: Cli) -> None:
     assert shop.json("webhook", "log", added["id"]) == []
 
 
+def test_a_password_in_a_url_is_sent_and_never_shown(shop: Cli) -> None:
+    with receiver() as there:
+        added = shop.json("webhook", "add", there.url("/x").replace("//", "//ann:s3cret@"))
+        assert there.got[0][1]["authorization"].startswith("Basic ")
+        assert "//ann:***@127.0.0.1" in added["url"]
+        assert "s3cret" not in json.dumps(shop.json("webhook", "show", added["id"]))
+        registry = open_registry(shop.home / "var/registry.db")
+        assert "s3cret" not in json.dumps(registry.audits(5))
+        registry.close()
+
+
 def test_a_webhook_is_disabled_and_enabled_by_hand(shop: Cli) -> None:
     added = shop.json("webhook", "add", "https://x.example/", "--trust")
     assert shop.json("webhook", "disable", added["id"], "--reason", "rebuilt")["disabled"] == "rebuilt"

@@ -291,3 +291,16 @@ async def test_addresses_of_clients_leave_dead_letters_when_they_are_too_old_to_
         assert kept()
         await here.pass_time(65)
         assert not kept()
+
+
+async def test_long_events_are_taken_out_a_few_at_a_time(tmp_path: Path) -> None:
+    async with stage(tmp_path) as here:
+        hook = here.hook("https://x.example/", batched=True)
+        long = pack(event("received", to=[f"{n}@example.net" for n in range(20_000)]), {})
+        with here.outbox() as outbox:
+            rows = [
+                New(hook=hook.id, event=f"0-{n}", kind="", message=f"m{n}", lane=f"m{n}", data=long)
+                for n in range(50)
+            ]
+            outbox.add(0, 50, rows, NOON)
+            assert 4 << 20 < len(long) * len(outbox.due(hook.id, NOON, 50)) < 5 << 20
