@@ -69,7 +69,9 @@ def ports(config: Config) -> Iterator[Finding]:
     pid = running(config.data)
     held = set((read_access(config.data) or {}).get("ports", {}).values()) if pid is not None else set()
     places = [(f"listeners.{each.name}", each.address, each.port) for each in config.listeners]
-    for subject, address, port in [*places, ("http", config.http.address, config.http.port)]:
+    places.append(("http", config.http.address, config.http.port))
+    places.append(("http.https", config.http.https.address, config.http.https.port or 0))
+    for subject, address, port in places:
         if not port:
             continue
         if port in held:

@@ -144,6 +144,22 @@ async def test_a_store_that_is_down_is_said_and_a_fault_of_ours_is_a_page(
     assert [each.message for each in caplog.records if each.exc_info] == ["a request could not be answered"] * 2
 
 
+async def test_links_outlast_a_registry_that_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(tmp_path, domains=[CLICKS]) as it:
+        link = it.link(await it.sent(targets=("https://example.com/",)))
+        assert (await it.get(link)).status == 302
+        assert (await it.get("/", host="clicks.example.com")).status == 404
+
+        def away() -> int:
+            raise StoreDown("the registry is away")
+
+        monkeypatch.setattr(it.registry, "version", away)
+        it.links._known._look_at = it.links._hosts._look_at = 0.0  # it is time to look again
+        assert (await it.get(link)).status == 302
+        assert (await it.get("/", host="clicks.example.com")).status == 404
+        assert (await it.get("/" + "A" * 36)).status == 503  # it may be signed with a key we have not seen
+
+
 async def test_a_body_that_never_comes_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relay.web.tracking.front.PATIENCE", 0.1)
     async with world(tmp_path) as it:
