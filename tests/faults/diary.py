@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -40,8 +40,11 @@ from tests.store.mail import NOON, deferred, delivered, in_flight, mail
 SHARD = 7
 DAY = 86_400.0
 NEVER = float("inf")
+UNUSED = "select key from target_set where key not in (select target_set from tracked)"
+ORPHANS = "select key from tracked where key >> 24 not in (select key from message)"
 SIZES = (300, 4_000, 9_000, 40_000, 100_000, 140_000, 300_000)  # the last two lie in files
 WEIGHTS = (6, 6, 6, 2, 1, 1, 1)
+LEADS = tuple(tuple(f"https://example.com/{each}/{link}" for link in range(each * 20)) for each in range(4))
 LANES = tuple(Lane(f"{name}.example", "demo") for name in ("north", "south"))
 
 
@@ -51,6 +54,7 @@ class Kept:
 
     contents: tuple[bytes, ...]
     recipients: int
+    leads: tuple[str, ...] = ()  # where the links of content 0 lead
     answered: float = NEVER
     ended: dict[int, tuple[float, float]] = field(default_factory=dict)  # recipient -> settling began, was answered
     leaving: float = NEVER  # when the shard was told to forget it
@@ -62,7 +66,7 @@ class Kept:
             if begun <= at
         }
         answered, leaving = (each if each <= at else NEVER for each in (self.answered, self.leaving))
-        return Kept(self.contents, self.recipients, answered, ended, leaving)
+        return Kept(self.contents, self.recipients, self.leads, answered, ended, leaving)
 
 
 @dataclass(slots=True)
@@ -101,7 +105,9 @@ class Work:
         self.diary.accounts[name] = time.monotonic()
         keys = await open_idempotency(self.root / "idempotency.db")
         directory = shard_directory(self.root, SHARD)
-        queue = await open_queue(directory, SHARD, Retention(contents=DAY), Sandbox(), lambda: self.diary.now)
+        queue = await open_queue(
+            directory, SHARD, Retention(contents=DAY), Sandbox(), lambda: self.diary.now, life=DAY
+        )
         try:
             yield queue, keys
         finally:
@@ -127,9 +133,17 @@ class Work:
         to = [
             f"u{number}@{random.choice(LANES).domain}" for number in range(max(len(sizes), random.choice((1, 1, 3))))
         ]
-        new = mail(*to, contents=contents, state=State.FLIGHT if flies else State.QUEUED, due=self.diary.now)
+        leads = (*random.choice(LEADS), *(("https://example.com/own",) if random.random() < 0.2 else ()))
+        new = mail(
+            *to,
+            contents=contents,
+            state=State.FLIGHT if flies else State.QUEUED,
+            due=self.diary.now,
+            links=bool(leads),
+        )
+        new = replace(new, targets={0: leads} if leads else {})
         ident = new.message.id
-        kept = self.diary.mail[ident] = Kept(contents, len(to))
+        kept = self.diary.mail[ident] = Kept(contents, len(to), leads)
         wanted = Reservation(ident, len(to), "digest", self.diary.now, False)
         assert await keys.reserve("app", ident, wanted) is None
         await queue.add(new)
@@ -213,9 +227,14 @@ def _wrong(reader: SqliteReader, ident: str, kept: Kept, at: float) -> str:
         try:
             found = reader.content(ident, number)
         except NotFound:
+            if kept.leaving <= at:  # its links may be kept a moment longer
+                break
             return f"content {number} is lost"
         if found != octets:
             return f"content {number} differs ({len(found)} octets, not {len(octets)})"
+    tracked = reader.tracked(ident, 1)
+    if tracked is None or tracked.targets != kept.leads:
+        return f"its links lead to {None if tracked is None else len(tracked.targets)} targets, not {len(kept.leads)}"
     if len(recipients) != kept.recipients:
         return f"{len(recipients)} recipients, not {kept.recipients}"
     for each in recipients:
@@ -235,6 +254,10 @@ def _files(directory: Path) -> list[str]:
             if said != [("ok",)]:
                 faults.append(f"{path.name}: {said}")
             if path.name == "queue.db":
+                faults += [f"set {key} of targets is nobody's" for (key,) in connection.execute(UNUSED)]
+                faults += [
+                    f"content {key} leads somewhere and has no message" for (key,) in connection.execute(ORPHANS)
+                ]
                 rows = {str(key) for (key,) in connection.execute("select key from content where octets is null")}
                 files = {each.name for each in (directory / "contents").iterdir()}
                 faults += [f"content {each} has no file" for each in rows - files]
