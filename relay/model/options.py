@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum, StrEnum
+from operator import attrgetter
 from typing import Any
 
 from relay.model.envelope import Notify, Ret
+from relay.model.light import light
 
 NORMAL_PRIORITY = 5  # of 0 to 9
 
@@ -118,7 +120,7 @@ class Window:
     end: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@light(frozen=True, slots=True, kw_only=True)
 class Options:
     # Classification and data: never seen by the recipient.
     tags: tuple[str, ...] = ()  # labels for search and statistics
@@ -213,12 +215,8 @@ class Options:
         """The options that differ from their default, in JSON's types."""
         if self is NOTHING:
             return {}
-        given: dict[str, Any] = {}
-        for name in _NAMES:
-            value = getattr(self, name)
-            if value != getattr(NOTHING, name):
-                given[name] = plain(value)
-        return given
+        told = zip(_NAMES, _values(self), _DEFAULTS, strict=True)
+        return {name: plain(value) for name, value, usual in told if value is not usual and value != usual}
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Options:
@@ -282,6 +280,8 @@ def _typed(name: str, value: Any) -> Any:
 
 NOTHING = Options()
 _NAMES = tuple(each.name for each in fields(Options))
+_values = attrgetter(*_NAMES)
+_DEFAULTS: tuple[Any, ...] = _values(NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
