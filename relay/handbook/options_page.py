@@ -72,9 +72,10 @@ _VALUES = """\
 | window | `{"dow": "Mon-Fri", "tz": "Europe/Amsterdam", "start": "09:00", "end": "17:30"}`, all four; `end` before `start` is on the next day. Or two times: `2026-05-01T08:00:00Z/2026-05-01T12:00:00Z` |
 
 An empty value sets nothing. Text in JSON is read as text in a header is. No value has NUL, CR or LF in it, however it
-is encoded. JSON that does not parse is tried once more without control characters, and once more with `&quot;` and the
-like undone. A map by recipient fits the address exactly, else in another case; a key that is nobody's is told in a
-warning, and never becomes a recipient."""
+is encoded; only footers, texts for unsubscribing and data for templates may have line ends, in JSON. JSON that does
+not parse is tried once more without control characters, and once more with `&quot;` and the like undone. A map by
+recipient fits the address exactly, else in another case; a key that is nobody's is told in a warning, and never
+becomes a recipient."""
 
 _LIMITS = f"""\
 ## Limits
@@ -102,14 +103,14 @@ comes by decides.
 | P0 | safe for everybody, or stricter than what holds anyway |
 | P1 | everybody's, within the bounds given |
 | P2 | routing, identity, privacy, retention, the reputation of others: needs a grant |
-| P3 | who gets the mail, or from which address it leaves: needs a grant, and the value on the credential's list |
+| P3 | who gets the mail, from which address it leaves, what consent counts, which other system is told: needs a grant, and the value on the credential's list |
 
 Where only one direction needs a grant, the other is P0: asking for TLS is free, waiving it is not. What a default, a
 preset, a stream or the operator sets needs no grant. A grant that is missing is 550 5.7.1 `option X needs grant Y`,
 whatever `on_invalid` says.
 
 A list of allowed values holds texts (`shop-17`), patterns (`shop-*`, `*@example.net`), domains for their addresses
-(`example.net`) and networks for addresses (`192.0.2.0/28`). A credential may also have options forbidden, all of one
+(`example.net`) and networks for addresses (`192.0.2.0/28`). `bypass` needs no list, but for `complaint` and `all`. A credential may also have options forbidden, all of one
 (`priority`) or a value (`stream=transactional`); so may the operator for all, with `options.forbid`. Both are
 550 5.7.1."""
 
@@ -139,6 +140,16 @@ Lists and maps of two levels are not joined: the higher one counts alone. Three 
 Two values at one level: of a plain value the first counts, with a warning; lists are joined, maps merged, the later
 value of a key counting. `send_at` with `send_at_each`, a deadline that is past or not after the time of sending, and
 `recipients` with more than one RCPT are refused with 554 5.6.0.
+
+Options that stand for others, or exclude them:
+
+* `merge` makes a copy for each recipient, as `preserve_recipients: no` does. Who is not in it gets `merge_global` alone; with
+  `Strict: yes` the message is refused. Data are in what is sent, and are not kept beside it.
+* `unsubscribe_url` or `unsubscribe_mailto` of a message stands for `unsubscribe: headers`, a mark or text for it for `link`;
+  among defaults they say only what it looks like where there is one.
+* A page needs its content: `view_online` with `archive` none or headers is refused, and so is `hosted_images` with none.
+* `open_pixel_tag` stands for `open_pixel: tag`, which is refused without it.
+* `template`, `track_domain`, `webhook_url` and `merge_error_report` have to be the account's own.
 
 What a bad value or an unknown name comes to: 554 5.6.0, naming the field and, for a name, the nearest there is. A
 credential with `on_invalid: warn` has it left out with a warning, with `ignore` without; but not for the options below
