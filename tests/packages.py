@@ -31,6 +31,7 @@ PACKAGES = [
     "libmail-deliverystatus-bounceparser-perl",
     "systemd",  # systemd-analyze and its like; nothing of it is started
 ]
+BROWSER = ["chromium", "fonts-dejavu-core"]  # for the pages of links, and newsletters before and after
 BENCH = ["postfix", "opendkim", "sasl2-bin", "libsasl2-modules", "strace"]  # what `make bench` compares with
 MTA = "postfix"  # smtp-sink, smtp-source, and Postfix itself as a client
 PROGRAMS = {
@@ -39,6 +40,7 @@ PROGRAMS = {
     "curl": "usr/bin",
     "smtp-sink": "usr/sbin",
     "smtp-source": "usr/sbin",
+    "chromium": "usr/lib/chromium",
     "systemd-analyze": "usr/bin",
     "systemd-socket-activate": "usr/bin",
     "systemd-sysusers": "usr/bin",
@@ -53,8 +55,11 @@ def main() -> int:
     faults = []
     if shutil.which("apt-get") is None:
         faults.append("no apt-get here: tests with Debian's mail programs are left out")
-    elif missing := _missing():
-        faults += _fetch(missing)
+    else:
+        # The browser by itself: not every system has it as a package, and the others must not want for that.
+        for wanted in ([*PACKAGES, MTA], BROWSER):
+            if missing := _missing(wanted):
+                faults += _fetch(missing)
     faults += _node()
     for fault in faults:
         print(f"tests: {fault}", file=sys.stderr)
@@ -79,12 +84,13 @@ def for_bench() -> str:
     return _install(missing)
 
 
-def _missing() -> list[str]:
+def _missing(packages: Sequence[str]) -> list[str]:
     """Packages not installed; those that are unpacked will do where nothing may be installed."""
     unpacked = set((DEBS / "unpacked").read_text().split()) if (DEBS / "unpacked").exists() else set()
-    wanted = [*PACKAGES, MTA]
+    wanted = list(packages)
     if _may_install():
         unpacked &= {MTA} if _other_mta() else set()
+    if _may_install() and MTA in packages:
         wanted.append("libsasl2-modules")  # without it Postfix, as a client, knows neither PLAIN nor LOGIN
         # Debian's npm brings hundreds of packages; too many to unpack for one test.
         wanted += ["nodejs", "npm"] if shutil.which("npm") is None else []

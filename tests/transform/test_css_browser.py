@@ -6,17 +6,14 @@ The computed style of every element is compared, in a wide and in a narrow windo
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import CDPSession, Page, Route, sync_playwright
 
 from relay.transform.css import inline
+from tests.tools import tool
 from tests.transform.newsletters import ABSENT, OWN, SHARED, pages
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
 OURS = {name: text for name, (text, _) in pages(OWN).items() if inline(text).edits}
 # Of the larger collection, those whose sheets differ most from each other.
@@ -68,7 +65,7 @@ class Window:
 @pytest.fixture(scope="module")
 def window() -> Iterator[Window]:
     with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = started.chromium.launch(executable_path=tool("chromium"), args=["--no-sandbox"])
         page = browser.new_page()
         yield Window(page, page.context.new_cdp_session(page))
         browser.close()

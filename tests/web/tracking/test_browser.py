@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,10 +11,8 @@ from playwright.async_api import Page, async_playwright
 
 from relay.model.options import Options
 from relay.model.token import Purpose
+from tests.tools import tool
 from tests.web.tracking.world import world
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
 GROUPS = Options(suppression_group="news", suppression_groups_shown=("offers",))
 DOT = (  # one red pixel
@@ -46,7 +43,7 @@ Content-ID: <dot>\r
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
 async def page(request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     async with async_playwright() as started:
-        browser = await started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = await started.chromium.launch(executable_path=tool("chromium"), args=["--no-sandbox"])
         yield await browser.new_page(java_script_enabled=request.param)
         await browser.close()
 
