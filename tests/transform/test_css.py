@@ -97,6 +97,8 @@ def test_a_media_rule_that_comes_later_becomes_important_and_keeps_working() -> 
         "p{top:0} p:hover{top:1px} p.y{top:2px}",  # another one is above it
         "p{top:0} p:is(:hover){top:1px}",  # its weight is not known
         "p{top:0} [data-ogsc] p{top:1px}",  # a client's own attribute
+        "p{top:0} @layer q{p{top:1px}}",  # there, what is important is above all
+        "p{top:0; & em{top:1px}}",  # a rule within a rule
         "p{top:0} p:hover{top:1px} @keyframes k{from{top:0}}",
     ],
 )
@@ -105,6 +107,11 @@ def test_where_importance_would_decide_something_else_anew_the_declaration_stays
     text = f"<style>{sheet}</style>{body}".encode()
     assert b"important" not in inline(text).text
     assert inline(text).text.decode().partition("</style>")[2].partition('<p class="x z"')[1]
+
+
+def test_what_stays_out_keeps_out_what_it_is_above() -> None:
+    sheet = "p{margin:1px;left:0} p.y{margin-top:2px} p.y:is(:hover){margin-top:3px}"
+    assert styled(sheet, "<p class=y><p>") == '<p style="left: 0" class=y><p style="margin: 1px; left: 0">'
 
 
 def test_what_is_important_both_times_is_added_without_importance() -> None:

@@ -17,11 +17,13 @@ sheets the colour of each button; to make each dynamic rule important would beat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relay.transform.styles.sheets import Declaration, Rule
 
+_LOGICAL = re.compile(rb"-(?:inline|block|start|end)\b")  # by the direction of writing
 WORK = 400_000  # comparisons; beyond that a text is made to be a burden
 
 
@@ -53,10 +55,14 @@ class _One:
 class _Sorted:
     """The declarations of a kind, by family."""
 
+    whole: bool  # `all` is used somewhere: any property can overlap any other
     steady: list[_One]  # those to add: the last of each name
     lower: dict[bytes, list[_One]] = field(default_factory=dict)  # all steady ones by family
     dynamic: dict[bytes, list[_One]] = field(default_factory=dict)
     given: dict[bytes, list[Declaration]] = field(default_factory=dict)
+
+    def family(self, name: bytes) -> bytes:
+        return b"all" if self.whole else family(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,10 @@ def decide(rules: Sequence[Rule], animated: frozenset[bytes], kinds: Iterable[Ki
     Raises:
         TooMuch
     """
-    sorted_ = {each: _sort(rules, each) for each in kinds}
+    kinds = list(kinds)
+    declared = (*(rule.declarations for rule in rules), *(kind.given for kind in kinds))
+    whole = any(each.name == b"all" for some in declared for each in some)
+    sorted_ = {each: _sort(rules, each, whole) for each in kinds}
     budget = _Budget(WORK)
     raised = _raise(list(sorted_.values()), animated, budget)
     added = {kind: tuple(_added(each, raised, budget)) for kind, each in sorted_.items()}
@@ -100,39 +109,35 @@ def family(name: bytes) -> bytes:
 
 
 def related(one: bytes, other: bytes) -> bool:
-    """Whether two properties of a family can decide the same."""
+    """Whether two properties can decide the same."""
     first = family(one)
-    if (
-        one == other
-        or first in (b"border", b"flex", b"grid", b"inset", b"column", b"columns")
-        or b"all" in (one, other)
-    ):
+    if one == other or b"all" in (one, other):
         return True
-    if (
-        one.startswith(b"-")
-        or other.startswith(b"-")
-        or any(b"inline" in each or b"block" in each for each in (one, other))
-    ):
+    if first != family(other):
+        return False
+    if first in (b"border", b"flex", b"grid", b"inset", b"column", b"columns"):
+        return True
+    if one.startswith(b"-") or other.startswith(b"-") or any(_LOGICAL.search(each) for each in (one, other)):
         return True
     return one.startswith(other + b"-") or other.startswith(one + b"-") or {one, other} == {b"font", b"line-height"}
 
 
-def _sort(rules: Sequence[Rule], kind: Kind) -> _Sorted:
+def _sort(rules: Sequence[Rule], kind: Kind, whole: bool) -> _Sorted:
     steady: dict[tuple[bytes, bool], list[_One]] = {}
-    found = _Sorted([])
+    found = _Sorted(whole, [])
     for weight, number in enumerate(kind.matched):
         rule = rules[number]
         for each in rule.declarations:
             one = _One(weight, each, rule)
             if rule.dynamic:
-                found.dynamic.setdefault(family(each.name), []).append(one)
+                found.dynamic.setdefault(found.family(each.name), []).append(one)
                 continue
-            found.lower.setdefault(family(each.name), []).append(one)
+            found.lower.setdefault(found.family(each.name), []).append(one)
             former = steady.pop((each.name, each.important), [])
             # Two of a rule are one for clients that know the second and one for those that do not.
             steady[each.name, each.important] = [*(former if former and former[-1].rule is rule else ()), one]
     for given in kind.given:
-        found.given.setdefault(family(given.name), []).append(given)
+        found.given.setdefault(found.family(given.name), []).append(given)
     said = {each.name for each in kind.given}
     for (name, important), ones in steady.items():
         if important or (name not in said and (name, True) not in steady):
@@ -164,7 +169,7 @@ def _over(kind: _Sorted, one: _One, budget: _Budget) -> Iterator[_One]:
     """The dynamic declarations, not important, that a declaration would be above if it were added."""
     if one.declaration.important:
         return
-    others = kind.dynamic.get(family(one.declaration.name), ())
+    others = kind.dynamic.get(kind.family(one.declaration.name), ())
     budget.spend(len(others) + 1)
     for other in others:
         if (
@@ -199,17 +204,29 @@ def _can_rise(kind: _Sorted, name: bytes, one: _One, wanted: Mapping[int, Declar
     return True
 
 
-def _added(kind: _Sorted, raised: Mapping[int, Declaration], budget: _Budget) -> Iterator[Declaration]:
-    for one in kind.steady:
+def _added(kind: _Sorted, raised: Mapping[int, Declaration], budget: _Budget) -> list[Declaration]:
+    """The declarations for the attribute.
+
+    One that stays out keeps out those it is above: in the attribute they would be above it.
+    """
+    found: list[Declaration] = []
+    out: list[Declaration] = []
+    for one in reversed(kind.steady):
         declaration = one.declaration
+        budget.spend(len(out) + 1)
         if declaration.important:
-            others = kind.dynamic.get(family(declaration.name), ())
-            budget.spend(len(others) + 1)
+            others = kind.dynamic.get(kind.family(declaration.name), ())
+            budget.spend(len(others))
             if any(
                 each.declaration.important and each.above(one) and related(declaration.name, each.declaration.name)
                 for each in others
             ):
                 declaration = Declaration(declaration.name, declaration.value, False, declaration.end)
-            yield declaration
-        elif all(each.declaration.end in raised for each in _over(kind, one, budget)):
-            yield declaration
+            found.append(declaration)
+        elif any(each.declaration.end not in raised for each in _over(kind, one, budget)) or any(
+            related(declaration.name, each.name) for each in out
+        ):
+            out.append(declaration)
+        else:
+            found.append(declaration)
+    return found[::-1]

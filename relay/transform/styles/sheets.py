@@ -24,6 +24,7 @@ _MARK = re.compile(
 )
 _DECLARATION = re.compile(rb"\s*+(--[-\w]++|-?[A-Za-z][-\w]*+)\s*+:\s*+((?s:.+?))\s*+(!\s*+(?i:important))?+\s*+\Z")
 _CONDITIONED = re.compile(rb"@(?:-\w+-)?(?:media|supports|layer|container|scope|document|starting-style)\b", re.I)
+_WEIGHED = re.compile(rb"@(?:media|supports)\b", re.I)  # in others, weights are not all that counts
 _FRAMES = re.compile(rb"@(?:-\w+-)?keyframes\b", re.I)
 _COMMA = re.compile(
     rb"""[^,()\[\]"'\\]++|"[^"]*+"?|'[^']*+'?|\\.|\((?:[^()]|\([^()]*+\))*+\)|\[[^\]]*+\]|(,)""", re.S
@@ -76,6 +77,7 @@ class _Block:
     kind: str  # "group", "rule", "frames" or "other"
     prelude: bytes
     dynamic: bool
+    certain: bool
     declarations: list[Declaration]
 
 
@@ -88,7 +90,7 @@ def read(text: bytes, start: int, end: int, *, dynamic: bool = False) -> Sheet:
     css = _BLANK.sub(_blank, text[start:end])
     rules: list[Rule] = []
     animated: set[bytes] = set()
-    blocks = [_Block("group", b"", dynamic, [])]
+    blocks = [_Block("group", b"", dynamic, True, [])]
     at = 0
     for mark in (*_MARK.finditer(css), None):
         if mark is not None and mark[1] is None:
@@ -138,13 +140,14 @@ def _blank(match: re.Match[bytes]) -> bytes:
 def _opened(around: _Block, prelude: bytes) -> _Block:
     if prelude.startswith(b"@"):
         if _FRAMES.match(prelude):
-            return _Block("frames", b"", True, [])
-        return _Block("group" if _CONDITIONED.match(prelude) else "other", prelude, True, [])
+            return _Block("frames", b"", True, True, [])
+        certain = around.certain and bool(_WEIGHED.match(prelude))
+        return _Block("group" if _CONDITIONED.match(prelude) else "other", prelude, True, certain, [])
     if around.kind == "rule":  # a rule within a rule may be about any element
-        return _Block("rule", b"*", True, [])
+        return _Block("rule", b"*", True, False, [])
     if around.kind == "group":
-        return _Block("rule", prelude, around.dynamic, [])
-    return _Block(around.kind, b"", True, [])
+        return _Block("rule", prelude, around.dynamic, around.certain, [])
+    return _Block(around.kind, b"", True, True, [])
 
 
 def _declaration(css: bytes, start: int, end: int, base: int) -> Declaration | None:
@@ -160,7 +163,7 @@ def _rules(block: _Block) -> Iterator[Rule]:
         return
     given = tuple(block.declarations)
     found = [
-        _rule(each, given, dynamic=block.dynamic) if _SELECTOR.fullmatch(each) else None
+        _rule(each, given, dynamic=block.dynamic, certain=block.certain) if _SELECTOR.fullmatch(each) else None
         for each in _listed(block.prelude)
     ]
     alone = all(each is not None and each.dynamic and each.certain for each in found)
@@ -179,8 +182,8 @@ def _listed(prelude: bytes) -> list[bytes]:
     return [*found, prelude[at:].strip()]
 
 
-def _rule(selector: bytes, given: tuple[Declaration, ...], *, dynamic: bool) -> Rule | None:
-    certain, widened, at = True, [], 0
+def _rule(selector: bytes, given: tuple[Declaration, ...], *, dynamic: bool, certain: bool) -> Rule | None:
+    widened, at = [], 0
     for each in _PSEUDO.finditer(_without_tests(selector)):
         name = each[2].lower()
         if each[1] == b"::" or name in _LEGACY_ELEMENTS:
