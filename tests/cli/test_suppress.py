@@ -35,6 +35,22 @@ def test_a_domain_stands_for_everybody_there(ready: Cli) -> None:
     assert ready.json("suppress", "list", "--address", "anybody@example.net") == []
 
 
+def test_an_entry_holds_for_a_group_and_stands_for_its_cause(ready: Cli) -> None:
+    ready("suppress", "add", "ann@example.net", "--group", "News", "--cause", "unsubscribe")
+    ready("suppress", "add", "ann@example.net", "--cause", "bounce", "--note", "550 full")
+    ready("suppress", "add", "ann@example.net")
+    listed = [(each["group"], each["cause"]) for each in ready.json("suppress", "list")]
+    assert listed == [("", "bounce"), ("", "hand"), ("news", "unsubscribe")]
+    Path("all.csv").write_text(ready("suppress", "export"))
+    ready("suppress", "remove", "ann@example.net", "--group", "offers", code=3)
+    assert "stream (every), group news, cause unsubscribe" in ready.errors
+    ready("suppress", "remove", "ann@example.net", "--cause", "bounce")
+    ready("suppress", "remove", "ann@example.net", "--group", "NEWS")
+    assert [each["cause"] for each in ready.json("suppress", "list")] == ["hand"]
+    ready("suppress", "import", "all.csv")
+    assert [(each["group"], each["cause"]) for each in ready.json("suppress", "list")] == listed
+
+
 def test_an_entry_of_an_account_is_told_apart_from_that_of_all(ready: Cli) -> None:
     ready("suppress", "add", "ann@example.net", "--account", "demo", "--stream", "bulk")
     ready("suppress", "add", "ann@example.net")

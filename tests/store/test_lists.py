@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from relay.model.suppression import Suppression
+from relay.model.suppression import Cause, Suppression
 from relay.store.interface import Idempotency, StoreDown, Suppressions
 from relay.store.sqlite import open_idempotency, open_suppressions
-from relay.store.sqlite.connect import connect_writer
+from relay.store.sqlite.connect import connect_writer, steps
 from relay.store.sqlite.shared import open_shared
 from relay.store.sqlite.suppressions import SqliteSuppressions
 from tests.store.contract_lists import IdempotencyContract, SuppressionsContract, wanted
@@ -219,3 +219,24 @@ async def test_a_closed_list_takes_no_key_and_closes_twice(tmp_path: Path) -> No
     await asyncio.gather(keys.close(), keys.close())
     with pytest.raises(StoreDown):
         await keys.reserve("app", ids.new(), wanted())
+
+
+def test_entries_of_an_older_version_hold_for_every_group(tmp_path: Path) -> None:
+    path = tmp_path / "suppressions.db"
+    with closing(connect_writer(path)) as old:
+        old.execute(steps("suppressions")[0])
+        old.execute("pragma user_version = 1")
+        entry = ("ann@example.net", "demo", "bulk", "bounce", "550 gone", NOON, None)
+        old.execute("insert into suppression values (?, ?, ?, ?, ?, ?, ?)", entry)
+    with closing(open_suppressions(path)) as opened:
+        assert opened.listing() == [
+            Suppression(
+                account="demo",
+                address="ann@example.net",
+                stream="bulk",
+                cause=Cause.BOUNCE,
+                note="550 gone",
+                created=NOON,
+            )
+        ]
+        assert opened.find("demo", "ann@example.net", "bulk", NOON, "news") is not None
