@@ -97,6 +97,7 @@ def test_a_media_rule_that_comes_later_becomes_important_and_keeps_working() -> 
         "p{top:0} p:hover{top:1px} p.y{top:2px}",  # another one is above it
         "p{top:0} p:is(:hover){top:1px}",  # its weight is not known
         "p{top:0} [data-ogsc] p{top:1px}",  # a client's own attribute
+        "p{top:0} p:hover{top:1px} :where(p){top:2px!important}",
         "p{top:0} @layer q{p{top:1px}}",  # there, what is important is above all
         "p{top:0; & em{top:1px}}",  # a rule within a rule
         "p{top:0} p:hover{top:1px} @keyframes k{from{top:0}}",

@@ -196,6 +196,8 @@ def _can_rise(kind: _Sorted, name: bytes, one: _One, wanted: Mapping[int, Declar
     for each in dynamic:
         if each.declaration is one.declaration or not related(same, each.declaration.name):
             continue
+        if not each.rule.certain:
+            return False
         over = each.above(one) or (each.weight == one.weight and each.declaration.end > one.declaration.end)
         if (each.declaration.important and not over) or (
             not each.declaration.important and over and each.declaration.end not in wanted
