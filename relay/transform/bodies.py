@@ -18,6 +18,8 @@ from relay.transform.mime import Part, leaves
 HTML, PLAIN = b"text/html", b"text/plain"
 _CHARSET = re.compile(rb""";\s*charset\s*=\s*"?([^\s";]+)""", re.IGNORECASE)
 _FILE = re.compile(rb""";\s*(?:file)?name\*?(?:\d+\*?)?\s*=""", re.IGNORECASE)
+_FLOWED = re.compile(rb""";\s*format\s*=\s*"?flowed\b""", re.IGNORECASE)
+_DELSP = re.compile(rb""";\s*delsp\s*=\s*"?yes\b""", re.IGNORECASE)
 _ATTACHED = re.compile(rb"\s*attachment\b", re.IGNORECASE)
 _PGP = b"-----BEGIN PGP "
 
@@ -28,6 +30,7 @@ class Body:
     html: bool
     charset: str  # as named, "us-ascii" where none is
     encoding: bytes  # the value of Content-Transfer-Encoding, b"7bit" where there is none
+    delsp: bool = False  # format=flowed, DelSp=yes (RFC 3676): spaces at line ends are no spaces of the text
 
 
 def bodies(header: Header) -> list[Body]:
@@ -38,7 +41,8 @@ def bodies(header: Header) -> list[Body]:
             continue
         if content.find(_PGP, part.body, part.end) >= 0:
             continue
-        charset = _CHARSET.search(_value(content, part, b"content-type"))
+        kind = _value(content, part, b"content-type")
+        charset = _CHARSET.search(kind)
         encodings = part.named(b"content-transfer-encoding")
         if len(encodings) > 1:  # which one counts depends on the reader
             continue
@@ -48,6 +52,7 @@ def bodies(header: Header) -> list[Body]:
                 html=part.type == HTML,
                 charset=charset[1].decode("ascii", "replace") if charset else "us-ascii",
                 encoding=_value(content, part, b"content-transfer-encoding") or b"7bit",
+                delsp=_FLOWED.search(kind) is not None and _DELSP.search(kind) is not None,
             )
         )
     return found
