@@ -64,6 +64,12 @@ class _Sorted:
     def family(self, name: bytes) -> bytes:
         return b"all" if self.whole else family(name)
 
+    def shares(self, name: bytes, budget: _Budget) -> bool:
+        """Whether another property, if it is added, would say something about this one, too."""
+        others = self.lower[self.family(name)]
+        budget.spend(len(others))
+        return any(each.declaration.name != name and related(each.declaration.name, name) for each in others)
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:
@@ -79,8 +85,8 @@ def decide(rules: Sequence[Rule], animated: frozenset[bytes], kinds: Iterable[Ki
     kinds = list(kinds)
     declared = (*(rule.declarations for rule in rules), *(kind.given for kind in kinds))
     whole = any(each.name == b"all" for some in declared for each in some)
-    sorted_ = {each: _sort(rules, each, whole) for each in kinds}
     budget = _Budget(WORK)
+    sorted_ = {each: _sort(rules, each, whole, budget) for each in kinds}
     raised = _raise(list(sorted_.values()), animated, budget)
     added = {kind: tuple(_added(each, raised, budget)) for kind, each in sorted_.items()}
     return Decided(added, tuple(sorted(raised.values(), key=lambda each: each.end)))
@@ -122,7 +128,7 @@ def related(one: bytes, other: bytes) -> bool:
     return one.startswith(other + b"-") or other.startswith(one + b"-") or {one, other} == {b"font", b"line-height"}
 
 
-def _sort(rules: Sequence[Rule], kind: Kind, whole: bool) -> _Sorted:
+def _sort(rules: Sequence[Rule], kind: Kind, whole: bool, budget: _Budget) -> _Sorted:
     steady: dict[tuple[bytes, bool], list[_One]] = {}
     found = _Sorted(whole, [])
     for weight, number in enumerate(kind.matched):
@@ -140,7 +146,7 @@ def _sort(rules: Sequence[Rule], kind: Kind, whole: bool) -> _Sorted:
         found.given.setdefault(found.family(given.name), []).append(given)
     said = {each.name for each in kind.given}
     for (name, important), ones in steady.items():
-        if important or (name not in said and (name, True) not in steady):
+        if important or ((name, True) not in steady and (name not in said or found.shares(name, budget))):
             found.steady += ones
     return found
 
