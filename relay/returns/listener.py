@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from relay import config
 from relay.bounce.returned import Returned, examine
-from relay.bounce.returnpath import ReturnPath
+from relay.bounce.returnpath import ReturnPath, Way
 from relay.limits.interface import Limits
 from relay.limits.turnstile import Turnstile
 from relay.model.account import Login
@@ -115,11 +115,18 @@ class ReturnsDoor(Door):
             raise Refused(550, "5.1.1", f"{printable(address)}: its message is no longer known here") from None
         except StoreDown as down:
             raise _later(down) from down
-        if host.lower() != original.message.return_host:
+        if host.lower() != original.message.return_host and not self._to_leave(original, host):
             raise Refused(550, "5.1.1", f"{printable(address)}: not a return path of this relay")
         if self._flood.full((original.id,), self._settings.returned, self._clock()):
             raise Refused(452, "4.7.1", f"At most {self._settings.returned} messages a day to one return path")
         return original
+
+    def _to_leave(self, original: Original, host: str) -> bool:
+        """Whether it is an address to unsubscribe by: those are at hosts of ours also where bounces go elsewhere."""
+        try:
+            return original.way is Way.UNSUBSCRIBE and self._hosts(host.lower())
+        except StoreDown as down:
+            raise _later(down) from down
 
     async def message(
         self, session: SessionInfo, envelope: Envelope, parameters: Parameters, arrived: Arrived

@@ -9,12 +9,12 @@ Out: a `Case`; or Refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf
 
 from relay.config import Config, Limits
-from relay.model.account import Account, ControlHeaders, Credential, Domain, LinkKey, OnInvalid
+from relay.model.account import Account, ControlHeaders, Credential, Domain, LinkKey, OnInvalid, ReturnKey
 from relay.model.address import domain_of
 from relay.model.envelope import Parameters
 from relay.model.light import light
@@ -41,6 +41,14 @@ from relay.transform.hygiene import check_loop
 DEADLINE_LONG = "deadline-long"
 Read = tuple[Header, Controls]
 _LISTED = 3  # suppressed addresses a reply names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The newest of each kind. Both raise StoreDown."""
+
+    link: Callable[[], LinkKey]  # signs tokens in links
+    returns: Callable[[], ReturnKey]  # signs return paths, and addresses to unsubscribe by
 
 
 @light(frozen=True, slots=True, kw_only=True)
@@ -73,12 +81,9 @@ class Case:
 class Examiner:
     """Decides by one configuration."""
 
-    def __init__(
-        self, config: Config, directory: Directory, suppressions: Suppressions, key: Callable[[], LinkKey]
-    ) -> None:
-        """`key`: the newest of those that sign links."""
+    def __init__(self, config: Config, directory: Directory, suppressions: Suppressions, keys: Keys) -> None:
         self._config = config
-        self._key = key
+        self._keys = keys
         self._directory = directory
         self._suppressions = suppressions
         self._chooser = Chooser(directory, config.hostname)
@@ -207,7 +212,9 @@ class Examiner:
             account=account,
             hostname=self._config.hostname,
             template=directory.template,
-            key=self._key,
+            key=self._keys.link,
+            mail_host=domain.bounce_host if domain is not None and domain.bounce_verified is not None else "",
+            return_key=self._keys.returns,
         )
 
     def _check_copies(self, case: Case, size: int) -> None:

@@ -26,7 +26,6 @@ from typing import TypeVar
 from relay.config import Config
 from relay.limits.cargo import Cargo
 from relay.limits.interface import Limits
-from relay.model.account import LinkKey
 from relay.model.clock import Clock
 from relay.model.event import Event
 from relay.model.ids import IdSource
@@ -38,7 +37,7 @@ from relay.submission.addressing import Addressed
 from relay.submission.campaigns import Campaigns, turn
 from relay.submission.directory import Directory
 from relay.submission.dispatch import Dispatch
-from relay.submission.examine import Case, Examiner
+from relay.submission.examine import Case, Examiner, Keys
 from relay.submission.faults import Faults, note
 from relay.submission.once import Once, key_of
 from relay.submission.plan import Plan, plan
@@ -79,7 +78,7 @@ class Intake:
         limits: Limits,
         suppressions: Suppressions,
         idempotency: Idempotency,
-        key: Callable[[], LinkKey],  # the newest of those that sign links; raises StoreDown
+        keys: Keys,
         host: Host,  # for pictures of messages
         stored: Callable[[str], bool],  # is this submission on disk, in whichever shard? It may read files
         clock: Clock,
@@ -88,7 +87,7 @@ class Intake:
         self._ids = ids
         self._directory = directory
         self._suppressions = suppressions
-        self._key = key
+        self._keys = keys
         self._tuner = Tuner(host)
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
@@ -102,7 +101,7 @@ class Intake:
     def reconfigure(self, config: Config) -> None:
         """Take the messages to come by a new configuration."""
         self._config = config
-        self._examiner = Examiner(config, self._directory, self._suppressions, self._key)
+        self._examiner = Examiner(config, self._directory, self._suppressions, self._keys)
 
     async def take(self, submission: Submission) -> Taken:
         """Take responsibility for a message; returns when it is on disk.

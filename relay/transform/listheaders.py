@@ -32,6 +32,7 @@ from relay.transform.headers import Field, Header, unfold
 from relay.transform.rules import OWN_PAGES
 from relay.transform.words import encode
 
+BY_MAIL = Hole(Purpose.UNSUBSCRIBE, 1)  # stands for the local part of a recipient's address to unsubscribe by
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 FEEDBACK_FIELDS = 3
 FIELD_OCTETS = 40  # of each of them that we make
@@ -53,6 +54,7 @@ class Wanted:
     base: bytes = b""  # where our pages are, without a slash at its end; b"": there are none
     url: str = ""  # the sender's own page, in place of ours
     mailto: str = ""  # the sender's own address; `?subject=...` may follow
+    mail_host: str = ""  # where each recipient has an address of ours to unsubscribe by; "": nowhere
     one_click: bool = True
     list_id: str = ""  # `list.example.com` or `Name <list.example.com>`
     sender_id: str = ""  # ours, for Feedback-ID; "": no Feedback-ID
@@ -67,7 +69,7 @@ class ListFields:
     warnings: tuple[str, ...] = ()
 
 
-def wanted(options: Options, *, base: bytes, account: str, hostname: str) -> Wanted:
+def wanted(options: Options, *, base: bytes, account: str, hostname: str, mail_host: str = "") -> Wanted:
     """What the options of a message ask for. `hostname` is the relay's.
 
     Feedback-ID stands on what says its own fields of it, and on what can be unsubscribed from by header.
@@ -78,6 +80,7 @@ def wanted(options: Options, *, base: bytes, account: str, hostname: str) -> Wan
         base=base,
         url=options.unsubscribe_url,
         mailto=options.unsubscribe_mailto,
+        mail_host=mail_host,
         one_click=options.one_click,
         list_id=options.list_id,
         sender_id=sender_id(hostname, account) if headers or options.feedback_id else "",
@@ -167,6 +170,8 @@ def _unsubscribe(header: Header, want: Wanted) -> tuple[tuple[Piece, ...], bool]
     mail = [f"mailto:{want.mailto}"] if want.mailto else []
     mail += [each for each in unsubscribe_uris(header) if _MAILTO.fullmatch(each) and each not in mail][:KEPT]
     entries = [page] if page else []
+    if want.mail_host and not want.mailto:
+        entries.append((b"<mailto:", BY_MAIL, b"@" + want.mail_host.encode() + b"?subject=unsubscribe>"))
     entries += [(f"<{each}>".encode(),) for each in mail]
     if not entries:
         return (), False

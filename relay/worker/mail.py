@@ -43,6 +43,7 @@ from relay.store.sqlite import (
 )
 from relay.submission.campaigns import REMEMBERED as CAMPAIGNS_REMEMBERED
 from relay.submission.directory import LAG, Directory
+from relay.submission.examine import Keys
 from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
@@ -238,7 +239,7 @@ def _assemble(
         limits=limits,
         suppressions=suppressions,
         idempotency=keys,
-        key=links.newest,
+        keys=Keys(link=links.newest, returns=paths.newest),
         host=assets.put,
         stored=Stored(config.data),
         clock=system_clock,

@@ -142,8 +142,8 @@ def check_return_path(octets: bytes) -> None:
     except ValueError as error:
         assert str(error).isprintable()
         return
-    parse_id(found)
-    assert text.lower() in [make(each, found) for each in KEYS], "taken for ours, and we did not make it"
+    parse_id(found.recipient)
+    assert text.lower() in [make(each, found.recipient, found.way) for each in KEYS], "taken for ours, and we did not make it"
 
 
 def work_report(octets: bytes) -> None:

@@ -31,8 +31,10 @@ from relay.store.sqlite import (
     shard_directory,
 )
 from relay.submission.directory import Directory
+from relay.submission.examine import Keys
 from relay.submission.intake import Intake, Submission
 from relay.worker.linkkeys import LinkKeys
+from relay.worker.returnkeys import ReturnKeys
 from relay.worker.stored import Stored
 from tests.limits.local import LocalLimits
 from tests.submission.accounts import AT, DEMO, furnished
@@ -133,7 +135,10 @@ class House:
             limits=self.limits,
             suppressions=self.suppressions,
             idempotency=self.keys,
-            key=LinkKeys(self.registry, lambda: AT, config).newest,
+            keys=Keys(
+                link=LinkKeys(self.registry, lambda: AT, config).newest,
+                returns=ReturnKeys(self.registry, lambda: AT).newest,
+            ),
             host=Assets(self.directory, 1 << 30, lambda: AT).put,
             stored=Stored(self.directory),
             clock=lambda: AT,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from relay.bounce.returnpath import Way
 from relay.config.tracking import Tracking
 from relay.model.event import EventName
 from relay.model.message import State
@@ -15,6 +17,7 @@ from relay.model.template import Template
 from relay.model.token import Purpose
 from relay.store.sqlite import open_reader, shard_directory
 from relay.transform.token import read
+from relay.worker.returnkeys import ReturnKeys
 from tests.submission.accounts import AT
 from tests.submission.house import SHARD, House, submission
 from tests.transform.verifiers import dkimpy, keys
@@ -155,6 +158,21 @@ async def test_a_page_to_unsubscribe_on_stands_in_header_and_text(house: House) 
     assert b"List-ID: <news.example.com>" in head
     assert tokens(house, head) == tokens(house, body) == [(Purpose.UNSUBSCRIBE, 1, 0)]
     assert dkimpy(content, keys()) == [True, True]
+
+
+async def test_who_cannot_open_a_page_unsubscribes_by_mail_where_bounces_come_back_to_us(house: House) -> None:
+    house.registry.update_domain(
+        replace(house.registry.domain("example.com"), bounce_host="bounces.example.com", bounce_verified=AT)
+    )
+    taken = await house.intake().take(submission(html("Unsubscribe: headers"), "ann@example.net", "bob@example.net"))
+    found = []
+    for number in (0, 1):
+        head = (await house.queue.content(taken.id, number)).partition(b"\r\n\r\n")[0]
+        [local] = re.findall(rb"List-Unsubscribe: <mailto:([^@]+)@bounces\.example\.com\?subject=unsubscribe>", head)
+        assert b"List-Unsubscribe-Post" not in head
+        found.append(ReturnKeys(house.registry, lambda: AT).read(local.decode()))
+    assert [each.way for each in found] == [Way.UNSUBSCRIBE] * 2
+    assert [each.recipient for each in found] == [f"{taken.id}-1", f"{taken.id}-2"]
 
 
 async def test_hosted_pictures_leave_the_message(house: House) -> None:

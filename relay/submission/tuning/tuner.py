@@ -15,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from time import thread_time
 from typing import Any
 
+from relay.bounce import returnpath
 from relay.model.options import MergeError
 from relay.model.reply import Refused
 from relay.model.token import Token
@@ -29,12 +31,13 @@ from relay.transform.bodies import Body, bodies
 from relay.transform.edit import Hole, fill
 from relay.transform.encoded import decode
 from relay.transform.headers import Field, Header, read_header, splice
-from relay.transform.listheaders import ListFields, list_fields, unsubscribe_uris
+from relay.transform.listheaders import BY_MAIL, ListFields, list_fields, unsubscribe_uris
 from relay.transform.merge.error import TemplateError
 from relay.transform.merge.message import Prepared, prepare
 from relay.transform.structure import add_alternative, take_pictures
 from relay.transform.token import make
 
+LONGEST = 20.0  # seconds of CPU for all recipients of a message; a usual template takes a thousandth of one
 TWINS = 8 << 20  # octets of texts made from another form that are remembered, a process
 _PERSONAL = frozenset({"recipient", "envelope"})  # variables that are there without data
 
@@ -137,9 +140,13 @@ class _Work:
     def different(self, prepared: Prepared, merging: Merging, plain: bytes) -> Tuned:
         """Each gets his own, made when it is asked for."""
         party = self._party
+        begin = thread_time()
 
         def made(number: int) -> Source | None:
             content = plain
+            if thread_time() - begin > LONGEST:
+                text = f"template: {number} of {len(party.people)} recipients take {LONGEST:.0f} s of computing"
+                raise Refused(554, "5.6.0", f"{text}, the limit for all of them; send to fewer at once")
             complaints: list[TemplateError] | None = [] if merging.error is MergeError.DELIVER else None
             try:
                 content = prepared.render(_data(merging, party, party.people[number]), complaints)
@@ -191,10 +198,19 @@ class _Work:
             assert key is not None  # a tuning that may have links has one
             return make(key, Token(hole.purpose, ident, number + 1, hole.number))
 
+        def line(hole: Hole) -> bytes:
+            return self._address(number) if hole == BY_MAIL else token(hole)
+
         header = read_header(composed.fill(token))
         gone = {each.name for each in lists.remove}
         out = [each for each in header.fields if each.name in gone] if gone else ()
-        return Source(header, out, [fill(each, token) for each in lists.add])
+        return Source(header, out, [fill(each, line) for each in lists.add])
+
+    def _address(self, number: int) -> bytes:
+        """The local part of the recipient's address to unsubscribe by."""
+        key = self._tuning.return_key
+        assert key is not None  # a tuning that has such addresses has one
+        return returnpath.make(key, f"{self._party.id}-{number + 1}", returnpath.Way.UNSUBSCRIBE).encode()
 
     def _with_twin(self, content: bytes, warnings: list[str]) -> bytes:
         """The content with the form of its text that it lacks, if that is wanted."""

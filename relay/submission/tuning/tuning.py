@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from relay.model.account import LinkKey
+from relay.model.account import LinkKey, ReturnKey
 from relay.model.light import light
 from relay.model.options import NOTHING, MergeError, MergeSyntax, OpenPixel, Options, TrackClicks, Unsubscribe
 from relay.model.reply import Refused
@@ -56,6 +56,7 @@ class Tuning:
     work: Work
     base: str = ""  # where our links lead: https://clicks.example.com
     key: LinkKey | None = None  # signs the tokens in them; there is one where there may be any
+    return_key: ReturnKey | None = None  # signs addresses to unsubscribe by; likewise
     merging: Merging | None = None
     lists: Wanted | None = None
     auto_text: bool = False
@@ -78,7 +79,7 @@ class Tuning:
     @property
     def personal(self) -> bool:
         """Whether recipients may get contents of their own."""
-        return self.links or self.merging is not None
+        return self.links or self.return_key is not None or self.merging is not None
 
 
 def tuning(
@@ -91,9 +92,12 @@ def tuning(
     hostname: str,
     template: Callable[[str, str, int | None], Template | None],
     key: Callable[[], LinkKey],
+    mail_host: str = "",
+    return_key: Callable[[], ReturnKey] | None = None,
 ) -> Tuning | None:
     """`domain`: of the author; `base`: where links of ours lead, None: nowhere; `hostname`: the relay's;
-    `template`: the one of an account, name and version; `key`: the newest.
+    `template`: the one of an account, name and version; `key`: the newest; `mail_host`: where bounces of
+    the domain come back to us, "": nowhere; `return_key`: the newest for addresses there.
 
     Raises:
         Refused: 554 5.6.0 the message asks for links of ours, and there is no host for them; or for no template.
@@ -101,7 +105,7 @@ def tuning(
     """
     if options is NOTHING or all(getattr(options, each) == _IDLE[each] for each in _IDLE):
         return None
-    wish = _Wish(options, sources, domain, base)
+    wish = _Wish(options, sources, domain, base, mail_host)
     rules = wish.rules()
     lists = wish.lists(account, hostname)
     merging = _merging(options, account, template)
@@ -119,17 +123,22 @@ def tuning(
         hosted_images=hosted,
         warnings=tuple(wish.warnings),
     )
+    if lists is not None and lists.unsubscribe and lists.mail_host and not lists.mailto and return_key is not None:
+        found = replace(found, return_key=return_key())
     return replace(found, key=key()) if found.links else found
 
 
 class _Wish:
     """Reads the options of one message."""
 
-    def __init__(self, options: Options, sources: Mapping[str, str], domain: str, base: str | None) -> None:
+    def __init__(
+        self, options: Options, sources: Mapping[str, str], domain: str, base: str | None, mail_host: str
+    ) -> None:
         self._options = options
         self._sources = sources
         self._domain = domain
         self._base = base
+        self._mail_host = mail_host
         self.warnings: list[str] = []
         self._unsubscribe = self._mode()
 
@@ -184,7 +193,8 @@ class _Wish:
         if not (headers or options.list_id or options.feedback_id):
             return None
         options = replace(options, unsubscribe=self._unsubscribe)
-        return wanted(options, base=(self._base or "").encode(), account=account, hostname=hostname)
+        base = (self._base or "").encode()
+        return wanted(options, base=base, account=account, hostname=hostname, mail_host=self._mail_host)
 
     def _mode(self) -> Unsubscribe:
         """How unsubscribing is offered, as far as there is a place for it."""
@@ -193,7 +203,7 @@ class _Wish:
         if mode is Unsubscribe.OFF or options.unsubscribe_url or self._base:
             return mode
         headers = mode in (Unsubscribe.HEADERS, Unsubscribe.BOTH)
-        if headers and options.unsubscribe_mailto:
+        if headers and (options.unsubscribe_mailto or self._mail_host):
             return Unsubscribe.HEADERS
         self.needing("unsubscribe", True)
         return Unsubscribe.OFF
