@@ -143,7 +143,9 @@ def check_return_path(octets: bytes) -> None:
         assert str(error).isprintable()
         return
     parse_id(found.recipient)
-    assert text.lower() in [make(each, found.recipient, found.way) for each in KEYS], "taken for ours, and we did not make it"
+    assert text.lower() in [make(each, found.recipient, found.way) for each in KEYS], (
+        "taken for ours, and we did not make it"
+    )
 
 
 def work_report(octets: bytes) -> None:
