@@ -120,6 +120,11 @@ def test_what_is_important_both_times_is_added_without_importance() -> None:
     assert styled(sheet, "<p class=w>") == '<p style="width: 600px" class=w>'
 
 
+def test_what_loses_its_importance_takes_it_from_what_it_is_above() -> None:
+    sheet = "p{margin:1px!important} p.y{margin-top:2px!important} @media x{p.y{margin-top:3px!important}}"
+    assert styled(sheet, "<p class=y>") == '<p style="margin: 1px; margin-top: 2px" class=y>'
+
+
 def test_an_attribute_selector_on_style_tells_no_difference() -> None:
     assert styled("p{top:0} p[style]{left:0}", "<p>") == "<p>"
     assert styled("p{top:0} p[style]{left:0}", '<p style="x:y">') == '<p style="top: 0; left: 0; x:y">'

@@ -215,20 +215,23 @@ def _can_rise(kind: _Sorted, name: bytes, one: _One, wanted: Mapping[int, Declar
 def _added(kind: _Sorted, raised: Mapping[int, Declaration], budget: _Budget) -> list[Declaration]:
     """The declarations for the attribute.
 
-    One that stays out keeps out those it is above: in the attribute they would be above it.
+    One that stays out keeps out those it is above, since in the attribute they would be above it; likewise for one
+    that is added without its importance.
     """
     found: list[Declaration] = []
     out: list[Declaration] = []
+    lowered: list[Declaration] = []
     for one in reversed(kind.steady):
         declaration = one.declaration
-        budget.spend(len(out) + 1)
+        budget.spend(len(out) + len(lowered) + 1)
         if declaration.important:
             others = kind.dynamic.get(kind.family(declaration.name), ())
             budget.spend(len(others))
             if any(
                 each.declaration.important and each.above(one) and related(declaration.name, each.declaration.name)
                 for each in others
-            ):
+            ) or any(related(declaration.name, each.name) for each in lowered):
+                lowered.append(declaration)
                 declaration = Declaration(declaration.name, declaration.value, False, declaration.end)
             found.append(declaration)
         elif any(each.declaration.end not in raised for each in _over(kind, one, budget)) or any(
