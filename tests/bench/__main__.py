@@ -24,7 +24,8 @@ from tests.bench.ends import ROOT, SinkProcess
 from tests.bench.fsyncs import observe
 from tests.bench.goal import DIRECT, POSTFIX, RELAY
 from tests.bench.job import Job
-from tests.bench.loads import LOADS, TRAFFIC, Load
+from tests.bench.load import Load
+from tests.bench.loads import LOADS, QUICK
 from tests.bench.postfix import PostfixSystem
 from tests.bench.relaysystem import RelaySystem
 from tests.bench.report import Report, line
@@ -99,7 +100,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    wanted = options.only or [each.name for each in (TRAFFIC if options.quick else LOADS)]
+    wanted = options.only or [each.name for each in (QUICK if options.quick else LOADS)]
     loads = tuple(each for each in LOADS if each.name in wanted)
     names = tuple(options.systems.split(","))
     if POSTFIX in names and (why := postfix.missing()):

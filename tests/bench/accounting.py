@@ -64,6 +64,16 @@ class Group:
         """PSS of the process that has most, octets."""
         return max(map(_pss, self.pids()), default=0)
 
+    def forget_peaks(self) -> None:
+        """From now on `peak` counts anew, where the kernel lets us."""
+        for pid in self.pids():
+            with contextlib.suppress(OSError):
+                Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+    def peak(self) -> int:
+        """Octets the process that had most at once had resident, shared ones included."""
+        return max(map(_most, self.pids()), default=0)
+
     def settle(self, seconds: float = 15.0, idle: float = 0.05) -> float:
         """Wait until the group does next to nothing, so that work put off is counted, too; seconds waited.
 
@@ -179,6 +189,14 @@ def _pss(pid: int) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _most(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     return 0
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import cast
 
 from tests.bench.content import message
-from tests.bench.job import Job, Result
+from tests.bench.job import TURN, Job, Result
 
 FAULTS = 20  # refusals and lost connections after which there is no point in going on
 
@@ -30,8 +30,7 @@ class Load:
         """
         self.job = job
         self.connect = connect
-        made = message(job.size, job.run, job.sender, job.recipients, job.fields)
-        self.before, self.after = made.before, made.after
+        self.message = message(job.size, job.run, job.sender, job.recipients, job.fields, job.content, job.fresh)
         self.mail = f"MAIL FROM:<{job.sender}>\r\n".encode()
         self.rcpts = [f"RCPT TO:<{each}>\r\n".encode() for each in job.recipients]
         secret = base64.b64encode(f"\0{job.username}\0{job.password}".encode())
@@ -52,6 +51,10 @@ class Load:
         self.ended: asyncio.Future[None] = loop.create_future()
         self.all_ready: asyncio.Future[None] = loop.create_future()  # at a rate: every session stands
         self.heard = time.monotonic()
+
+    def recipients(self, number: int) -> list[bytes]:
+        """The RCPT commands of a message."""
+        return self.rcpts if self.job.copies != TURN else [self.rcpts[number % len(self.rcpts)]]
 
     def more(self) -> bool:
         """Whether there is a message to begin, or will be."""
@@ -104,6 +107,7 @@ class Connection(asyncio.Protocol):
         self.load = load
         self.session = session
         self.sent = 0
+        self.rcpts: list[bytes] = []
         self.rcpt = 0
         self.number = 0
         self.began = 0.0
@@ -238,21 +242,21 @@ class Connection(asyncio.Protocol):
         self.step, self.expected = self._mailed, b"250"
 
     def _mailed(self, _reply: bytes) -> None:
+        self.rcpts = self.load.recipients(self.number)
         self.rcpt = 1
-        self.put(self.load.rcpts[0])
+        self.put(self.rcpts[0])
         self.step = self._named
 
     def _named(self, _reply: bytes) -> None:
-        rcpts = self.load.rcpts
-        if self.rcpt < len(rcpts):
-            self.put(rcpts[self.rcpt])
+        if self.rcpt < len(self.rcpts):
+            self.put(self.rcpts[self.rcpt])
             self.rcpt += 1
             return
         self.put(b"DATA\r\n")
         self.step, self.expected = self._open, b"354"
 
     def _open(self, _reply: bytes) -> None:
-        self.put(b"%b%08d%b" % (self.load.before, self.number, self.load.after))
+        self.put(self.load.message.numbered(self.number))
         self.step, self.expected = self._taken, b"250"
 
     def _taken(self, _reply: bytes) -> None:

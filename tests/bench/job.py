@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+TOGETHER = "together"  # all recipients get one content, of which the sink is told once
+APART = "apart"  # each recipient gets a copy of his own, counted as a message
+TURN = "turn"  # each message goes to one recipient, to all in turn
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +29,22 @@ class Job:
     sender: str = "me@example.com"
     recipients: tuple[str, ...] = ("r0@example.net",)
     fields: tuple[str, ...] = ()
+    content: str = "words"  # or a form of `letter`
+    fresh: bool = False  # of a letter: the number stands in its text, too, so that no two are alike
+    copies: str = TOGETHER
+    changed: bool = False  # the system changes the body
+    tokens: Mapping[str, int] = dataclasses.field(default_factory=dict)  # links of ours in a body, by purpose
+    undo: bool = False  # with what these lead to in their places, the html is what was sent
+
+    def told(self) -> dict[str, Any]:
+        """What the sink has to know, but for signatures."""
+        told = {"run": self.run, "size": self.size, "content": self.content, "fresh": self.fresh}
+        return {**told, "recipients": len(self.recipients), "copies": self.copies, "changed": self.changed}
+
+    @property
+    def each_copies(self) -> int:
+        """What one message accepted comes to, at the sink."""
+        return len(self.recipients) if self.copies == APART else 1
 
 
 @dataclasses.dataclass(slots=True)

@@ -14,6 +14,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from relay.model.account import LinkKey
 from tests import packages
 from tests.bench.accounting import Group, until
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, Door
@@ -234,6 +236,9 @@ class PostfixSystem:
                 self.opendkim.kill()
                 self.opendkim.wait(10)
         self.group.close()
+
+    def link_keys(self) -> Sequence[LinkKey]:
+        return ()
 
 
 def _free() -> int:

@@ -21,8 +21,12 @@ from typing import Any
 
 import yaml
 
+from relay.model.account import LinkKey
+from relay.store.sqlite import open_registry
+from tests.bench import letter
 from tests.bench.accounting import Group, until
 from tests.bench.ends import ROOT
+from tests.bench.links import BASE
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, Door
 
 PROGRAM = [sys.executable, "-m", "relay"]
@@ -55,6 +59,7 @@ class RelaySystem:
         self.group = Group(self.name)
         self.process: subprocess.Popen[bytes] | None = None
         self.doors: dict[str, Door] = {}
+        self.web = 0  # port of HTTP
         self.records: dict[bytes, bytes] = {}
         listener = {"address": "127.0.0.1", "port": 0, "trusted": ["127.0.0.0/8"]}
         plain = {"kind": "plain", "auth": "none", "networks": ["127.0.0.0/8"], "credential": "demo"}
@@ -67,6 +72,7 @@ class RelaySystem:
             ],
             "tls": {"certificate": str(certificate[0]), "key": str(certificate[1])},
             "http": {"address": "127.0.0.1", "port": 0},
+            "tracking": {"base": BASE},
             "delivery": {
                 "routes": [
                     *map(dict, routes),
@@ -93,6 +99,8 @@ class RelaySystem:
         accounts = {"accounts": [{**demo, "credentials": [{"username": "demo"}, bare]}]}
         (self.home / "accounts.yaml").write_text(yaml.safe_dump(accounts))
         self._cli("apply", str(self.home / "accounts.yaml"))
+        (self.home / "letter.html").write_text(letter.template())
+        self._cli("template", "put", letter.TEMPLATE, "--html", str(self.home / "letter.html"))
         self.records = {
             name: value
             for domain in ("example.com", "example.org")
@@ -124,6 +132,7 @@ class RelaySystem:
             raise RuntimeError(f"relay ended with {process.poll()}: {(self.home / 'relay.log').read_text()[-2000:]}")
         told = json.loads(access.read_text())
         ports = told["ports"]
+        self.web = int(ports["http"])
         self.doors = {
             PLAIN: Door(port=ports["plain"]),
             SECURE: Door(port=ports["submission"], username=told["username"], password=told["password"]),
@@ -140,6 +149,13 @@ class RelaySystem:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(10)
         self.group.close()
+
+    def link_keys(self) -> Sequence[LinkKey]:
+        registry = open_registry(self.data / "registry.db")
+        try:
+            return registry.link_keys()
+        finally:
+            registry.close()
 
     @property
     def _environment(self) -> dict[str, str]:

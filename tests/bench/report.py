@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bench import growth
 from tests.bench.fsyncs import Sample
-from tests.bench.loads import Load
+from tests.bench.load import Load
 from tests.bench.table import columns, rows, text
 from tests.bench.traffic import Figures
 

@@ -3,7 +3,7 @@
 In:  SMTP on a port of 127.0.0.1; orders, one JSON object a line, on standard input.
 Out: the answers, one JSON object a line, on standard output. The first line names the port.
 
-Orders: `expect` (a new run: its name, body size, recipients, whether mail is signed), `wait` (until so many messages
+Orders: `expect` (a new run: what `Book` has to know), `wait` (until so many messages
 came with all their recipients, or time is up), `report` (counts, and the sample written into a directory).
 With a certificate it offers STARTTLS, and AUTH, so that the generator can be measured against it alone.
 """
@@ -32,6 +32,7 @@ class Session(asyncio.Protocol):
         self.content = False
         self.scanned = 0
         self.mask = 0
+        self.places: list[int] = []
         self.secure: ssl.SSLObject | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -82,21 +83,26 @@ class Session(asyncio.Protocol):
         if end == -1:
             self.scanned = max(0, len(buffer) - 4)
             return False
-        self.sink.book.take(buffer, end + 2, self.mask)
+        self.sink.book.take(buffer, end + 2, self.mask, self.places)
         self.sink.came()
         del buffer[: end + 5]
         self.content = False
         self.scanned = self.mask = 0
+        self.places = []
         return True
 
     def _command(self, line: bytes) -> bytes:
         verb = line[:4].upper()
         if verb == b"MAIL":
             self.mask = 0
+            self.places = []
             return b"250 2.1.0 Ok\r\n"
         if verb == b"RCPT":
-            # RCPT TO:<r3@example.net>: the digit is the recipient's number
-            self.mask |= 1 << (line[10] - 48)
+            # RCPT TO:<r3@example.net> or <m0003@example.net>: the digits are the recipient's number
+            if line.startswith(b"m", 9):
+                self.places.append(int(line[10:14]))
+            else:
+                self.mask |= 1 << (line[10] - 48)
             return b"250 2.1.5 Ok\r\n"
         if verb == b"DATA":
             self.content = True
@@ -165,8 +171,8 @@ class Sink:
 
     def _report(self, messages: int, sample: str = "", times: bool = False) -> dict[str, Any]:
         book = self.book
-        for number, content in enumerate(book.sample if sample else []):
-            Path(sample, f"{book.run.decode()}-{number}.eml").write_bytes(content)
+        for number, (place, content) in enumerate(book.sample if sample else []):
+            Path(sample, f"{book.run.decode()}-{number}-{place}.eml").write_bytes(content)
         at = {"at": book.at[:messages].tolist()} if times else {}
         return book.report(messages) | at
 

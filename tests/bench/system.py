@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Protocol
 
+from relay.model.account import LinkKey
 from tests.bench.accounting import Group
 
 
@@ -33,6 +35,9 @@ class System(Protocol):
 
     def stop(self) -> None: ...
 
+    def link_keys(self) -> Sequence[LinkKey]:
+        """What signs links in mail, for the witness; none where none are made."""
+
 
 class Direct:
     """Generator against sink: what the bench itself can do, and what it takes."""
@@ -51,3 +56,6 @@ class Direct:
 
     def stop(self) -> None:
         self.group.close()
+
+    def link_keys(self) -> Sequence[LinkKey]:
+        return ()

@@ -6,8 +6,8 @@ import dataclasses
 import statistics
 from collections.abc import Iterable, Sequence
 
-from tests.bench.goal import DIRECT, P99, POSTFIX, RELAY
-from tests.bench.loads import Load
+from tests.bench.goal import DIRECT, POSTFIX, RELAY
+from tests.bench.load import Load
 from tests.bench.traffic import Figures
 
 
@@ -89,14 +89,14 @@ def _row(load: Load, figures: Sequence[Figures]) -> Row:
     return Row(
         load=load.name,
         title=load.title,
-        unit="ms" if load.goal.figure == P99 else "/s",
+        unit="ms" if load.goal.smaller else "/s",
         relay=relay,
         other=other,
         direct=spread(of(DIRECT)),
         ratio=ratio,
         goal=load.goal.goal,
         least=load.goal.least,
-        reached=verdict(ratio, load.goal.goal, load.goal.least, smaller=load.goal.figure == P99),
+        reached=verdict(ratio, load.goal.goal, load.goal.least, smaller=load.goal.smaller),
         cpu_goal=bound,
         cpu_reached="" if cost is None or bound is None else "yes" if cost.cpu_ms <= bound else "no",
         cost=cost,
@@ -179,7 +179,7 @@ def _latency(cost: Cost | None) -> str:
 def _spread(found: Spread | None, unit: str) -> tuple[str, str]:
     if found is None:
         return "", ""
-    places = 1 if unit == "ms" or found.median < 100 else 0
+    places = 2 if unit == "ms" and found.median < 10 else 1 if unit == "ms" or found.median < 100 else 0
     mark = " ms" if unit == "ms" else ""
     return f"{found.median:,.{places}f}{mark}", f"{found.low:,.{places}f}-{found.high:,.{places}f}"
 

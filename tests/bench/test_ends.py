@@ -148,7 +148,7 @@ class Session:
 def content(number: int, *, signed: bool = True, run: str = "hand") -> bytes:
     made = message(1000, run, "me@example.com", ["r0@example.net"])
     signature = b"DKIM-Signature: v=1; a=rsa-sha256\r\n" if signed else b""
-    return signature + made.before + b"%08d" % number + made.after
+    return signature + made.numbered(number)
 
 
 def test_the_sink_is_content_with_messages_as_they_were_sent(session: Session) -> None:

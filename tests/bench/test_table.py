@@ -12,7 +12,8 @@ from dkim import sign
 from tests.bench.content import body, message
 from tests.bench.fsyncs import counted
 from tests.bench.goal import P99, Goal
-from tests.bench.loads import TRAFFIC, Traffic
+from tests.bench.load import Traffic
+from tests.bench.loads import TRAFFIC
 from tests.bench.table import Spread, rows, text, verdict
 from tests.bench.traffic import Figures, percentile
 from tests.bench.witness import verify
@@ -105,7 +106,7 @@ def key() -> rsa.RSAPrivateKey:
 def signed(key: rsa.RSAPrivateKey) -> bytes:
     """A signed message as it stands on the wire."""
     made = message(1000, "test", "me@example.com", ["r0@example.net"])
-    wire = made.before + b"00000001" + made.after.removesuffix(b".\r\n")
+    wire = made.numbered(1).removesuffix(b".\r\n")
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
     content = wire.replace(b"\r\n..", b"\r\n.")
     signature: bytes = sign(content, b"s", b"example.com", pem, canonicalize=(b"relaxed", b"relaxed"))

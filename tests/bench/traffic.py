@@ -17,6 +17,7 @@ from typing import Any
 from tests.bench.accounting import Meter
 from tests.bench.ends import SinkProcess, generate
 from tests.bench.job import Job, Result
+from tests.bench.links import judge
 from tests.bench.system import System
 from tests.bench.witness import complaints, verify
 
@@ -25,7 +26,7 @@ DRAIN = 120.0  # seconds after the last 250 in which everything must have arrive
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Figures:
-    """One run. Milliseconds of CPU are per message accepted."""
+    """One run. Milliseconds of CPU are per message accepted; copies of a mailing count as messages."""
 
     system: str
     load: str
@@ -77,26 +78,28 @@ def percentile(values: list[float], share: float) -> float:
 def run(bench: Bench, system: System, load: str, job: Job, *, signed: bool, number: int = 0) -> Figures:
     """Send the traffic of `job`, wait for the last arrival, and judge."""
     expected = signed and bool(system.records)  # the sink alone signs nothing
-    bench.sink.order("expect", run=job.run, size=job.size, recipients=len(job.recipients), signed=expected)
+    bench.sink.order("expect", signed=expected, **job.told())
     meter = Meter(system.group)
     result = generate(job, meter.look)
     meter.look()
-    bench.sink.order("wait", messages=result.accepted, seconds=DRAIN)
+    sent = result.accepted * job.each_copies
+    bench.sink.order("wait", messages=sent, seconds=DRAIN)
     busy = meter.busy()
     rest = system.group.settle()
     cpu = meter.cpu()
-    report = bench.sink.order("report", messages=result.accepted, sample=str(bench.directory), times=True)
-    count = max(1, result.accepted)
+    report = bench.sink.order("report", messages=sent, sample=str(bench.directory), times=True)
+    count = max(1, sent)
+    began = [each for each in result.started for _ in range(job.each_copies)]
     seconds = max(1e-9, report["last"] - result.begin)
-    arrivals = [at - began for at, began in zip(report["at"], result.started, strict=False) if at]
+    arrivals = [at - begin for at, begin in zip(report["at"], began, strict=False) if at]
     return Figures(
         system=system.name,
         load=load,
         round=number,
-        accepted=result.accepted,
+        accepted=sent,
         seconds=seconds,
         rate=report["whole"] / seconds,
-        taken=result.accepted / max(1e-9, result.end - result.begin),
+        taken=sent / max(1e-9, result.end - result.begin),
         cpu_ms=1000 * cpu / count,
         generator_ms=1000 * result.cpu / count,
         sink_ms=1000 * report["cpu"] / count,
@@ -124,8 +127,12 @@ def _judge(bench: Bench, system: System, job: Job, result: Result, report: dict[
         faults.append(f"{result.resumed} of {again} TLS sessions were resumed")
     if not job.resume and result.resumed:
         faults.append(f"{result.resumed} TLS sessions were resumed in a run of full handshakes")
+    keys = system.link_keys() if job.tokens else []
     for path in sorted(bench.directory.glob(f"{job.run}-*.eml")):
-        if signed and (fault := verify(path.read_bytes(), system.records)):
+        wire = path.read_bytes()
+        if signed and (fault := verify(wire, system.records)):
+            faults.append(f"{path.name}: {fault}")
+        if job.tokens and (fault := judge(wire, job, keys, int(path.stem.rpartition("-")[2]))):
             faults.append(f"{path.name}: {fault}")
         path.unlink()
     return faults

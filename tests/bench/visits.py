@@ -1,0 +1,180 @@
+"""What readers cost: redirects of links in mail that was sent before, and what a flood of opens does to submission.
+
+In:  a relay and its web port.
+Out: `Figures` in which a redirect is what elsewhere is a message; and those of submission beside a flood.
+
+Why so: CPU of a redirect is of all processes and until they rest, so that the event's journal and the reporter are
+in it. Nobody is given another niceness: with as many flooding connections as the web worker takes, it and the
+flooder need a core each, so what can be asked of submission is its share of two cores, and that it waits for
+nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import json
+import subprocess
+import sys
+from typing import Any
+
+from tests.bench import letter
+from tests.bench.accounting import Meter
+from tests.bench.ends import ROOT, generate
+from tests.bench.goal import P99, RELAY, Goal
+from tests.bench.job import Job
+from tests.bench.links import BASE, given, judge, sent_html, urls
+from tests.bench.load import Load, Traffic
+from tests.bench.relaysystem import RelaySystem
+from tests.bench.system import PLAIN, SECURE, System
+from tests.bench.traffic import Bench, Figures, percentile
+from tests.bench.tuned import CLICKS, OPENS
+from tests.bench.visitor import Visit, Visited
+
+_A_REDIRECT = Goal(cpu_ms=1)
+_SENT = 12  # messages whose links are followed
+
+
+def addresses(
+    bench: Bench, system: RelaySystem, words: dict[str, Any], load: str
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Send some letters; the paths of the links in them with where each must lead, and what was wrong with them."""
+    job = Job(
+        port=system.doors[PLAIN].port, run=bench.name(), seconds=0, content=letter.LETTER, changed=True, **words
+    )
+    bench.sink.order("expect", signed=True, **job.told())
+    result = generate(job)
+    bench.sink.order("wait", messages=job.messages, seconds=60)
+    bench.sink.order("report", messages=job.messages, sample=str(bench.directory))
+    found: list[tuple[str, str]] = []
+    faults, keys = list(result.faults), system.link_keys()
+    for path in sorted(bench.directory.glob(f"{job.run}-*.eml")):
+        wire = path.read_bytes()
+        path.unlink()
+        if fault := judge(wire, job, keys):
+            faults.append(f"{path.name}: {fault}")
+            continue
+        sent = [html.unescape(each) for each in given(sent_html(wire, job), job)]
+        found += zip([each.removeprefix(BASE) for each in urls(wire)], sent, strict=True)
+    if not found:
+        raise RuntimeError(f"{load}: there are no links to follow: {faults}")
+    return found, faults
+
+
+def visit(wanted: Visit) -> subprocess.Popen[str]:
+    """Start the reader's process; `told` waits for its end."""
+    line = [sys.executable, "-m", "tests.bench.visitor"]
+    process = subprocess.Popen(line, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(dataclasses.asdict(wanted)))
+    process.stdin.close()
+    process.stdin = None  # so that communicate does not look at it
+    return process
+
+
+def told(process: subprocess.Popen[str]) -> Visited:
+    said, _ = process.communicate(timeout=300)
+    if process.returncode:
+        raise RuntimeError(f"the reader ended with {process.returncode}")
+    return Visited(**json.loads(said))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Redirects:
+    name: str = "redirects"
+    title: str = "redirects of links, connections kept"
+    systems: tuple[str, ...] = (RELAY,)
+    goal: Goal = _A_REDIRECT
+
+    def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures:
+        assert isinstance(system, RelaySystem)
+        words = {"messages": _SENT, "connections": 3, "fields": (CLICKS,), "tokens": {"CLICK": letter.LINKS}}
+        found, faults = addresses(bench, system, words, self.name)
+        system.group.settle()
+        meter = Meter(system.group)
+        result = told(visit(Visit(port=system.web, addresses=found, seconds=seconds)))
+        meter.look()
+        busy, rest, cpu = meter.busy(), system.group.settle(), meter.cpu()
+        count, taken = max(1, result.answers), max(1e-9, result.end - result.begin)
+        return Figures(
+            system=system.name,
+            load=self.name,
+            round=number,
+            accepted=result.answers,
+            seconds=taken,
+            rate=result.answers / taken,
+            taken=result.answers / taken,
+            cpu_ms=1000 * cpu / count,
+            generator_ms=1000 * result.cpu / count,
+            sink_ms=0.0,
+            p50=1000 * percentile(result.latencies, 0.5),
+            p95=1000 * percentile(result.latencies, 0.95),
+            p99=1000 * percentile(result.latencies, 0.99),
+            arrival95=0.0,
+            others=max(0.0, busy - (cpu + result.cpu) / meter.capacity),
+            memory=meter.peak,
+            connections=20,
+            resumed=0,
+            rest=rest,
+            sample=0,
+            faults=[*faults, *result.faults],
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Flood:
+    """Submission while pixels are asked for as fast as they come, beside submission alone."""
+
+    name: str
+    title: str
+    traffic: Traffic
+    systems: tuple[str, ...] = (RELAY,)
+
+    @property
+    def goal(self) -> Goal:
+        return self.traffic.goal
+
+    def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures:
+        assert isinstance(system, RelaySystem)
+        fields = (OPENS, "X-SMTPeter-OpenPixel: bottom")
+        tokens = {"IMAGE": letter.IMAGES, "PIXEL": 1}
+        words = {"messages": _SENT, "connections": 3, "fields": fields, "tokens": tokens}
+        found, faults = addresses(bench, system, words, self.name)
+        pixels = [(path, "") for path, target in found if not target]
+        made: dict[bool, Figures] = {}
+        opened: Visited | None = None
+        for flooded in (True, False) if number % 2 else (False, True):
+            system.group.settle()
+            # The flood begins before the first message, and ends with the last: the sessions' start is not measured.
+            length = seconds * self.traffic.stretch + 1.0
+            flood = visit(Visit(port=system.web, addresses=pixels, seconds=length)) if flooded else None
+            made[flooded] = self.traffic.run(bench, system, seconds, number)
+            opened = told(flood) if flood is not None else opened
+        assert opened is not None
+        figures, figures.pair = made[True], made[False]
+        figures.load = self.name
+        figures.faults += [*made[False].faults, *faults, *opened.faults]
+        figures.more = {"opens": opened.answers / max(1e-9, opened.end - opened.begin)}
+        return figures
+
+
+REDIRECTS = Redirects()
+VISITS: tuple[Load, ...] = (
+    REDIRECTS,
+    Flood(
+        name="flood",
+        title="p99 at 20 a second, opens flooding, over none",
+        traffic=Traffic(
+            name="flood",
+            title="",
+            door=SECURE,
+            job={"rate": 20.0, "connections": 4, "each": 100},
+            goal=Goal(figure=P99),
+        ),
+    ),
+    Flood(
+        name="floodkept",
+        title="plain, kept, opens flooding, over none",
+        traffic=Traffic(name="floodkept", title="", door=PLAIN, job={}, stretch=0.5),
+    ),
+)
