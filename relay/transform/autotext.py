@@ -17,6 +17,7 @@ import html
 import re
 from collections.abc import Mapping
 
+from relay.transform.charsets import codec
 from relay.transform.urls import bare, web_url
 
 HTML_OCTETS = 2 << 20
@@ -57,7 +58,7 @@ def html_to_text(octets: bytes, charset: str = "utf-8") -> str | None:
     if len(octets) > HTML_OCTETS:
         return None
     try:
-        page = octets.decode(charset, "replace")
+        page = octets.decode(codec(charset), "replace")
     except LookupError:
         page = octets.decode("utf-8", "replace")
     text = _Reader().read(page)

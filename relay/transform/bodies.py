@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from relay.transform.charsets import CHARACTERS, UNKNOWN, codec
+from relay.transform.encoded import ascii_based
 from relay.transform.headers import Header, unfold
 from relay.transform.mime import Part, leaves
 
@@ -28,7 +30,7 @@ _PGP = b"-----BEGIN PGP "
 class Body:
     part: Part
     html: bool
-    charset: str  # as named, "us-ascii" where none is
+    charset: str  # as named, "us-ascii" where none is; one that is none is called unknown-8bit
     encoding: bytes  # the value of Content-Transfer-Encoding, b"7bit" where there is none
     delsp: bool = False  # format=flowed, DelSp=yes (RFC 3676): spaces at line ends are no spaces of the text
 
@@ -50,12 +52,20 @@ def bodies(header: Header) -> list[Body]:
             Body(
                 part=part,
                 html=part.type == HTML,
-                charset=charset[1].decode("ascii", "replace") if charset else "us-ascii",
+                charset=_charset(charset[1].decode("ascii", "replace")) if charset else "us-ascii",
                 encoding=_value(content, part, b"content-transfer-encoding") or b"7bit",
                 delsp=_FLOWED.search(kind) is not None and _DELSP.search(kind) is not None,
             )
         )
     return found
+
+
+def _charset(name: str) -> str:
+    try:
+        codec(name)
+    except LookupError:
+        return UNKNOWN if ascii_based(name) else name[:CHARACTERS]
+    return name
 
 
 def _file(content: bytes, part: Part) -> bool:

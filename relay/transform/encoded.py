@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 from relay.model.token import TOKEN_LENGTH
 from relay.transform import quoted
+from relay.transform.charsets import codec
 from relay.transform.edit import Edit, Hole, Piece, fill, splice
 from relay.transform.longlines import long_line
 
@@ -148,8 +149,8 @@ def ascii_based(charset: str) -> bool:
     if _NO_SUPERSET.match(name):
         return False
     try:
-        return _MARKUP.decode(name) == _MARKUP.decode("ascii")
-    except (LookupError, UnicodeError, ValueError):
+        return _MARKUP.decode(codec(name)) == _MARKUP.decode("ascii")
+    except (LookupError, UnicodeError):
         return "ebcdic" not in name
 
 

@@ -5,27 +5,23 @@ In:  the octets of a value. Out: text; or the reverse.
 Reads what real clients write: words longer than 75 characters, raw UTF-8, raw Latin-1. White space between
 two adjacent encoded words is dropped, as section 6.2 demands; all other white space stays.
 
-Why so: Python's codecs know names that are no character sets of mail. Reading 60 KiB of punycode takes seconds, and
-some others give lone surrogates, which are no text: neither gets through.
+Why so: octets that a character set reads as lone surrogates are no text, and do not get through.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import codecs
 import quopri
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from relay.model.address import printable
+from relay.transform.charsets import codec
 from relay.transform.headers import unfold
 
 _WORD = re.compile(r"=\?([!-)+->@-~]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN = re.compile(r"(\?=)[ \t]+(?==\?[!->@-~]+\?[bBqQ]\?[^?\s]*\?=)")
-CHARSET = 40  # characters of a name; those in use have 20
-_NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +68,8 @@ def _plain(found: re.Match[str]) -> str:
             octets = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         else:
             octets = quopri.decodestring(text.replace("_", "=20").encode("utf-8"))
-        decoded = octets.decode(_known(charset))
+        decoded = octets.decode(codec(charset))
         decoded.encode()  # fails for lone surrogates
         return decoded
     except (LookupError, UnicodeError, binascii.Error, ValueError) as error:
         raise ValueError(f"an encoded word that cannot be read: {printable(found[0], 60)}") from error
-
-
-@lru_cache(maxsize=256)
-def _known(charset: str) -> str:
-    """The codec of a character set. Raises LookupError."""
-    if len(charset) > CHARSET:  # Python would remember each that it does not know
-        raise LookupError(charset)
-    name = codecs.lookup(charset).name
-    if name.replace("_", "-") in _NO_CHARSETS:
-        raise LookupError(name)
-    return name

@@ -28,6 +28,7 @@ from relay.submission.tuning.tuning import UNSUBSCRIBE_MARK, VIEW_MARK, Merging,
 from relay.transform.autohtml import text_to_html
 from relay.transform.autotext import html_to_text
 from relay.transform.bodies import Body, bodies
+from relay.transform.charsets import codec
 from relay.transform.edit import Hole, fill
 from relay.transform.encoded import decode
 from relay.transform.headers import Field, Header, read_header, splice
@@ -265,6 +266,8 @@ def _data(merging: Merging, party: Party, address: str | None) -> Mapping[str, A
 
 def _said(octets: bytes, charset: str) -> str:
     try:
-        return octets.decode(charset)
+        text = octets.decode(codec(charset))
+        text.encode()  # fails for lone surrogates, which are no text
+        return text
     except (LookupError, UnicodeError):
         return octets.decode("utf-8", "replace")

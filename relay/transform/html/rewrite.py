@@ -6,11 +6,11 @@ Out: edits that do not overlap, and the targets of the links and pictures in the
 
 from __future__ import annotations
 
-import codecs
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import partial
 
+from relay.transform.charsets import codec
 from relay.transform.edit import Edit
 from relay.transform.html.images import Images
 from relay.transform.html.insertions import Marks, insertions, page_in_html
@@ -42,8 +42,8 @@ def rewrite_html(text: bytes, rules: Rules, *, charset: str = "utf-8", first: in
 def known(charset: str) -> str:
     """The charset; utf-8 where nobody knows it, and for ASCII, of which it is more."""
     try:
-        name = codecs.lookup(charset).name
-    except (LookupError, ValueError):
+        name = codec(charset)
+    except LookupError:
         return "utf-8"
     return "utf-8" if name == "ascii" else name
 
@@ -51,8 +51,8 @@ def known(charset: str) -> str:
 def named(given: str, charset: str) -> bool:
     """Whether a name is one of that charset."""
     try:
-        return codecs.lookup(given).name == charset
-    except (LookupError, ValueError):
+        return codec(given) == charset
+    except LookupError:
         return False
 
 

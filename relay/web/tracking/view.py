@@ -22,6 +22,7 @@ from html import escape
 from urllib.parse import unquote_to_bytes
 
 from relay.model.reply import Refused
+from relay.transform.charsets import codec
 from relay.transform.headers import Header, read_header, unfold
 from relay.transform.mime import Part, leaves
 from relay.web.tracking.kinds import picture_kind
@@ -35,8 +36,6 @@ PICTURES = 1000  # parts of a message that its page may show
 
 _CHARSET = re.compile(rb""";\s*charset\s*=\s*"?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _CID = re.compile(rb"""cid:([^\s"'<>)\\]{1,300})""", re.IGNORECASE)
-# Codecs of the language that are no charsets; one of them takes time without measure.
-_NO_CHARSETS = frozenset({"punycode", "idna", "undefined", "unicode_escape", "unicode-escape", "raw_unicode_escape"})
 _BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -105,7 +104,7 @@ def _with_pictures(html: bytes, pictures: Mapping[bytes, int], address: Callable
 
 def _as_page(octets: bytes, charset: str) -> bytes:
     try:
-        text = octets.decode("utf-8" if charset in _NO_CHARSETS else charset, "replace")
+        text = octets.decode(codec(charset), "replace")
     except LookupError:
         text = octets.decode("utf-8", "replace")
     return (
