@@ -31,7 +31,8 @@ KNOWN = 400  # sets of names kept in memory
 LONGEST = 200  # characters of a name
 
 _ONCE = frozenset({EventName.OPENED, EventName.CLICKED})
-_BACK = frozenset({EventName.BOUNCED, EventName.COMPLAINED, EventName.UNSUBSCRIBED})  # have no site of their own
+# These have no site of their own: it is that of the delivery.
+_LATER = _ONCE | {EventName.BOUNCED, EventName.REPLIED, EventName.COMPLAINED, EventName.UNSUBSCRIBED}
 
 Key = tuple[int, str, str, str, str, str]  # hour, kind, account, name, event, variant
 
@@ -96,7 +97,7 @@ class Counts:
                 domains[domain] = domains.get(domain, 0) + 1
             found += [("domain", each, count) for each, count in domains.items()]
         site = data.get("site")
-        if site is None and event.name in _BACK and to:
+        if site is None and event.name in _LATER and to:
             site = value(database, sql.SITE, (to[0], event.message))
         if site:
             found.append(("site", self._bounded(database, hour, "site", account, site), many))

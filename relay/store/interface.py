@@ -358,9 +358,7 @@ class Suppressions(Protocol):
     ) -> bool:
         """Take out the entry of that cause, or those of all. Whether there was one."""
 
-    def matching(
-        self, account: str, address: str, stream: str, now: float, group: str = ""
-    ) -> Sequence[Suppression]:
+    def matching(self, account: str, address: str, stream: str, now: float, group: str = "") -> Sequence[Suppression]:
         """The entries that hold for mail of this account, stream and group to this address, its own and those of its
         domain; the most particular first."""
 

@@ -198,7 +198,7 @@ def _later(submission: Submission, decided: Decided) -> list[Event]:
         name, reason = _RESTS[plan.rest]
         return [*events, *(told(name, each, reason=reason) for each in left)]
     if not events and min(plan.dues) == max(plan.dues):
-        data = {"to": _addresses(recipients), "due": plan.dues[0], **test}
+        data = {"to": _addresses(recipients), "due": plan.dues[0], **told_with, **test}
         return [_event(EventName.SCHEDULED, submission, decided, None, data)]
     dues = [(each, plan.dues[each - 1]) for each in left]
     return [*events, *(told(EventName.SCHEDULED, each, due=due) for each, due in dues if due > submission.at)]

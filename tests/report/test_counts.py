@@ -88,7 +88,10 @@ async def test_recipients_are_counted_by_account_tag_campaign_domain_and_site(tm
         "example.net": {"received": 1, "delivered": 1, "opened": 2, "clicked": 1},
         "example.org": {"received": 1, "delivered": 1, "complained": 1, "unsubscribed": 1, "resubscribed": 1},
     }
-    # What comes back is counted where it had been sent.
+    # What comes back, and what readers do, is counted where it had been sent.
+    found = {each.name: each for each in statistics(tmp_path, Question(by=By.SITE))}
+    assert found[SITE].counts == {"delivered": 1, "opened": 2, "clicked": 1}
+    assert (found[SITE].first, found[SITE].machine) == ({"opened": 1, "clicked": 1}, {"opened": 1})
     assert asked(tmp_path, by=By.SITE)["mx.example.org"] == {
         "delivered": 1,
         "complained": 1,

@@ -213,6 +213,19 @@ class OrdersContract:
         assert (await queue.act(order(Act.DELETE, **chosen), LATER)).changed == 1
         await queue.close()
 
+    async def test_what_an_order_did_is_told_with_the_labels_of_the_message(self, shard: Shard) -> None:
+        queue = await shard.open()
+        options = Options(tags=("b", "a"), campaign="spring", metadata={"order": "12"})
+        new = mail(resolved=Resolved(options=options), sandbox=True, state=State.HELD)
+        await queue.add(new)
+        for act in (Act.RELEASE, Act.DELETE):
+            await queue.act(order(act), LATER)
+        labelled = {"tags": ["b", "a"], "campaign": "spring", "metadata": {"order": "12"}, "test": True}
+        events = told(shard.reader(), new)
+        assert [each.name for each in events] == [EventName.SCHEDULED, EventName.CANCELLED]
+        assert [{word: each.data[word] for word in labelled} for each in events] == [labelled] * 2
+        await queue.close()
+
     async def test_an_order_reaches_everything_in_pieces_and_others_write_between(self, shard: Shard) -> None:
         queue = await shard.open()
         wide = mail(*(f"u{number}@example.net" for number in range(3000)))

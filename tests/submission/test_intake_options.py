@@ -359,7 +359,8 @@ async def test_wishes_for_reports_stand_where_no_parameter_did(house: House) -> 
 
 
 async def test_a_message_may_go_later(house: House) -> None:
-    kept = await take(house, f"SendAt: {AT + HOUR:.0f}", "ann@example.net", "bob@example.org")
+    lines = f"SendAt: {AT + HOUR:.0f}\nTags: spring"
+    kept = await take(house, lines, "ann@example.net", "bob@example.org")
     assert [(each.state, each.next_attempt) for each in kept.recipients] == [(State.QUEUED, AT + HOUR)] * 2
     assert (house.room.reserved, house.room.offered) == (0, [])
     lanes = frozenset({Lane("example.net", "demo"), Lane("example.org", "demo")})
@@ -367,7 +368,7 @@ async def test_a_message_may_go_later(house: House) -> None:
     assert kept.names() == ["received", "scheduled"]
     scheduled = kept.events[1]
     assert scheduled.recipient is None
-    assert scheduled.data == {"to": ["ann@example.net", "bob@example.org"], "due": AT + HOUR}
+    assert scheduled.data == {"to": ["ann@example.net", "bob@example.org"], "due": AT + HOUR, "tags": ["spring"]}
     assert kept.message.deadline == AT + HOUR + LIFETIME
     assert kept.message.delay_at == AT + HOUR + 4 * HOUR
 

@@ -23,13 +23,14 @@ from typing import Any, Protocol, TypeVar
 import apsw
 
 from relay.model.event import Event, EventName
-from relay.model.message import Lane, State
+from relay.model.labels import labels
+from relay.model.message import Lane, Origin, State
 from relay.model.order import Act, Order, Selection
 from relay.store.interface import Acted, LaneState
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import Row, fetch
 from relay.store.sqlite.lookup import Messages
-from relay.store.sqlite.rows import event_row
+from relay.store.sqlite.rows import event_row, resolved_of
 from relay.store.sqlite.selecting import OPEN, given, spans
 
 MESSAGES = 500  # looked through in one read, or fewer with many recipients
@@ -159,7 +160,7 @@ def carry_out(
     changed = in_flight = 0
     lanes: set[Lane] = set()
     closed: Counter[int] = Counter()
-    whose: dict[int, Row] = {}
+    whose: dict[int, Whose] = {}
     events: list[Row] = []
     for key in keys:
         for state, due, doomed, domain, account, priority, address in fetch(connection, sql.STANDING, (key,)):
@@ -176,8 +177,8 @@ def carry_out(
             elif move.state.final:
                 closed[message] += 1
             if message not in whose:
-                (whose[message],) = fetch(connection, sql.WHOSE, (message,))
-            says = {"to": address, **signed(order), **move.says}
+                whose[message] = whose_of(message, connection)
+            says = {"to": address, **signed(order), **move.says, **whose[message].labels}
             events.append(event_row(told(move.event, now, whose[message], key & sql.NUMBERS, says)))
     if order.act is Act.RELEASE:
         connection.executemany(sql.RENEW, [(now, order.lifetime, message) for message in whose])
@@ -214,15 +215,33 @@ def signed(order: Order) -> dict[str, Any]:
     return says
 
 
-def told(name: EventName, now: float, whose: Row, number: int, says: Mapping[str, Any]) -> Event:
-    """`whose`: a row of WHOSE."""
-    message, account, credential = whose
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What an event has to say of a message, without its envelope."""
+
+    message: str
+    account: str
+    credential: str
+    labels: Mapping[str, Any]  # and whether it is a test, or mail of ours
+
+
+def whose_of(message: int, connection: apsw.Connection) -> Whose:
+    ((ident, account, credential, resolved, sandbox, origin),) = fetch(connection, sql.WHOSE, (message,))
+    says = labels(resolved_of(resolved).options)
+    if sandbox:
+        says["test"] = True
+    if origin != Origin.SUBMISSION.value:
+        says["origin"] = origin
+    return Whose(ident, account, credential, says)
+
+
+def told(name: EventName, now: float, whose: Whose, number: int, says: Mapping[str, Any]) -> Event:
     return Event(
         name=name,
         at=now,
-        message=message,
+        message=whose.message,
         recipient=number,
-        account=account,
-        credential=credential,
+        account=whose.account,
+        credential=whose.credential,
         data=says,
     )

@@ -32,7 +32,7 @@ from relay.store.erasure import ERASED, Eraser
 from relay.store.interface import Acted
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite import targets
-from relay.store.sqlite.acting import PIECE, Run, signed, told
+from relay.store.sqlite.acting import PIECE, Run, signed, told, whose_of
 from relay.store.sqlite.connect import Row, fetch, value
 from relay.store.sqlite.lookup import Messages
 from relay.store.sqlite.prune import Gone
@@ -139,15 +139,15 @@ def _efface(
             changed += 1
             message = key >> sql.SHIFT
             messages.forget(message)
-            (whose,) = fetch(connection, sql.WHOSE, (message,))
-            told_of.add(whose[0])
+            whose = whose_of(message, connection)
+            told_of.add(whose.message)
             if not State(state).final:
                 closed[message] += 1
                 state = State.CANCELLED.value
                 events.append(event_row(told(EventName.CANCELLED, now, whose, key & sql.NUMBERS, says)))
             connection.execute(sql.EFFACE, (ERASED, _NOWHERE, storable(eraser.text(reply)), state, now, key))
             for in_file in _forget_content(message, content, known, connection):
-                contents.append((whose[0], content))
+                contents.append((whose.message, content))
                 if in_file:
                     files.append(message << sql.SHIFT | content)
     connection.executemany(sql.CLOSE_RECIPIENTS, [(count, now, message) for message, count in closed.items()])

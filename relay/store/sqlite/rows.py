@@ -172,7 +172,7 @@ def message_of(row: Sequence[Any], recipients: Iterable[Sequence[Any]]) -> Messa
         deadline=deadline,
         delay_at=delay_at,
         size=size,
-        resolved=NOTHING_ASKED if resolved is None else _resolved_of(resolved),
+        resolved=resolved_of(resolved),
         origin=Origin(origin),
         sandbox=sandbox == 1,
         return_host=return_host,
@@ -216,7 +216,7 @@ def tracked_of(shard: int, message: str, number: int, row: Sequence[Any]) -> Tra
         address=address,
         sender=sender,
         author=author,
-        options=(NOTHING_ASKED if resolved is None else _resolved_of(resolved)).options,
+        options=resolved_of(resolved).options,
         content=content,
         targets=() if targets is None else unpacked(targets),
         received=received,
@@ -253,7 +253,9 @@ def _resolved_json(resolved: Resolved) -> str | None:
     return json.dumps(given, ensure_ascii=False) if any(given.values()) else None
 
 
-def _resolved_of(text: str) -> Resolved:
+def resolved_of(text: str | None) -> Resolved:
+    if text is None:
+        return NOTHING_ASKED
     given = json.loads(text)
     return Resolved(
         options=Options.from_dict(given["options"]),

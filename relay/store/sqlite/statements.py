@@ -240,7 +240,7 @@ select state, next_attempt, doomed, domain, account, priority, address from reci
 """
 
 # whose: what the events of an order say of a message.
-WHOSE: Final = "select id, account, credential from message where key = ?"
+WHOSE: Final = "select id, account, credential, resolved, sandbox, origin from message where key = ?"
 
 # move: another state or time; the attempts so far and their last reply stay.
 MOVE: Final = "update recipient set state = ?, next_attempt = ?, doomed = ?, ended = ? where key = ?"
