@@ -28,6 +28,7 @@ DAY_HOURS = 24
 NAMES = 1000  # of a kind, an account and a day
 OTHER = "(other)"
 KNOWN = 400  # sets of names kept in memory
+SITES = 10_000  # recipients whose site is kept in memory
 LONGEST = 200  # characters of a name
 
 _ONCE = frozenset({EventName.OPENED, EventName.CLICKED})
@@ -40,10 +41,12 @@ Key = tuple[int, str, str, str, str, str]  # hour, kind, account, name, event, v
 class Counts:
     def __init__(self) -> None:
         self._names: OrderedDict[tuple[int, str, str], set[str]] = OrderedDict()
+        self._sites: OrderedDict[tuple[str, str], str | None] = OrderedDict()
 
     def forget(self) -> None:
         """What is remembered may not have been written."""
         self._names.clear()
+        self._sites.clear()
 
     def add(self, database: apsw.Connection, entries: Iterable[Entry]) -> None:
         """Within the caller's transaction, after its events were written."""
@@ -98,10 +101,21 @@ class Counts:
             found += [("domain", each, count) for each, count in domains.items()]
         site = data.get("site")
         if site is None and event.name in _LATER and to:
-            site = value(database, sql.SITE, (to[0], event.message))
+            site = self._site(database, (to[0], event.message))
         if site:
             found.append(("site", self._bounded(database, hour, "site", account, site), many))
         return found
+
+    def _site(self, database: apsw.Connection, whose: tuple[str, str]) -> str | None:
+        """Where a message to an address was delivered. Kept, so that a flood of opens is not a flood of looking up."""
+        if whose in self._sites:
+            self._sites.move_to_end(whose)
+            return self._sites[whose]
+        site: str | None = value(database, sql.SITE, whose)
+        self._sites[whose] = site
+        if len(self._sites) > SITES:
+            self._sites.popitem(last=False)
+        return site
 
     def _bounded(self, database: apsw.Connection, hour: int, kind: str, account: str, name: object) -> str:
         """The name, or OTHER where the account has too many today."""

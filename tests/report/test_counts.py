@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from relay.model.division import By, Per
 from relay.model.event import Event
 from relay.report import counts as counting
-from relay.report.counts import OTHER
+from relay.report import database as reports
+from relay.report.counts import OTHER, Counts
 from relay.report.statistics import Line, Question, statistics
-from relay.store.interface import StoreDown
+from relay.store.interface import Entry, StoreDown
 from tests.report.stage import event, new_ids, reporter, shard
 from tests.store.mail import NOON
 
@@ -181,3 +183,16 @@ async def test_counts_outlive_their_events_and_end_in_their_own_time(tmp_path: P
 
 async def test_a_relay_that_has_folded_nothing_has_no_statistics(tmp_path: Path) -> None:
     assert statistics(tmp_path, Question()) == []
+
+
+async def test_the_site_of_a_recipient_is_looked_up_once_however_often_they_open(tmp_path: Path) -> None:
+    await fold(tmp_path, event("delivered", MESSAGE, recipient=1, site=SITE, **ANN))
+    asked_for: list[str] = []
+    database = apsw.Connection(str(tmp_path / reports.NAME))
+    database.trace_v2(apsw.SQLITE_TRACE_STMT, lambda told: asked_for.append(told["sql"].strip()))
+    opened = event("opened", MESSAGE, recipient=1, **ANN)
+    with database:
+        Counts().add(database, [Entry(shard=1, seq=number, event=opened) for number in range(20)])
+    database.close()
+    assert asked_for.count(reports.SITE.strip()) == 1
+    assert asked(tmp_path, by=By.SITE) == {SITE: {"delivered": 1, "opened": 20}}

@@ -39,6 +39,11 @@ def test_headers_as_they_were_ever_documented_are_understood(lines: str, name: s
     assert getattr(ask(lines).options, name) == value
 
 
+def test_what_is_refused_is_told_with_the_words_there_are() -> None:
+    assert "expected hosted or default, not embedded" in refusal("x-smtpeter-images: embedded\r\n")
+    assert "expected bottom, top, tag, not left" in refusal("x-smtpeter-openpixel: left\r\n")
+
+
 def test_a_tag_with_a_space_is_refused() -> None:
     assert refusal("x-smtpeter-tags: has space\r\n").startswith("554 5.6.0 x-smtpeter-tags: ")
 

@@ -80,7 +80,12 @@ def mailto(value: Any) -> str:
 def hosted(value: Any) -> bool:
     """`hosted` or `default`; yes and no work, too."""
     said = word(value).lower()
-    return {"hosted": True, "default": False}[said] if said in ("hosted", "default") else truth(value)
+    if said in ("hosted", "default"):
+        return said == "hosted"
+    try:
+        return truth(value)
+    except ValueError:
+        raise ValueError(f"expected hosted or default, not {shown(value)}") from None
 
 
 def block(value: Any) -> str:
