@@ -107,7 +107,7 @@ class Counts:
         return found
 
     def _site(self, database: apsw.Connection, whose: tuple[str, str]) -> str | None:
-        """Where a message to an address was delivered. Kept, so that a flood of opens is not a flood of looking up."""
+        """Where a message to an address was delivered. Kept, so that a flood of opens looks it up once."""
         if whose in self._sites:
             self._sites.move_to_end(whose)
             return self._sites[whose]

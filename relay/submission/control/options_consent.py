@@ -117,8 +117,8 @@ CONSENT_OPTIONS: tuple[Option, ...] = (
         type="some of unsubscribe, bounce, complaint, group, all",
         read=texts.bypass,
         repeat=Repeat.UNION,
-        help="Suppressions that do not count, by cause; told in an event `bypassed` of each recipient it lets "
-        "through. `all` includes what was put in by hand for the account; what the operator suppressed for "
+        help="Suppressions that do not count, by cause; told as `bypassed` in the events of each recipient it "
+        "lets through. `all` includes what was put in by hand for the account; what the operator suppressed for "
         "everybody counts always.",
         example="unsubscribe",
         permission=Permission(
