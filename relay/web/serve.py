@@ -56,7 +56,7 @@ class HttpServer:
                 ws="none",
                 lifespan="off",
                 log_config=None,
-                log_level="warning",
+                log_level="error",  # what strangers do wrong, each time they do it, is no news
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,

@@ -166,6 +166,86 @@ async def test_a_client_that_never_ends_its_request_is_left(monkeypatch: pytest.
         assert await reader.read() == b""
 
 
+@pytest.mark.parametrize(
+    ("length", "behind"),
+    [
+        (b"100000", b"a"),  # of a body that nobody wanted
+        (b"0", b"\r\n"),
+    ],
+)
+async def test_octets_behind_an_answer_do_not_keep_the_connection(
+    length: bytes, behind: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Protocol, "patience", 0.3)
+    async with connected() as (reader, writer), asyncio.timeout(10):
+        writer.write(b"GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\n")
+        await reader.readuntil(b"}")
+        writer.write(behind)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+
+
+async def test_who_does_not_take_an_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Protocol, "patience", 0.2)
+    monkeypatch.setattr(Protocol, "stall", 0.2)
+    left = asyncio.Event()
+    lost = Protocol.connection_lost
+
+    def noted(it: Protocol, exc: Exception | None) -> None:
+        left.set()
+        lost(it, exc)
+
+    monkeypatch.setattr(Protocol, "connection_lost", noted)
+
+    async def endless(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not left.is_set():
+            await send({"type": "http.response.body", "body": bytes(1 << 16), "more_body": True})
+
+    async def little(_scope: Any, _receive: Any, send: Any) -> None:
+        """More than the sockets take, less than makes the server wait."""
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+        await send({"type": "http.response.body", "body": bytes(50_000)})
+
+    for app in (endless, little):
+        left.clear()
+        sock = socket.create_server(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        server = HttpServer(app, sock, 1)
+        running = asyncio.create_task(server.run())
+        async with asyncio.timeout(10):
+            await server.answering()
+            client = socket.socket()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(client, sock.getsockname())
+            await asyncio.get_running_loop().sock_sendall(client, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await left.wait()
+            client.close()
+            server.stop()
+            await running
+
+
+async def test_connections_beyond_the_bound_are_closed_when_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relay.web.serve._connections", lambda: 2)
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(application(State(CONFIG, lambda: 1000.0)), sock, 1)
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(10):
+        await server.answering()
+        idle = [await asyncio.open_connection(*sock.getsockname()) for _ in range(2)]
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection(*sock.getsockname())
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+        idle[0][1].close()
+        await idle[0][1].wait_closed()
+        idle[1][1].close()
+        server.stop()
+        await running
+
+
 async def test_requests_one_after_the_other_are_answered_on_one_connection() -> None:
     async with connected() as (reader, writer):
         for _ in range(3):

@@ -18,6 +18,8 @@ Fields = Sequence[tuple[bytes, bytes]]
 # 43 octets: one transparent pixel, GIF89a.
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")
 
+PIECE = 64 << 10  # octets that are sent at a time: what a slow reader has not taken yet
+
 _COMMON: Fields = ((b"x-robots-tag", b"noindex, nofollow"), (b"x-content-type-options", b"nosniff"))
 _NO_STORE: Fields = ((b"cache-control", b"no-store"), *_COMMON)
 _REDIRECT: Fields = (*_NO_STORE, (b"content-length", b"0"))
@@ -31,10 +33,15 @@ class Answer:
     status: int
     fields: Fields
     body: bytes = b""
+    instead: Answer | None = None  # where there is no room for the body just now
 
     async def send(self, send: Send, *, head: bool = False) -> None:
         await send({"type": "http.response.start", "status": self.status, "headers": self.fields})
-        await send({"type": "http.response.body", "body": b"" if head else self.body})
+        body = b"" if head else self.body
+        for at in range(0, len(body) - PIECE, PIECE):
+            await send({"type": "http.response.body", "body": body[at : at + PIECE], "more_body": True})
+        rest = (len(body) - 1) // PIECE * PIECE if body else 0
+        await send({"type": "http.response.body", "body": body[rest:] if rest else body})
 
 
 def redirect(target: str) -> Answer:
@@ -61,7 +68,9 @@ def document(status: int, body: bytes, kind: bytes, policy: bytes, *more: tuple[
     return Answer(status, fields, body)
 
 
-def picture(octets: bytes, kind: str, cache: bytes, tag: str = "", status: int = 200) -> Answer:
+def picture(
+    octets: bytes, kind: str, cache: bytes, tag: str = "", status: int = 200, instead: Answer | None = None
+) -> Answer:
     """`kind`: one of `pictures.TYPES`; `tag`: what a mail program may ask by whether it has changed."""
     fields: list[tuple[bytes, bytes]] = [
         (b"content-type", kind.encode("ascii")),
@@ -73,7 +82,7 @@ def picture(octets: bytes, kind: str, cache: bytes, tag: str = "", status: int =
     ]
     if tag:
         fields.append((b"etag", f'"{tag}"'.encode("ascii")))
-    return Answer(status, fields, octets)
+    return Answer(status, fields, octets, instead)
 
 
 def unchanged(cache: bytes, tag: str) -> Answer:

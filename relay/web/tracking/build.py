@@ -20,6 +20,7 @@ from relay.web.tracking.hosts import Hosts
 from relay.web.tracking.journal import Journal, Record
 from relay.web.tracking.known import Known
 from relay.web.tracking.pictures import Pictures
+from relay.web.tracking.room import Room
 
 
 class Links:
@@ -44,6 +45,7 @@ class Links:
             found = suppressions.matching(account, address.lower(), "", clock(), group)
             return any(each.cause is Cause.UNSUBSCRIBE and each.group == group for each in found)
 
+        self.room = Room()
         self._handlers = Handlers(
             known=self._known,
             journal=self.journal,
@@ -52,6 +54,7 @@ class Links:
             consents=Consents(record, listed, clock),
             settings=config.tracking,
             clock=clock,
+            room=self.room,
         )
 
     def front(self, application: Application | None) -> Front:

@@ -28,7 +28,7 @@ from urllib.parse import parse_qs
 from relay.model.token import TOKEN_LENGTH, Purpose
 from relay.store.interface import StoreDown
 from relay.web.tracking import answers, pages
-from relay.web.tracking.answers import Answer, Send
+from relay.web.tracking.answers import PIECE, Answer, Send
 from relay.web.tracking.asked import Asked, Proxies
 from relay.web.tracking.handlers import Handlers
 from relay.web.tracking.hosted import CACHE, PREFIX
@@ -75,8 +75,7 @@ class Front:
         path: str = scope["path"]
         if _TOKEN.match(path):
             asked = self._proxies.asked(scope)
-            answer = await self._safe(self._token(asked, receive))
-            await answer.send(send, head=asked.method == "HEAD")
+            await self._send(await self._safe(self._token(asked, receive)), asked, send)
             return
         asked = self._proxies.asked(scope)
         found = await self._safe(self._other(asked, scope))
@@ -86,7 +85,21 @@ class Front:
             return
         if asked.method not in ("GET", "HEAD"):
             found = ONLY_READ
-        await found.send(send, head=asked.method == "HEAD")
+        await self._send(found, asked, send)
+
+    async def _send(self, answer: Answer, asked: Asked, send: Send) -> None:
+        head = asked.method == "HEAD"
+        if head or len(answer.body) <= PIECE:
+            await answer.send(send, head=head)
+            return
+        room = self._handlers.room
+        if not room.enter(answer.body):
+            await (answer.instead or pages.DOWN).send(send)
+            return
+        try:
+            await answer.send(send)
+        finally:
+            room.leave(answer.body)
 
     async def _token(self, asked: Asked, receive: Receive) -> Answer:
         try:

@@ -33,6 +33,7 @@ from relay.web.tracking.hosted import Hosted
 from relay.web.tracking.journal import Journal
 from relay.web.tracking.known import Known
 from relay.web.tracking.pictures import Pictures
+from relay.web.tracking.room import Room
 
 CACHE = b"private, max-age=60"
 PICTURES = frozenset({Purpose.IMAGE, Purpose.PIXEL, Purpose.ATTACHED})
@@ -50,6 +51,7 @@ class Handlers:
     consents: Consents
     settings: Tracking
     clock: Clock
+    room: Room
 
     async def answer(self, token: Token, asked: Asked, body: Body) -> Answer:
         """For GET, HEAD and POST; POST is for unsubscribing alone."""
@@ -86,7 +88,7 @@ class Handlers:
         tag = picture.tag
         if tag.encode("ascii") in asked.headers.get(b"if-none-match", b""):
             return answers.unchanged(CACHE, tag)
-        return answers.picture(picture.octets, picture.kind, CACHE, tag)
+        return answers.picture(picture.octets, picture.kind, CACHE, tag, instead=answers.redirect(target))
 
     async def pixel(self, _token: Token, tracked: Tracked, asked: Asked) -> Answer:
         await self._tell(EventName.OPENED, tracked, asked, None)
