@@ -22,8 +22,8 @@ FIELDS = 200  # of a form
 ALL = ""  # the group that is all mail of the account
 
 _ONE_CLICK = re.compile(
-    rb'name="?List-Unsubscribe"?[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\nOne-Click', re.IGNORECASE
-)  # in multipart/form-data
+    rb'name="?List-Unsubscribe"?[^\r\n]{0,200}\r?\n(?:[^\r\n]{1,200}\r?\n){0,9}\r?\nOne-Click', re.IGNORECASE
+)  # in multipart/form-data; bounded, since the pattern may begin anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def wish_of(body: bytes, multipart: bool, options: Options, off: Callable[[str],
         fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=FIELDS)
     except ValueError:
         return None
-    if any(name.lower() == "list-unsubscribe" and value.lower() == "one-click" for name, value in fields):
+    if any(name.lower() == "list-unsubscribe" and value.strip().lower() == "one-click" for name, value in fields):
         return Wish("one-click", (options.suppression_group,))
     groups = groups_of(options)
     match dict(fields).get("act"):

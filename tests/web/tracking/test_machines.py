@@ -106,6 +106,13 @@ def test_several_links_in_a_moment_are_a_burst(clicks: list[tuple[float, int]], 
     assert burst(clicks) is is_burst
 
 
+def test_a_burst_is_looked_for_in_one_pass_however_often_a_link_is_followed() -> None:
+    again_and_again = [(number / 20_000, number % 2) for number in range(20_000)]
+    assert burst(again_and_again) is False
+    assert burst([*again_and_again, (1.5, 7)]) is True
+    assert burst([*again_and_again, (3.5, 7)]) is False
+
+
 def test_judging_takes_no_time_to_speak_of_whatever_is_said() -> None:
     for text in ("microsoft" * 30, "electron/" * 30, "bot" * 90, " " * 256, "a" * 256):
         assert verdict(click=True, agent=text[:256], prefetch=False, since_delivery=None).proxy == ""

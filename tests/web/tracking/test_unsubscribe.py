@@ -78,6 +78,8 @@ async def test_one_click_comes_as_a_form_of_either_kind_and_again_changes_nothin
         (b"x" * 20_000, "application/x-www-form-urlencoded", 413),
         (b"One-Click", "multipart/form-data; boundary=x", 400),
         (b"--x\r\n" * 3000, "multipart/form-data; boundary=x", 400),
+        (b'name="List-Unsubscribe"x\r\n' * 600, "multipart/form-data; boundary=x", 400),
+        (b"name=List-Unsubscribe" * 700, "multipart/form-data; boundary=x", 400),
     ],
 )
 async def test_what_is_not_understood_changes_nothing(tmp_path: Path, body: bytes, kind: str, status: int) -> None:
