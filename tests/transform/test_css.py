@@ -181,3 +181,10 @@ def test_what_is_made_to_be_a_burden_is_left_with_a_warning(text: bytes, told: s
 def test_hostile_sheets_cost_no_more_than_their_length(piece: bytes) -> None:
     text = b"<style>p{top:0} " + (piece * css.CSS)[: css.CSS // 4] + b"</style><p>"
     assert inline(text).text.startswith(b"<style>p{top:0")
+
+
+def test_a_document_type_behind_a_tag_hides_no_element() -> None:
+    text = b"<html><!DOCTYPE html><style>html{top:0} p{left:0}</style><p>"
+    assert inline(text).text == (
+        b'<html style="top: 0"><!DOCTYPE html><style>html{top:0} p{left:0}</style><p style="left: 0">'
+    )

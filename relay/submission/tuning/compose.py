@@ -18,8 +18,8 @@ from relay.model.token import Purpose
 from relay.submission.tuning.memory import Memory
 from relay.transform import css
 from relay.transform.bodies import Body, bodies
-from relay.transform.edit import Hole
-from relay.transform.encoded import Compiled, Text, ascii_based, decode
+from relay.transform.edit import Hole, overlay
+from relay.transform.encoded import Compiled, ascii_based, decode
 from relay.transform.headers import Header, read_header
 from relay.transform.html.rewrite import rewrite_html
 from relay.transform.plain import rewrite_text
@@ -127,23 +127,17 @@ def _rewrite(octets: bytes, body: Body, work: Work, untracked: frozenset[str]) -
     text = decode(octets, body.encoding) if ascii_based(body.charset) else None
     if text is None:
         return None
-    warnings: tuple[str, ...] = ()
+    inlined = css.Inlined(text.octets)
     if not body.html:
         found = rewrite_text(text.octets, work.rules, charset=body.charset, untracked=untracked, delsp=body.delsp)
     else:
         if work.inline_css:
-            text, warnings = _inlined(text)
-        found = rewrite_html(text.octets, work.rules, charset=body.charset)
+            inlined = css.inline(text.octets)
+        found = rewrite_html(inlined.text, work.rules, charset=body.charset)
     holes = any(isinstance(piece, Hole) for edit in found.edits for piece in edit.pieces)
-    warnings += found.warnings
-    return Rewrite(text.compile(found.edits), found.targets, warnings, found.untracked, holes, found.charset)
-
-
-def _inlined(text: Text) -> tuple[Text, tuple[str, ...]]:
-    inlined = css.inline(text.octets)
-    if inlined.text == text.octets:
-        return text, inlined.warnings
-    return text.edit(inlined.edits), inlined.warnings
+    edits = overlay(inlined.text, inlined.edits, found.edits) if inlined.edits else found.edits
+    warnings = inlined.warnings + found.warnings
+    return Rewrite(text.compile(edits), found.targets, warnings, found.untracked, holes, found.charset)
 
 
 def _fields(header: Header, body: Body, done: Rewrite) -> list[tuple[int, int, bytes | Segment]]:
