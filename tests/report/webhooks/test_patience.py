@@ -127,6 +127,18 @@ async def test_a_receiver_that_asks_for_it_is_left_alone_as_a_whole(
         assert len(there.got) == 2
 
 
+@pytest.mark.parametrize(
+    "asked", ["1 Jan 99999999999999999999 0:0:0", "1 Jan 2020 0:0:0 +99999999999999", "soon", "-1"]
+)
+async def test_a_time_that_cannot_be_is_no_time_asked_for(tmp_path: Path, asked: str) -> None:
+    async with site(status(500, Retry_After=asked)) as there, stage(tmp_path) as here:
+        hook = here.hook(there.url())
+        await here.tell(event("delivered", new_ids().new(), recipient=1))
+        with here.outbox() as outbox:
+            assert outbox.endpoint(hook.id).failures == 1
+            assert outbox.endpoint(hook.id).paused_until == 0.0
+
+
 async def test_an_endpoint_that_is_away_is_asked_by_one_request_and_all_is_sent_once_it_is_back(
     tmp_path: Path,
 ) -> None:
