@@ -25,12 +25,13 @@ from tests.bench.fsyncs import observe
 from tests.bench.goal import DIRECT, POSTFIX, RELAY
 from tests.bench.job import Job
 from tests.bench.load import Load
-from tests.bench.loads import LOADS, QUICK
+from tests.bench.loads import LOADS, QUICK, TUNING
 from tests.bench.postfix import PostfixSystem
 from tests.bench.relaysystem import RelaySystem
 from tests.bench.report import Report, line
 from tests.bench.system import PLAIN, SECURE, UNSIGNED, Direct, System
 from tests.bench.traffic import Bench, Figures, run
+from tests.bench.tuned import WARM
 
 _ALONE = 2.0  # seconds of a run of generator against sink, which needs no more
 
@@ -144,6 +145,9 @@ def _warm(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figu
                 seconds=min(1.0, plan.seconds / 2),
             )
             yield run(bench, system, "warm", job, signed=name != UNSIGNED)
+        if any(each in TUNING for each in plan.loads) and system.name == RELAY:
+            for each in WARM:
+                yield each.run(bench, system, min(1.0, plan.seconds), 0)
 
 
 def _run(plan: Plan, bench: Bench, systems: dict[str, System]) -> Iterator[Figures]:

@@ -52,8 +52,8 @@ img { border: 0; max-width: 100% }
 @media (prefers-color-scheme: dark) { body { background: #111111 } }
 """
 _SAID = """This week we were on the farms around the lake \u2013 at the Br\u00fchl, at the caf\u00e9 on the quay
-\u2013 and brought more of it than we had room for. It keeps well in a cool place; those who order before Thursday get it
-on Friday, and whoever comes to the market hall can taste it first.
+\u2013 and brought more of it than we had room for. It keeps well in a cool place; those who order before Thursday get
+it on Friday, and whoever comes to the market hall can taste it first.
 """
 DATA_FIELDS = (
     f"X-SMTPeter-Template: {TEMPLATE}",

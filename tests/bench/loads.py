@@ -100,5 +100,6 @@ TRAFFIC: tuple[Load, ...] = (
         pair={},
     ),
 )
+TUNING: tuple[Load, ...] = (*TUNED, *VISITS)
 QUICK: tuple[Load, ...] = (*TRAFFIC, *QUICK_TUNED, REDIRECTS)
-LOADS: tuple[Load, ...] = (*TRAFFIC, *TUNED, *VISITS, *WAITING)
+LOADS: tuple[Load, ...] = (*TRAFFIC, *TUNING, *WAITING)

@@ -118,5 +118,9 @@ class Mailing:
         return figures
 
 
+WARM: tuple[Traffic, ...] = (
+    # Modules of options are loaded when they are first asked for.
+    _row("warm", "warm", CLICKS, OPENS, CSS, AUTO_TEXT, fresh=True),
+)
 QUICK_TUNED: tuple[Load, ...] = (SEEN, FIRST)
 TUNED: tuple[Load, ...] = (*SINGLE, SEEN, FIRST, Mailing())

@@ -11,6 +11,7 @@ nothing else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
 import json
@@ -18,8 +19,11 @@ import subprocess
 import sys
 from typing import Any
 
+from relay.model.event import EventName
+from relay.store.sqlite import open_reader, shard_directory
+from relay.worker.context import WEB_SHARD
 from tests.bench import letter
-from tests.bench.accounting import Meter
+from tests.bench.accounting import Meter, until
 from tests.bench.ends import ROOT, generate
 from tests.bench.goal import P99, RELAY, Goal
 from tests.bench.job import Job
@@ -79,6 +83,31 @@ def told(process: subprocess.Popen[str]) -> Visited:
     return Visited(**json.loads(said))
 
 
+class Told:
+    """The events of readers that the web worker writes from now on."""
+
+    def __init__(self, system: RelaySystem) -> None:
+        self._reader = open_reader(shard_directory(system.data, WEB_SHARD), WEB_SHARD)
+        self._seq = 0
+        while entries := self._reader.journal(self._seq, 5000):
+            self._seq = entries[-1].seq
+        self.count = 0
+
+    def came(self, count: int) -> bool:
+        """Whether so many have come."""
+        while entries := self._reader.journal(self._seq, 5000):
+            self._seq = entries[-1].seq
+            self.count += sum(1 for each in entries if each.event.name in (EventName.CLICKED, EventName.OPENED))
+        return self.count >= count
+
+    def faults(self, count: int) -> list[str]:
+        """Wait until so many are on disk; what is wrong if they do not come, or more."""
+        with contextlib.suppress(TimeoutError):
+            until(lambda: self.came(count), "the events of readers", 30)
+        self._reader.close()
+        return [] if self.count == count else [f"{self.count} events were written of {count} answers"]
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Redirects:
     name: str = "redirects"
@@ -91,10 +120,13 @@ class Redirects:
         words = {"messages": _SENT, "connections": 3, "fields": (CLICKS,), "tokens": {"CLICK": letter.LINKS}}
         found, faults = addresses(bench, system, words, self.name)
         system.group.settle()
+        events = Told(system)
         meter = Meter(system.group)
         result = told(visit(Visit(port=system.web, addresses=found, seconds=seconds)))
         meter.look()
-        busy, rest, cpu = meter.busy(), system.group.settle(), meter.cpu()
+        busy = meter.busy()
+        faults += events.faults(result.answers)
+        rest, cpu = system.group.settle(), meter.cpu()
         count, taken = max(1, result.answers), max(1e-9, result.end - result.begin)
         return Figures(
             system=system.name,
@@ -143,6 +175,7 @@ class Flood:
         pixels = [(path, "") for path, target in found if not target]
         made: dict[bool, Figures] = {}
         opened: Visited | None = None
+        events = Told(system)
         for flooded in (True, False) if number % 2 else (False, True):
             system.group.settle()
             # The flood begins before the first message, and ends with the last: the sessions' start is not measured.
@@ -153,7 +186,7 @@ class Flood:
         assert opened is not None
         figures, figures.pair = made[True], made[False]
         figures.load = self.name
-        figures.faults += [*made[False].faults, *faults, *opened.faults]
+        figures.faults += [*made[False].faults, *faults, *opened.faults, *events.faults(opened.answers)]
         figures.more = {"opens": opened.answers / max(1e-9, opened.end - opened.begin)}
         return figures
 
