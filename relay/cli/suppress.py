@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from relay.cli.progress import Progress
     from relay.cli.suppressions import Usual
     from relay.config import Config
-    from relay.store.interface import Suppressions
+    from relay.store.beside import Suppressions
 
 SHOWN = 20  # bad lines of an import that are told; more are counted
 PAGE = 1000

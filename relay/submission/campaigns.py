@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from relay.model.reply import Refused
-from relay.store.interface import Idempotency, StoreDown, StoreFull
+from relay.store.beside import Idempotency
+from relay.store.interface import StoreDown, StoreFull
 
 log = logging.getLogger("relay.submission")
 

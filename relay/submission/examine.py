@@ -21,7 +21,7 @@ from relay.model.light import light
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
 from relay.model.suppression import weigh
-from relay.store.interface import Suppressions
+from relay.store.beside import Suppressions
 from relay.submission.addressing import Addressed, address
 from relay.submission.bounces import ASKED, return_host
 from relay.submission.choice import Chooser

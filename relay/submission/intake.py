@@ -32,7 +32,8 @@ from relay.model.ids import IdSource
 from relay.model.message import NewMessage
 from relay.model.options import NOTHING_ASKED
 from relay.model.reply import Refused
-from relay.store.interface import Idempotency, Queue, StoreDown, StoreFull, Suppressions
+from relay.store.beside import Idempotency, Suppressions
+from relay.store.interface import Queue, StoreDown, StoreFull
 from relay.submission.addressing import Addressed
 from relay.submission.campaigns import Campaigns, turn
 from relay.submission.directory import Directory

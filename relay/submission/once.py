@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 from relay.model.envelope import Envelope
 from relay.model.reply import Refused
-from relay.store.interface import Idempotency, Reservation, StoreDown, StoreFull
+from relay.store.beside import Idempotency, Reservation
+from relay.store.interface import StoreDown, StoreFull
 
 log = logging.getLogger("relay.submission")
 

@@ -25,7 +25,8 @@ from relay.limits.interface import Limits
 from relay.model.light import light
 from relay.model.message import Lane, NewMessage, State, lane_of
 from relay.model.reply import Refused
-from relay.store.interface import Queue, Reservation, StoreDown, StoreFull
+from relay.store.beside import Reservation
+from relay.store.interface import Queue, StoreDown, StoreFull
 from relay.submission.campaigns import Campaigns, Turn
 from relay.submission.dispatch import Dispatch
 from relay.submission.once import Key, Once

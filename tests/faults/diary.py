@@ -22,7 +22,8 @@ import apsw
 from relay.config.schema import Retention, Sandbox
 from relay.model.account import Account
 from relay.model.message import Due, Lane, State
-from relay.store.interface import NotFound, Reservation
+from relay.store.beside import Reservation
+from relay.store.interface import NotFound
 from relay.store.sqlite import (
     SqliteIdempotency,
     SqliteQueue,

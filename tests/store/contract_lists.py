@@ -9,7 +9,7 @@ import pytest
 
 from relay.model.ids import IdSource
 from relay.model.suppression import Cause, Suppression
-from relay.store.interface import Had, Idempotency, Reservation, Suppressions
+from relay.store.beside import Had, Idempotency, Reservation, Suppressions
 from tests.store.mail import NOON, ids
 
 ANN = Suppression(account="demo", address="ann@example.net", cause=Cause.BOUNCE, note="550 größer", created=NOON)

@@ -17,7 +17,8 @@ import pytest
 import pytest_asyncio
 
 from relay.model.suppression import Cause, Suppression
-from relay.store.interface import Idempotency, StoreDown, Suppressions
+from relay.store.beside import Idempotency, Suppressions
+from relay.store.interface import StoreDown
 from relay.store.sqlite import open_idempotency, open_suppressions
 from relay.store.sqlite.connect import connect_writer, steps
 from relay.store.sqlite.shared import open_shared
@@ -124,7 +125,7 @@ RACE = """
 import asyncio, json, sys
 from pathlib import Path
 from relay.model.ids import IdSource
-from relay.store.interface import Reservation
+from relay.store.beside import Reservation
 from relay.store.sqlite import open_idempotency
 
 async def main():
@@ -176,7 +177,7 @@ RESERVE_FOR_EVER = """
 import asyncio, sys
 from pathlib import Path
 from relay.model.ids import IdSource
-from relay.store.interface import Reservation
+from relay.store.beside import Reservation
 from relay.store.sqlite import open_idempotency
 
 async def main():

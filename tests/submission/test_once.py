@@ -15,7 +15,8 @@ import pytest
 from relay.model.envelope import Envelope, Recipient
 from relay.model.ids import shard_of
 from relay.model.reply import Refused
-from relay.store.interface import Reservation, StoreDown, StoreFull
+from relay.store.beside import Reservation
+from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite import SqliteQueue, open_idempotency
 from relay.submission.once import digest
 from relay.worker.stored import Stored

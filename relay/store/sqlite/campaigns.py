@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import apsw
 
 from relay.model.ids import shard_of
-from relay.store.interface import Had
+from relay.store.beside import Had
 from relay.store.sqlite.connect import fetch
 
 CLAIM = "insert or ignore into had (key, id, shard, at, kept) values (?, ?, ?, ?, 0)"

@@ -21,7 +21,8 @@ from pathlib import Path
 import apsw
 
 from relay.model.ids import shard_of
-from relay.store.interface import Had, Reservation, StoreDown
+from relay.store.beside import Had, Reservation
+from relay.store.interface import StoreDown
 from relay.store.sqlite import campaigns
 from relay.store.sqlite.connect import Row, connect_reader, connect_writer, fetch
 from relay.store.sqlite.shared import open_shared

@@ -10,7 +10,8 @@ from relay.config import Config
 from relay.model.clock import Clock
 from relay.model.suppression import Cause
 from relay.store.assets import Assets
-from relay.store.interface import Registry, Suppressions
+from relay.store.beside import Suppressions
+from relay.store.interface import Registry
 from relay.web.tracking.asked import Proxies
 from relay.web.tracking.consents import Consents
 from relay.web.tracking.front import Application, Front
