@@ -72,6 +72,7 @@ async def fold(data: Path, *events: Event, rules: str = "", now: float = NOON) -
             f"unsubscribed {MESSAGE}-1: page",
         ),
     ],
+    ids=["failed", "bounced", "complained", "unsubscribed"],
 )
 async def test_hard_bounces_complaints_and_unsubscribes_are_for_good(
     tmp_path: Path, name: str, data: dict[str, Any], cause: Cause, note: str
