@@ -175,25 +175,24 @@ def _edits(
     page: Page, rules: Sequence[Rule], animated: frozenset[bytes], matched: Mapping[int, tuple[int, ...]]
 ) -> Iterable[Edit]:
     count = len(rules)
-    kinds: dict[int, Kind] = {}
-    given: dict[bytes, tuple[Declaration, ...]] = {b"": ()}
+    alike: dict[tuple[tuple[int, ...], bytes], list[Tag]] = {}  # by the rules that match, and what `style` says
     for number, hits in matched.items():
         tag = page.tags[number]
         if hits and tag.name not in _BARE:
-            style = tag.value(b"style") or b""
-            if style not in given:
-                given[style] = tuple(sheets.declarations(style))
-            kinds[number] = Kind(tuple(each for each in hits if each < count), given[style])
+            alike.setdefault((hits, tag.value(b"style") or b""), []).append(tag)
+    given = {style: tuple(sheets.declarations(style)) for _, style in alike}
+    kinds = {(hits, style): Kind(tuple(n for n in hits if n < count), given[style]) for hits, style in alike}
     decided = cascade.decide(rules, animated, set(kinds.values()))
     for raised in decided.raised:
         yield Edit(raised.end, raised.end, (b" !important",))
-    for number, kind in kinds.items():
-        added = _text(decided.added[kind])
-        tests = [test for each in matched[number] if each >= count for test in rules[each - count].tests]
+    for key, tags in alike.items():
+        added = _text(decided.added[kinds[key]])
         if added:
-            edit = _edit(page.tags[number], added, tests)
-            if edit is not None:
-                yield edit
+            tests = [test for each in key[0] if each >= count for test in rules[each - count].tests]
+            for tag in tags:
+                edit = _edit(tag, added, tests)
+                if edit is not None:
+                    yield edit
 
 
 def _text(added: Sequence[Declaration]) -> bytes:
