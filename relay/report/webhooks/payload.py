@@ -109,14 +109,17 @@ def test_event(name: EventName, at: float, account: str) -> Event:
 
 
 def state_of(conversation: object) -> str:
-    """The step that was refused last, as SMTPeter calls it."""
+    """The step that was refused last, as SMTPeter calls it. What was sent along behind a refused MAIL or RCPT, and
+    refused for that, does not count."""
     lines = conversation if isinstance(conversation, list) else str(conversation).splitlines()
-    command, state = "", "connect"
+    command, state, decided = "", "connect", False
     for line in map(str, lines):
         if line.startswith("C: "):
             command = line[3:].split(" ", 1)[0].split(":", 1)[0].upper()
-        elif line.startswith(("S: 4", "S: 5")):
+            decided = decided and command != "MAIL"
+        elif line.startswith(("S: 4", "S: 5")) and not decided:
             state = _STATES.get(command, "message") if command else "connect"
+            decided = command in ("MAIL", "RCPT")
     return state
 
 

@@ -27,7 +27,7 @@ from relay.web.tracking import answers, pages, view
 from relay.web.tracking.answers import Answer
 from relay.web.tracking.asked import Asked
 from relay.web.tracking.consent import said, wish_of
-from relay.web.tracking.consents import Consents
+from relay.web.tracking.consents import Consents, TooOften
 from relay.web.tracking.happened import happened
 from relay.web.tracking.hosted import Hosted
 from relay.web.tracking.journal import Journal
@@ -129,7 +129,10 @@ class Handlers:
         wish = wish_of(octets, multipart, tracked.options, lambda group: self.consents.off(tracked, group))
         if wish is None:
             return pages.UNREAD
-        await self.consents.carry_out(tracked, asked, wish, self.settings.client_address)
+        try:
+            await self.consents.carry_out(tracked, asked, wish, self.settings.client_address)
+        except TooOften:
+            return pages.TOO_OFTEN
         standing = self.consents.standing(tracked)
         if wish.via == "one-click":
             return answers.text(200, f"{said(wish, standing.domain)}\n")
@@ -154,8 +157,13 @@ _HANDLERS: Mapping[Purpose, Callable[[Handlers, Token, Tracked, Asked], Awaitabl
 
 
 def _target(token: Token, tracked: Tracked) -> str:
-    """Where the link led before; "" where there is no such link, or it was none that we go to."""
+    """Where the link led before; "" where there is no such link, or it was none that we go to.
+
+    Raises:
+        NotFound: an erased person's alone, forgotten with what was sent.
+    """
     if token.number >= len(tracked.targets):
+        _must_be_somebody(tracked)
         return ""
     target = tracked.targets[token.number]
     return target if target[:8].lower().startswith(("http://", "https://")) else ""
