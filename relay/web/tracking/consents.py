@@ -4,11 +4,16 @@ In:  a recipient and a wish.
 Out: events on disk before anybody hears that it is done.
 
 What was done a moment ago is remembered, since the reporter carries it into the list a little later: so a page shows
-it at once, and a wish that is repeated causes no second event.
+it at once, and a wish that is repeated causes no second event. Only for seconds: whom an operator took from the list
+since is to be believed when he asks to be on it again.
+
+Taking mail back is done `BACK` times a day for a message at most: whoever turned it off and on without end would fill
+the disk, one event each. Giving it up is never refused.
 """
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -19,26 +24,40 @@ from relay.web.tracking.asked import Asked
 from relay.web.tracking.consent import ALL, Wish, groups_of
 from relay.web.tracking.happened import unsubscribed
 from relay.web.tracking.journal import Record
+from relay.web.tracking.often import Often
 from relay.web.tracking.pages import Standing
 
 REMEMBERED = 10_000  # wishes
-FOR = 300.0  # seconds; the reporter is far sooner
+FOR = 10.0  # seconds; the reporter is sooner
+BACK = 100  # times a day
 
 Unsubscribed = Callable[[str, str, str], bool]  # account, address, group: is it on the list for that?
 
 
+class TooOften(Exception):
+    """Somebody took mail back often enough for today."""
+
+
 class Consents:
-    def __init__(self, record: Record, listed: Unsubscribed, clock: Clock) -> None:
+    def __init__(
+        self,
+        record: Record,
+        listed: Unsubscribed,
+        clock: Clock,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._record = record
         self._listed = listed
         self._clock = clock
+        self._steady = steady
+        self._often = Often(BACK)
         self._recent: OrderedDict[tuple[str, str, str], tuple[float, bool]] = OrderedDict()
 
     def off(self, tracked: Tracked, group: str) -> bool:
         """Whether the recipient gave up this group, by a word of its own. Raises StoreDown."""
         key = (tracked.account, tracked.address, group)
         recent = self._recent.get(key)
-        if recent is not None and self._clock() - recent[0] <= FOR:
+        if recent is not None and self._steady() - recent[0] <= FOR:
             return recent[1]
         return self._listed(*key)
 
@@ -52,23 +71,31 @@ class Consents:
         )
 
     async def carry_out(self, tracked: Tracked, asked: Asked, wish: Wish, how: ClientAddress) -> None:
-        """Returns once it is on disk. Raises StoreDown, StoreFull: nothing was done."""
+        """Returns once it is on disk. Raises StoreDown, StoreFull: nothing was done; TooOften: nothing taken back."""
         now = self._clock()
         changes = [(each, True) for each in wish.off] + [(each, False) for each in wish.on]
         changes = [(group, off) for group, off in changes if self.off(tracked, group) is not off]
         if not changes:
             return
-        await self._record(
-            [
-                unsubscribed(now, tracked, asked, how, via=wish.via, group=group, back=not off)
-                for group, off in changes
-            ]
+        refused = any(not off for _, off in changes) and not self._often.take(
+            (tracked.message, tracked.number), self._steady()
         )
+        if refused:
+            changes = [(group, off) for group, off in changes if off]
+        if changes:
+            await self._record(
+                [
+                    unsubscribed(now, tracked, asked, how, via=wish.via, group=group, back=not off)
+                    for group, off in changes
+                ]
+            )
         for group, off in changes:
-            self._recent[tracked.account, tracked.address, group] = (now, off)
+            self._recent[tracked.account, tracked.address, group] = (self._steady(), off)
             self._recent.move_to_end((tracked.account, tracked.address, group))
         while len(self._recent) > REMEMBERED:
             self._recent.popitem(last=False)
+        if refused:
+            raise TooOften
 
 
 def domain_of(tracked: Tracked) -> str:

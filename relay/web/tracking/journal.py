@@ -7,6 +7,8 @@ What happens to one recipient's message stays together for WINDOW, or half of it
 judged; and one fsync serves all that came in the other half. There is room for `most`; who comes when there is none
 waits (`add`), up to `PATIENCE`. What finds no room even then is counted and said in the log.
 
+Of one recipient's message `EACH` are kept in a day: who follows one link without end is not told of without end.
+
 Why so: an answer is not kept back until an event is on disk, since a reader waits for it; so a kill loses the opens
 and clicks of the last seconds. An orderly end (`stop`) writes all of them. Unsubscribing does not go through here.
 """
@@ -22,11 +24,13 @@ from relay.model.event import Event, EventName
 from relay.store.interface import StoreDown, StoreFull
 from relay.web.tracking.happened import Happened, event_of
 from relay.web.tracking.machines import BURST, burst
+from relay.web.tracking.often import Often
 
 logger = logging.getLogger("relay.web")
 
 WINDOW = 2.0  # seconds
 MOST = 20_000  # that wait at once
+EACH = 1000  # of one recipient's message in a day; a newsletter may have sixty pictures, each of them an open
 BATCH = 500  # events in one write
 PATIENCE = 5.0  # seconds a request waits for room
 RETRY = 2.0  # seconds between tries of a write that failed
@@ -53,6 +57,7 @@ class Journal:
         self._most = most
         self._patience = patience
         self._steady = steady
+        self._often = Often(EACH)
         self._groups: dict[tuple[str, int], _Group] = {}  # by message and recipient; the oldest first
         self._ready: list[Event] = []  # judged, but not yet written
         self._count = 0  # of both
@@ -72,10 +77,12 @@ class Journal:
         return self._lost
 
     def offer(self, what: Happened) -> bool:
-        """Take it, if there is room."""
+        """Take it, if there is room; or pass over it, where there was enough of the kind."""
         if self._count >= self._most:
             return False
         key = (what.tracked.message, what.tracked.number)
+        if not self._often.take(key, self._steady()):
+            return True
         group = self._groups.get(key)
         if group is None:
             self._groups[key] = (self._steady(), [what])

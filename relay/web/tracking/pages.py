@@ -105,4 +105,5 @@ PRUNED = plain(410, "No longer here", "This message is not kept any more, so it 
 UNSHOWN = plain(404, "Nothing to show", "There is nothing in this message that a page could show.")
 UNREAD = plain(400, "Not understood", "Nothing was changed. Please go back and try again.")
 TOO_LARGE = plain(413, "Too much", "Nothing was changed: that was more than this page asks for.")
+TOO_OFTEN = plain(429, "Too often", "Mail was taken back often enough for today. Please try again tomorrow.")
 DOWN = plain(503, "Not now", "That did not work just now. Please try again in a minute.", (b"retry-after", b"60"))

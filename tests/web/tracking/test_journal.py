@@ -17,6 +17,7 @@ from relay.web.tracking import journal as module
 from relay.web.tracking.asked import Asked
 from relay.web.tracking.happened import Happened, happened
 from relay.web.tracking.journal import Journal
+from relay.web.tracking.often import DAY, Often
 from tests.store.mail import NOON
 
 
@@ -164,3 +165,30 @@ async def test_what_cannot_be_written_at_the_end_is_said(caplog: pytest.LogCaptu
     with caplog.at_level(logging.ERROR, "relay.web"):
         await ended(journal, running)
     assert caplog.records[-1].message == "1 opens and clicks cannot be written, and are lost"
+
+
+async def test_who_follows_links_without_end_is_told_of_a_thousand_times_a_day(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "EACH", 3)
+    disk, now = Disk(), [0.0]
+    journal = Journal(disk.record, steady=lambda: now[0])
+    assert all(journal.offer(click(number, link)) for number in (1, 2) for link in range(9))
+    assert journal.waiting == 6
+    now[0] += DAY
+    assert journal.offer(click(1))
+    assert journal.waiting == 7
+    journal.stop()
+    await journal.run()
+    assert sum(map(len, disk.batches)) == 7
+
+
+def test_counts_are_of_the_recipients_something_happened_to_last() -> None:
+    often = Often(1, known=2)
+    assert often.take(("a", 1), 0.0)
+    assert often.take(("b", 1), 0.0)
+    assert not often.take(("a", 1), DAY - 1)
+    assert often.take(("c", 1), DAY - 1), "and b is forgotten"
+    assert not often.take(("a", 1), DAY - 1)
+    assert often.take(("b", 1), DAY - 1)
+    assert often.take(("a", 1), DAY), "a day after its first"

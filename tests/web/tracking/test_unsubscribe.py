@@ -12,6 +12,7 @@ from relay.model.options import Options
 from relay.model.suppression import Cause, Suppression
 from relay.model.token import Purpose
 from relay.store.interface import StoreDown
+from relay.web.tracking.consents import FOR
 from tests.store.mail import NOON
 from tests.web.tracking.world import Answered, World, world
 
@@ -148,6 +149,32 @@ async def test_all_mail_is_given_up_and_taken_back_on_the_page(tmp_path: Path) -
         assert "You get mail from example.com again." in back.text
         assert boxes(await it.get(to))["news"]
         assert told(it.recorded.events) == [("page", "", False), ("page", "", True)]
+
+
+async def test_whom_an_operator_took_from_the_list_may_ask_to_be_on_it_again(tmp_path: Path) -> None:
+    steady = [1000.0]
+    async with world(tmp_path) as it:
+        it.links._handlers.consents._steady = lambda: steady[0]
+        to = await link(it)
+        for _ in range(2):  # nothing is on the list: the reporter of this world does not run
+            assert (await it.ask("POST", to, ONE_CLICK)).status == 200
+        assert len(it.recorded.events) == 1
+        steady[0] += FOR + 1
+        assert (await it.ask("POST", to, ONE_CLICK)).status == 200
+        assert len(it.recorded.events) == 2
+
+
+async def test_mail_is_taken_back_so_many_times_a_day_and_can_always_be_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.web.tracking.consents.BACK", 2)
+    async with world(tmp_path) as it:
+        to = await link(it)
+        for status in (200, 200, 429):
+            assert (await it.ask("POST", to, ONE_CLICK)).status == 200
+            assert (await it.ask("POST", to, b"act=back")).status == status
+        assert "You get no more of it." in (await it.get(to)).text
+        assert len(it.recorded.events) == 5
 
 
 async def test_what_the_list_says_is_shown_and_not_told_again(tmp_path: Path) -> None:
