@@ -37,6 +37,7 @@ class Speaker(asyncio.Protocol):
         self._early = False  # the present group is one that had gone out behind a content
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0  # when it does; uvloop's handle has no `when` where that has passed already
         self._expires = 0.0
         self._paused = False
         self._trouble = Trouble.NONE  # once set, the connection is of no more use
@@ -132,17 +133,21 @@ class Speaker(asyncio.Protocol):
 
     def _arm(self, seconds: float) -> None:
         self._expires = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._expires:
+        if self._timer is None or self._rings > self._expires:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(self._expires, self._tick)
+            self._ring()
+
+    def _ring(self) -> None:
+        self._rings = self._expires
+        self._timer = self._loop.call_at(self._rings, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
         if self._waiter is None and not self._closing:
             return  # idle: the pool keeps that time
         if self._loop.time() < self._expires:
-            self._timer = self._loop.call_at(self._expires, self._tick)
+            self._ring()
         elif self._closing:
             self._transport.abort()
         else:

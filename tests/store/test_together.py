@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 import pytest
+import uvloop
 
 from relay.config.schema import Retention, Sandbox
 from relay.model.message import NewMessage, State
@@ -148,3 +149,14 @@ async def test_who_comes_alone_after_a_crowd_waits_for_it_once_and_not_for_long(
         await asyncio.wait_for(queue.add(mail()), 5)
         monkeypatch.setattr(writer, "GATHER", 60.0)
         await asyncio.wait_for(queue.add(mail()), 5)
+
+
+def test_a_wait_that_is_over_before_it_begins_harms_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "GATHER", 0.0)  # as if another thread had run for as long; uvloop sets no timer then
+
+    async def crowd() -> None:
+        async with opened(tmp_path) as queue:
+            await asyncio.gather(*(queue.add(mail()) for _ in range(4)))
+            await asyncio.wait_for(asyncio.gather(*(queue.add(mail()) for _ in range(3))), 5)
+
+    uvloop.run(crowd())

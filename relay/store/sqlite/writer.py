@@ -92,6 +92,7 @@ class Writer:
         self._asked = False  # the thread has been told to write, and has not answered yet
         self._company = 0  # writes in the last batch that were not patient
         self._timer: asyncio.TimerHandle | None = None  # asks the thread when nobody else has done so
+        self._rings = 0.0  # when it does; the handle cannot tell, as uvloop's has no `when` where that has passed
         self._calls: SimpleQueue[bool] = SimpleQueue()  # True: write what waits; False: and then end
         self._closed = False
         # A daemon, so that a process which fails without closing the shard can still end; what was not
@@ -134,8 +135,9 @@ class Writer:
             self._loop.call_soon(self._ask)  # behind what else comes in this turn of the loop
             return
         at = self._loop.time() + (GATHER if self._pending else PATIENCE)
-        if self._timer is None or at < self._timer.when():
+        if self._timer is None or at < self._rings:
             self._stop_timer()
+            self._rings = at
             self._timer = self._loop.call_at(at, self._ask)
 
     def _ask(self) -> None:
