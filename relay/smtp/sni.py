@@ -16,6 +16,7 @@ pair serves on.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
@@ -122,6 +123,12 @@ class Certificates:
         gone = self._forget(found)
         if due or gone:
             self._read(due)
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            self.look()
 
     def catch_up(self) -> None:
         """Use what is on disk now: for a process that begins long after these were read."""

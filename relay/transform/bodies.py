@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from relay.transform.charsets import CHARACTERS, UNKNOWN, codec
 from relay.transform.encoded import ascii_based
-from relay.transform.headers import Header, unfold
+from relay.transform.headers import Header
 from relay.transform.mime import Part, leaves
 
 HTML, PLAIN = b"text/html", b"text/plain"
@@ -43,7 +43,7 @@ def bodies(header: Header) -> list[Body]:
             continue
         if content.find(_PGP, part.body, part.end) >= 0:
             continue
-        kind = _value(content, part, b"content-type")
+        kind = part.value(content, b"content-type")
         charset = _CHARSET.search(kind)
         encodings = part.named(b"content-transfer-encoding")
         if len(encodings) > 1:  # which one counts depends on the reader
@@ -53,7 +53,7 @@ def bodies(header: Header) -> list[Body]:
                 part=part,
                 html=part.type == HTML,
                 charset=_charset(charset[1].decode("ascii", "replace")) if charset else "us-ascii",
-                encoding=_value(content, part, b"content-transfer-encoding") or b"7bit",
+                encoding=part.value(content, b"content-transfer-encoding") or b"7bit",
                 delsp=_FLOWED.search(kind) is not None and _DELSP.search(kind) is not None,
             )
         )
@@ -69,12 +69,7 @@ def _charset(name: str) -> str:
 
 
 def _file(content: bytes, part: Part) -> bool:
-    disposition = _value(content, part, b"content-disposition")
+    disposition = part.value(content, b"content-disposition")
     if _ATTACHED.match(disposition) or _FILE.search(disposition):
         return True
-    return _FILE.search(_value(content, part, b"content-type")) is not None
-
-
-def _value(content: bytes, part: Part, name: bytes) -> bytes:
-    fields = part.named(name)
-    return unfold(content[fields[0].value : fields[0].end]).strip() if fields else b""
+    return _FILE.search(part.value(content, b"content-type")) is not None

@@ -42,6 +42,11 @@ class Part:
     def named(self, name: bytes) -> list[Field]:
         return [each for each in self.fields if each.name == name]
 
+    def value(self, content: bytes, name: bytes) -> bytes:
+        """Of its first field of that name, unfolded; empty where there is none."""
+        fields = self.named(name)
+        return unfold(content[fields[0].value : fields[0].end]).strip() if fields else b""
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:

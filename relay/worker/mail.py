@@ -29,7 +29,6 @@ from relay.model.suppression import Suppression
 from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
-from relay.smtp.sni import LOOK_EVERY, Certificates
 from relay.store.assets import Assets
 from relay.store.interface import StoreDown, StoreFull
 from relay.store.sqlite import (
@@ -98,7 +97,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     if context.shard == 0:  # it always runs, and one process is enough
         running["keys"] = asyncio.create_task(rotate((worker.returning.keys, worker.links)))
     if context.tls is not None:
-        running["certificates"] = asyncio.create_task(_watch(context.tls))
+        running["certificates"] = asyncio.create_task(context.tls.watch())
     try:
         await worker.listen()
         lifeline.ready()
@@ -319,12 +318,6 @@ async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
             config = reloads.get_nowait()  # only the last one counts
         await worker.reload(config)
         logger.info("reloaded")
-
-
-async def _watch(certificates: Certificates) -> None:
-    while True:
-        await asyncio.sleep(LOOK_EVERY)
-        certificates.look()
 
 
 async def _settle(intake: Intake) -> None:

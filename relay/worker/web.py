@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from relay.config import Config
 from relay.model.clock import system_clock
 from relay.model.message import Lane
-from relay.smtp.sni import LOOK_EVERY, Certificates
 from relay.store.assets import Assets
 from relay.store.sqlite import SqliteQueue, open_registry, open_suppressions
 from relay.worker.context import WEB_SHARD, Context
@@ -67,7 +66,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         context.tls.catch_up()
         tls = context.tls.context(context.config.http.https.minimum_tls)
         servers["https"] = HttpServer(links.front(None), context.https, grace, tls)
-        running["certificates"] = asyncio.create_task(_watch(context.tls))
+        running["certificates"] = asyncio.create_task(context.tls.watch())
     serving = {name: asyncio.create_task(server.run(), name=name) for name, server in servers.items()}
     journal = asyncio.create_task(links.journal.run(), name="journal")
     running["pruning"] = asyncio.create_task(prune(queues))
@@ -122,12 +121,6 @@ async def _reload(
                 logger.error("the old certificates stay in use: %s", error)
         queue.reconfigure(config.retention, config.sandbox, config.tracking.life)
         await links.reconfigure(config)
-
-
-async def _watch(certificates: Certificates) -> None:
-    while True:
-        await asyncio.sleep(LOOK_EVERY)
-        certificates.look()
 
 
 class _Nobody:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import apsw
-
 from relay.model.clock import system_clock
 from relay.report.webhooks import outbox_statements as sql
 from relay.report.webhooks.outbox import NAME, SLICE, Answer, Outbox, failing, open_outbox
-from relay.store.sqlite.connect import fetch, value
+from relay.store.sqlite.connect import fetch, teach_folding, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,7 @@ def forget(data: Path, needle: str) -> int:
 def erase(outbox: Outbox, needle: str, now: float) -> int:
     """Rows that name an address go: what waits, and what was given up. How many."""
     count = 0
-    outbox.connection.create_scalar_function("folded", _folded, 1, deterministic=True)
+    teach_folding(outbox.connection)
     for naming, waits in ((sql.NAMING, True), (sql.NAMING_DEAD, False)):
         after = 0
         while True:
@@ -130,7 +128,3 @@ def erase(outbox: Outbox, needle: str, now: float) -> int:
                 break
             after = ids[-1]
     return count
-
-
-def _folded(*given: apsw.SQLiteValue) -> apsw.SQLiteValue:
-    return str(given[0]).casefold()

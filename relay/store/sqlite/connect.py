@@ -68,7 +68,7 @@ def connect_reader(path: Path) -> apsw.Connection:
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(BUSY_MS)
-    _teach(connection)
+    teach_folding(connection)
     try:
         schema_version(connection)  # SQLite opens its files at the first read
     except apsw.Error:
@@ -81,11 +81,11 @@ def connect_frozen(path: Path) -> apsw.Connection:
     """A connection to a database that nobody changes while it is open: no lock and no log are looked at."""
     name = f"file:{quote(str(path.absolute()))}?immutable=1"
     connection = apsw.Connection(name, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-    _teach(connection)
+    teach_folding(connection)
     return connection
 
 
-def _teach(connection: apsw.Connection) -> None:
+def teach_folding(connection: apsw.Connection) -> None:
     """`folded(text)`: without regard to case, of all letters and not only those of ASCII."""
     connection.create_scalar_function("folded", _folded, 1, deterministic=True)
 

@@ -17,7 +17,7 @@ from relay.transform.merge.dates import date_format
 from relay.transform.merge.functions import digest
 from relay.transform.merge.pattern import compiled
 from relay.transform.merge.state import State, Value
-from relay.transform.merge.values import number_of, size, text_of, truth
+from relay.transform.merge.values import many, number_of, size, text_of, truth
 
 Arguments = tuple[Value, ...]
 _SPACE = " \t\n\r\0\v"
@@ -35,15 +35,11 @@ class Modifier:
     check: Callable[[Arguments], object] | None = None  # raises Fault for arguments that can never do
 
 
-def _many(value: Value) -> bool:
-    return isinstance(value, list | tuple | Mapping)
-
-
 def _on_text(change: Callable[[str, Arguments, State], Value]) -> Callable[[Value, Arguments, State], Value]:
     """What changes texts, and leaves lists and objects alone."""
 
     def run(value: Value, given: Arguments, state: State) -> Value:
-        if _many(value):
+        if many(value):
             return value
         text = text_of(value)
         if len(text) > 64:
@@ -57,7 +53,7 @@ def _counting(count: Callable[[str], int]) -> Callable[[Value, Arguments, State]
     """What counts something in texts, and nothing in lists and objects."""
 
     def run(value: Value, given: Arguments, state: State) -> Value:
-        if _many(value):
+        if many(value):
             return 0
         text = text_of(value)
         state.spend(_SLOW * len(text))
@@ -88,7 +84,7 @@ def _count(value: Value, given: Arguments, state: State) -> Value:
 
 
 def _length(value: Value, given: Arguments, state: State) -> Value:
-    return 0 if _many(value) else len(text_of(value))
+    return 0 if many(value) else len(text_of(value))
 
 
 def _default(value: Value, given: Arguments, state: State) -> Value:
@@ -96,7 +92,7 @@ def _default(value: Value, given: Arguments, state: State) -> Value:
 
 
 def _empty(value: Value, given: Arguments, state: State) -> Value:
-    return size(value) == 0 if _many(value) else text_of(value) == ""
+    return size(value) == 0 if many(value) else text_of(value) == ""
 
 
 def _indent(text: str, given: Arguments, state: State) -> Value:
@@ -118,7 +114,7 @@ def _nl2br(text: str, given: Arguments, state: State) -> Value:
 
 
 def _range(value: Value, given: Arguments, state: State) -> Value:
-    if not _many(value):
+    if not many(value):
         return value
     start = max(_whole(given[0]), 0) if given else 0
     end = max(_whole(given[1]), 0) if len(given) > 1 else len(value)
@@ -212,7 +208,7 @@ def _capitalize(text: str, given: Arguments, state: State) -> Value:
 
 
 def _number_format(value: Value, given: Arguments, state: State) -> Value:
-    if _many(value):
+    if many(value):
         return value
     decimals = min(max(_whole(given[0]), 0), _DIGITS) if given else 0
     point, thousands = _argument(given, 1, "."), _argument(given, 2, "")

@@ -118,8 +118,8 @@ def equal(left: Value, right: Value, state: State) -> bool:
         return not truth(other) and other != "0"
     if isinstance(left, bool) or isinstance(right, bool):
         return truth(left) is truth(right)
-    if _many(left) or _many(right):
-        return _many(left) and _many(right) and _same(left, right, state)
+    if many(left) or many(right):
+        return many(left) and many(right) and _same(left, right, state)
     one, two = _number(left), _number(right)
     if one is not None and two is not None:
         return one == two
@@ -136,7 +136,7 @@ def less(left: Value, right: Value, state: State) -> bool:
     return number_of(left) < number_of(right)
 
 
-def _many(value: Value) -> bool:
+def many(value: Value) -> bool:
     return isinstance(value, list | tuple | Mapping)
 
 
@@ -154,14 +154,14 @@ def _same(left: Value, right: Value, state: State) -> bool:
             if len(one) != len(two):
                 return False
             waiting += zip(one, two, strict=True)
-        elif _many(one) or _many(two) or not equal(one, two, state):
+        elif many(one) or many(two) or not equal(one, two, state):
             return False
     return True
 
 
 def size(value: Value) -> int:
     """Elements of a list or an object; 0 for all else."""
-    return len(value) if _many(value) else 0
+    return len(value) if many(value) else 0
 
 
 def spellings(name: str) -> tuple[str, ...]:
@@ -210,7 +210,7 @@ def flattened(value: Value, state: State) -> list[str]:
     while waiting:
         each = waiting.pop()
         state.step()
-        if _many(each):
+        if many(each):
             waiting += reversed(list(each.values() if isinstance(each, Mapping) else each))
         else:
             found.append(text_of(each))

@@ -23,7 +23,7 @@ from urllib.parse import unquote_to_bytes
 
 from relay.model.reply import Refused
 from relay.transform.charsets import codec
-from relay.transform.headers import Header, read_header, unfold
+from relay.transform.headers import Header, read_header
 from relay.transform.mime import Part, leaves
 from relay.web.tracking.kinds import picture_kind
 
@@ -84,7 +84,7 @@ def _pictures(content: bytes, parts: list[Part]) -> Mapping[bytes, int]:
     """Numbers of the parts that have a Content-ID, by it."""
     found: dict[bytes, int] = {}
     for number, part in enumerate(parts[:PICTURES]):
-        name = _value(content, part, b"content-id").strip().removeprefix(b"<").removesuffix(b">")
+        name = part.value(content, b"content-id").strip().removeprefix(b"<").removesuffix(b">")
         if name and not part.type.startswith((b"text/", b"message/")):
             found.setdefault(name, number)
     return found
@@ -115,22 +115,17 @@ def _as_page(octets: bytes, charset: str) -> bytes:
 
 
 def _attached(content: bytes, part: Part) -> bool:
-    return _value(content, part, b"content-disposition").strip().lower().startswith(b"attachment")
+    return part.value(content, b"content-disposition").strip().lower().startswith(b"attachment")
 
 
 def _charset(content: bytes, part: Part) -> str:
-    found = _CHARSET.search(_value(content, part, b"content-type"))
+    found = _CHARSET.search(part.value(content, b"content-type"))
     return found[1].decode("ascii").lower() if found else "utf-8"
-
-
-def _value(content: bytes, part: Part, name: bytes) -> bytes:
-    fields = part.named(name)
-    return unfold(content[fields[0].value : fields[0].end]).strip() if fields else b""
 
 
 def _decoded(content: bytes, part: Part) -> bytes:
     octets = content[part.body : part.end]
-    encoding = _value(content, part, b"content-transfer-encoding").lower()
+    encoding = part.value(content, b"content-transfer-encoding").lower()
     if encoding.startswith(b"quoted-printable"):
         return quopri.decodestring(octets)
     if encoding.startswith(b"base64"):
