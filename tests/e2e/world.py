@@ -48,11 +48,15 @@ class World:
 
 @contextmanager
 def world(
-    home: Path, behaviours: Mapping[str, Behaviour | None], config: Mapping[str, Any] | None = None, **delivery: Any
+    home: Path,
+    behaviours: Mapping[str, Behaviour | None],
+    config: Mapping[str, Any] | None = None,
+    make: type[Relay] = Relay,
+    **delivery: Any,
 ) -> Iterator[World]:
     """Receivers by domain; None means no listener, for what a test starts itself at `address(number)`.
 
-    `delivery` goes into that part of the configuration.
+    `delivery` goes into that part of the configuration; `make` is what runs and asks the relay.
     """
     with ExitStack() as stack:
         port = free_port([address(number) for number in range(len(behaviours))])
@@ -65,7 +69,7 @@ def world(
                 receivers[domain] = stack.enter_context(
                     Receiver(behaviour, address=address(number), port=port, names=(f"mx.{domain}",))
                 )
-        relay = Relay(home, {})
+        relay = make(home, {})
         relay.init()
         for record in relay.ask("dkim", "record", HOME_DOMAIN):
             zones[record["name"]] = {"TXT": [DomainRecord(Purpose.DKIM, record["name"], record["value"]).zone_data()]}
