@@ -21,7 +21,7 @@ from collections.abc import Iterator
 
 from relay.model.token import TOKEN_LENGTH, Purpose
 from relay.transform.edit import Edit, Piece
-from relay.transform.html.insertions import UNSUBSCRIBE, VIEW, Marks, with_url
+from relay.transform.html.insertions import UNSUBSCRIBE, VIEW, Marks, lacks_unsubscribing, with_url
 from relay.transform.html.rewrite import apart, known, named
 from relay.transform.rules import Rewritten, Rules, own_page
 from relay.transform.targets import FULL, Targets
@@ -190,7 +190,7 @@ def _insertions(text: bytes, rules: Rules, marks: Marks, charset: str) -> tuple[
     lines: list[Piece] = []
     if rules.footer_text:
         lines += [newline, _written(rules.footer_text.rstrip("\r\n"), charset, newline, warnings), newline]
-    if rules.unsubscribe and Purpose.UNSUBSCRIBE not in marks.purposes:
+    if lacks_unsubscribing(text, rules, marks, charset):
         lines += [newline, *_unsubscribe(rules, charset, newline, warnings), newline]
     if lines:
         if text and not text.endswith(b"\n"):

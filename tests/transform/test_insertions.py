@@ -70,6 +70,14 @@ def test_the_line_to_unsubscribe_is_the_senders(line: str, expected: str) -> Non
     assert html(PAGE, rules) == PAGE.replace("</body>", f"<div {STYLE}>{expected}</div></body>")
 
 
+def test_no_line_is_added_to_what_leads_to_the_address_in_list_unsubscribe() -> None:
+    rules = replace(CLICKS, unsubscribe=True, skip=frozenset({"https://a.example/u?id=1&x=2", "mailto:u@a.example"}))
+    for page in ('<a href="https://a.example/u?id=1&amp;x=2">off</a>', "<p>https://a.example/u?id=1&x=2.</p>"):
+        assert html(page, rules) == page
+    for page in ("<p>https://a.example/u?id=1&amp;x=23</p>", '<a href="mailto:u@a.example">off</a>', "<p>x</p>"):
+        assert html(page, rules).endswith('"UNSUBSCRIBE:0/unsubscribe">Unsubscribe</a></div>')
+
+
 def test_the_senders_own_page_to_unsubscribe_is_led_to_directly() -> None:
     rules = replace(CLICKS, unsubscribe=True, unsubscribe_url="https://a.example/u?a=1&b=2", unsubscribe_marker="[u]")
     assert html('<a href="[u]">x</a>', rules) == '<a href="https://a.example/u?a=1&amp;b=2">x</a>'

@@ -102,6 +102,12 @@ def test_a_signed_text_stays_with_a_warning() -> None:
     assert rewrite_text(text, replace(CLICKS, footer_text="x")) == Rewritten(warnings=(SEALED,))
 
 
+def test_no_line_to_unsubscribe_is_added_where_the_address_in_list_unsubscribe_stands() -> None:
+    rules = replace(CLICKS, unsubscribe=True, skip=frozenset({"https://a.example/u"}))
+    assert plain("Leave: https://a.example/u.\n", rules) == "Leave: https://a.example/u.\n"
+    assert "UNSUBSCRIBE:0" in plain("All of us: https://a.example/u.php\n", rules)
+
+
 def test_the_urls_of_list_unsubscribe_are_never_tracked() -> None:
     rules = replace(CLICKS, skip=frozenset({"https://a.example/u"}))
     assert plain("https://a.example/u https://a.example/u2", rules) == "https://a.example/u CLICK:0/u2"

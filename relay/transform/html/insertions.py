@@ -29,6 +29,7 @@ VIEW = "View this message in your browser"
 NO_PIXEL_TAG = "the html has no pixel tag: the pixel stands at its end"
 _HERE = re.compile(r"<%\s*%>")
 _LINK = re.compile(r"<%(.*?)%>", re.DOTALL)
+_MORE = re.compile(rb"[.,:!'()]*[A-Za-z0-9_~/?#&=%@+*$;-]")  # what makes a URL another one, behind it
 _STYLE = b'style="font-size:12px;line-height:18px;text-align:center;padding:8px"'
 _PIXEL = b' width="1" height="1" alt="" border="0" style="width:1px;height:1px;border:0;margin:0;padding:0">'
 
@@ -79,6 +80,14 @@ def spellings(text: bytes, mark: str, charset: str) -> Iterator[tuple[int, int]]
             at = text.find(octets, at + len(octets))
 
 
+def lacks_unsubscribing(text: bytes, rules: Rules, marks: Marks, charset: str) -> bool:
+    """Whether a way to unsubscribe is wanted, and neither the sender's mark nor the URL they have for it is there."""
+    if not rules.unsubscribe or Purpose.UNSUBSCRIBE in marks.purposes:
+        return False
+    own = (each for each in rules.skip if each.lower().startswith(("http://", "https://")))
+    return not any(_MORE.match(text, end) is None for url in own for _, end in spellings(text, url, charset))
+
+
 def insertions(page: Page, rules: Rules, marks: Marks, charset: str, *, shown: bool) -> tuple[list[Edit], list[str]]:
     """`shown`: a picture of the page tells of an opening."""
     edits, warnings = [], list[str]()
@@ -89,7 +98,7 @@ def insertions(page: Page, rules: Rules, marks: Marks, charset: str, *, shown: b
     bottom: list[Piece] = []
     if rules.footer_html:
         bottom.append(ascii_html(rules.footer_html))
-    if rules.unsubscribe and Purpose.UNSUBSCRIBE not in marks.purposes:
+    if lacks_unsubscribing(page.text, rules, marks, charset):
         bottom += [b"<div ", _STYLE, b">", *_unsubscribe(rules), b"</div>"]
     if rules.opens and pixel is not None:
         edits.append(pixel)
