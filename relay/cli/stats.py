@@ -40,6 +40,8 @@ def stats(
     Opens and clicks are the first of each recipient, without machines; shares are of what was delivered, and for
     delivered and failed of what ended. Names beyond a thousand a day are counted as `(other)`.
     """
+    from dataclasses import replace
+
     from relay.report.statistics import Question, statistics
 
     checked = settings(config)
@@ -55,7 +57,10 @@ def stats(
         limit=limit,
     )
     with store_errors(checked.data):
-        found = statistics(relay_data(checked), asked)
+        data = relay_data(checked)
+        found = statistics(data, asked)
+        if not found and not test and statistics(data, replace(asked, test=True)):
+            typer.echo("Only tests were counted, as all mail of a sandbox is; --test shows them.", err=True)
     if as_json:
         print_json([each.as_dict() | {"start": None if each.start is None else iso(each.start)} for each in found])
         return

@@ -30,6 +30,7 @@ OTHER = "(other)"
 KNOWN = 400  # sets of names kept in memory
 SITES = 10_000  # recipients whose site is kept in memory
 LONGEST = 200  # characters of a name
+TEST = "test"  # begins the variants of tests: `test`, `test-first`, ...
 
 _ONCE = frozenset({EventName.OPENED, EventName.CLICKED})
 # These have no site of their own: it is that of the delivery.
@@ -67,9 +68,13 @@ class Counts:
         database.executemany(sql.COUNT, [(*key, count) for key, count in tally.items()])
 
     def _variants(self, database: apsw.Connection, event: Event) -> Sequence[str]:
+        found = self._makers(database, event)
+        if event.data.get("test"):
+            return [f"{TEST}-{each}" if each else TEST for each in found]
+        return found
+
+    def _makers(self, database: apsw.Connection, event: Event) -> Sequence[str]:
         data = event.data
-        if data.get("test"):
-            return ("test",)
         if data.get("machine"):
             return ("machine",)
         if data.get("resubscribed"):

@@ -71,8 +71,8 @@ STEPS = (
     """,
     """
     -- how often an event happened to recipients, by hour. kind: account (name is ''), tag, campaign, domain, site.
-    -- variant: '' by people; machine; test; first (the first of its recipient, counted under '' as well); back
-    -- (unsubscribing, taken back)
+    -- variant: '' by people; machine; first (the first of its recipient, counted under '' as well); back
+    -- (unsubscribing, taken back). Of tests: `test` in place of '', `test-machine` and so on
     create table counted (
         hour integer not null,      -- since 1970, UTC
         kind text not null,

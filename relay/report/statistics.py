@@ -14,7 +14,7 @@ import apsw
 
 from relay.model.division import By, Per
 from relay.report import database
-from relay.report.counts import HOUR
+from relay.report.counts import HOUR, TEST
 from relay.store.interface import StoreDown
 from relay.store.sqlite.connect import fetch
 
@@ -77,6 +77,7 @@ def statistics(data: Path, asked: Question) -> list[Line]:
     for period, account, name, event, variant, count in rows:
         start = period * HOURS[asked.per] * HOUR if asked.per is not Per.TOTAL else None
         line = lines.setdefault((period, account, name), Line(start, account, name, {}, {}, {}))
+        variant = variant.removeprefix(TEST).removeprefix("-")
         part = {"machine": line.machine, "first": line.first}.get(variant, line.counts)
         part["resubscribed" if variant == "back" else event] = count
     found = sorted(lines.values(), key=_order)
@@ -90,7 +91,7 @@ def _order(line: Line) -> tuple[float, int, str, str]:
 
 def _query(asked: Question) -> tuple[str, dict[str, Any]]:
     period = f"hour / {HOURS[asked.per]}" if asked.per is not Per.TOTAL else "0"
-    terms = ["hour >= :since", "kind = :kind", "variant = 'test'" if asked.test else "variant <> 'test'"]
+    terms = ["hour >= :since", "kind = :kind", f"variant {'' if asked.test else 'not '}like '{TEST}%'"]
     given: dict[str, Any] = {"since": int(asked.since // HOUR), "kind": asked.by.value}
     if asked.until is not None:
         terms.append("hour <= :until")

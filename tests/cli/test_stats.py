@@ -26,6 +26,7 @@ async def test_a_line_has_counts_and_their_shares(tmp_path: Path, capsys: Any) -
                 event("opened", message, NOON, 1, **ann),
                 event("opened", message, NOON, 1, **ann),
                 event("complained", message, NOON, 2, **ann),
+                event("received", message, to=["ann@example.net"], tags=["tried"], test=True),
             ]
         )
         with reporter(tmp_path) as one:
@@ -50,3 +51,5 @@ async def test_a_line_has_counts_and_their_shares(tmp_path: Path, capsys: Any) -
     assert (told["account"], told["start"], told["rates"]["failed"]) == ("demo", None, 0.2)
     app([*common, "--by", "domain", "--account", "nobody"], standalone_mode=False)
     assert len(capsys.readouterr().out.splitlines()) == 1
+    app([*common, "--by", "tag", "--name", "tried"], standalone_mode=False)
+    assert "--test shows them" in capsys.readouterr().err

@@ -106,11 +106,16 @@ async def test_tests_and_mail_of_the_relays_own_are_apart(tmp_path: Path) -> Non
     await fold(
         tmp_path,
         event("delivered", MESSAGE, recipient=1, test=True, **ANN),
+        *(event("clicked", MESSAGE, recipient=1, test=True, **ANN) for _ in range(2)),
+        event("opened", MESSAGE, recipient=1, test=True, machine=True, **ANN),
+        event("unsubscribed", MESSAGE, recipient=1, test=True, resubscribed=True, **ANN),
         event("received", OTHERS, to="me@example.com", origin="report"),
         event("delivered", OTHERS, recipient=1, to="me@example.com", origin="report"),
     )
     assert statistics(tmp_path, Question()) == []
-    assert only(tmp_path, test=True).counts == {"delivered": 1}
+    line = only(tmp_path, test=True)
+    assert line.counts == {"delivered": 1, "clicked": 2, "resubscribed": 1}
+    assert (line.first, line.machine) == ({"clicked": 1}, {"opened": 1})
 
 
 async def test_each_event_is_counted_once_however_often_folding_begins_again(tmp_path: Path) -> None:
