@@ -131,7 +131,10 @@ def listing(
 
 @app.command(
     "remove",
-    epilog=examples("relay suppress remove ann@example.net", "relay suppress remove ann@example.net --account shop"),
+    epilog=examples(
+        "relay suppress remove ann@example.net --everywhere",
+        "relay suppress remove ann@example.net --account shop --group newsletter",
+    ),
 )
 def remove(
     addresses: Addresses,
@@ -146,7 +149,11 @@ def remove(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take addresses off the list, so that they get mail again."""
+    """Take addresses off the list, so that they get mail again.
+
+    An entry for one account, stream or group is taken by naming these, as `relay suppress list` shows them, or with
+    --everywhere: who unsubscribed or bounced has one for the account whose mail it was.
+    """
     if everywhere and (account or stream or group):
         raise typer.BadParameter(
             "says all accounts, streams and groups, so leave out --account, --stream and --group",
