@@ -103,7 +103,10 @@ def _construct(source: str, start: int, name: str) -> tuple[Construct, int]:
         inside = start + 1 + len(name)
     else:
         shown = source[start : start + 1 + max(len(name), 1)]
-        raise Fault(f"there is no construct {shown}; a brace itself is {{ldelim}}, or stands in {{literal}}", start)
+        variable = f"a variable is {{${name}}}, " if name else ""
+        raise Fault(
+            f"there is no construct {shown}; {variable}a brace itself is {{ldelim}}, or stands in {{literal}}", start
+        )
     try:
         found, end = tokens(source, inside)
     except Fault as fault:
