@@ -31,7 +31,7 @@ class Report:
 
     def text(self) -> str:
         """For a terminal."""
-        parts = [text(rows(self.loads, self.figures)), columns(growth.lines(self.figures))]
+        parts = [text(rows(self.loads, self.figures)), columns(growth.lines(self.figures)), *beside(self.figures)]
         if (others := statistics.median(each.others for each in self.figures)) > _BUSY:
             parts.append(
                 f"Others used {others:.0%} of the machine meanwhile: trust CPU a message, and not the rates."
@@ -66,6 +66,21 @@ class Report:
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(whole, indent=1, default=str) + "\n")
+
+
+def beside(figures: Sequence[Figures]) -> Iterator[str]:
+    """What mailings and floods have to say besides; medians, memory the highest."""
+    if mailings := [each.more for each in figures if "largest" in each.more and "copies" in each.more]:
+        one, single = (max(each[name] for each in mailings) / 1e6 for name in ("largest", "largest of single"))
+        yield f"Largest process while a mailing came in: {one:.0f} MB resident; as single messages: {single:.0f} MB."
+    for load in dict.fromkeys(each.load for each in figures if "opens" in each.more):
+        runs = [each for each in figures if each.load == load]
+        opens = statistics.median(each.more["opens"] for each in runs)
+        rates = " and ".join(
+            f"{statistics.median(each.rate for each in some if each):,.0f}/s"
+            for some in (runs, [each.pair for each in runs])
+        )
+        yield f"{load}: {opens:,.0f} opens a second beside it; with them and without, {rates} were delivered."
 
 
 def _settings(system: str, found: Mapping[str, Any]) -> str:

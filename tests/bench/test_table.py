@@ -14,6 +14,7 @@ from tests.bench.fsyncs import counted
 from tests.bench.goal import P99, Goal
 from tests.bench.load import Traffic
 from tests.bench.loads import TRAFFIC
+from tests.bench.report import beside
 from tests.bench.table import Spread, rows, text, verdict
 from tests.bench.traffic import Figures, percentile
 from tests.bench.witness import verify
@@ -143,3 +144,15 @@ def test_fsyncs_are_counted_between_the_replies_and_below_the_directory() -> Non
 4 <... fsync resumed>)              = 0
 """
     assert counted(trace.strip().splitlines(), "/bench/relay") == [1, 0, 1]
+
+
+def test_the_report_tells_the_memory_of_mailings_and_what_flooded() -> None:
+    runs = [
+        figures("relay", "mailing", 1, more={"largest": 120e6, "largest of single": 90e6, "copies": 1000}),
+        figures("relay", "mailing", 1, more={"largest": 110e6, "largest of single": 95e6, "copies": 1000}),
+        figures("relay", "flood", 20, more={"opens": 4000.0}, pair=figures("relay", "flood", 21)),
+    ]
+    assert list(beside(runs)) == [
+        "Largest process while a mailing came in: 120 MB resident; as single messages: 95 MB.",
+        "flood: 4,000 opens a second beside it; with them and without, 20/s and 21/s were delivered.",
+    ]
