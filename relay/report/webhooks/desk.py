@@ -90,6 +90,9 @@ class Desk:
         """In the registry, with a line in the audit."""
         await self._do(lambda: self._disable(hook, reason, now))
 
+    async def set_right(self, hook: str, now: float) -> None:
+        await self._do(lambda: self._open().set_right(hook, now))
+
     async def bury(self, hook: str, reason: str, now: float, before: float | None = None) -> bool:
         """A slice; True when there may be more."""
         return await self._do(lambda: self._open().bury(hook, reason, now, before)) == SLICE

@@ -134,7 +134,7 @@ class Filler:
             self._routes = self._outbox.has_routes()
             self._counts = {}
         now = self._clock()
-        if now >= self._recount_at:
+        if not self._recount_at - RECOUNT <= now < self._recount_at:  # or the clock was set back
             self._counts = {}
             self._recount_at = now + RECOUNT
         return self._outbox

@@ -18,7 +18,7 @@ from pathlib import Path
 import apsw
 
 from relay.report.webhooks import outbox_statements as sql
-from relay.report.webhooks.schedule import Endpoint
+from relay.report.webhooks.schedule import LONGEST_WAIT, Endpoint
 from relay.store.interface import StoreDown
 from relay.store.sqlite.connect import connect_reader, connect_writer, fetch, schema_version, value
 from relay.store.sqlite.shared import transaction
@@ -220,6 +220,13 @@ class Outbox:
         with self.changing() as connection:
             self._put_endpoint(hook, Endpoint(last_success=was.last_success))
             connection.execute(sql.SOONER, {"hook": hook, "now": now})
+
+    def set_right(self, hook: str, now: float) -> None:
+        """What was put off by a clock that has been set back since, by more than anything is put off, is due."""
+        given = {"hook": hook, "now": now, "latest": now + LONGEST_WAIT}
+        with self.changing() as connection:
+            connection.execute(sql.AHEAD, given)
+            connection.execute(sql.PAUSED_AHEAD, given)
 
     def bury(self, hook: str, reason: str, now: float, before: float | None = None) -> int:
         """Give up a slice of what waits for a webhook: all of it, or what came before a time. How many."""

@@ -110,6 +110,9 @@ update waiting set due = :now
 FREE_LANE: Final = _HEAD.format(lane="and lane = :lane")
 FREE_MESSAGE: Final = _HEAD.format(lane="")
 SOONER: Final = "update waiting set due = :now where hook = :hook and due > :now"
+# ahead: further off than anything is put off; the clock was set back since.
+AHEAD: Final = "update waiting set due = :now where hook = :hook and due > :latest"
+PAUSED_AHEAD: Final = "update endpoint set paused_until = :now where hook = :hook and paused_until > :latest"
 OLD: Final = "select id from waiting where hook = ? and came < ? order by id limit ?"
 ANY: Final = "select id from waiting where hook = ? order by id limit ?"
 FORGET_HOOK: Final = "delete from waiting where id in (select id from waiting where hook = ? order by id limit ?)"

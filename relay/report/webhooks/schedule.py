@@ -29,6 +29,7 @@ SLOW_PAUSE = 30.0  # for one that asks us to slow down without saying for how lo
 LONGEST_SLOW = 900.0
 LONGEST_ASKED = 86_400.0  # of what Retry-After may ask
 SLOW = frozenset({429, 502, 504})
+LONGEST_WAIT = max(LONGEST_ASKED, *WAITS) * (1 + JITTER)
 GONE = 410
 
 

@@ -72,6 +72,7 @@ class Sender:
         self._closing: asyncio.Future[list[None]] | None = None
         self._couriers: dict[str, tuple[Courier, asyncio.Task[float | None]]] = {}
         self._tidy_at = 0.0
+        self._looked_at = 0.0
         self._failing = False
 
     def reload(self, config: Config) -> None:
@@ -117,6 +118,10 @@ class Sender:
             self._changes = changes
             self._next.clear()
         now = self._clock()
+        if now < self._looked_at:  # the clock was set back
+            self._not_before.clear()
+            self._tidy_at = 0.0
+        self._looked_at = now
         for ident, hook in self._hooks.items():
             if not hook.ready or ident in self._couriers or self._not_before.get(ident, 0.0) > now:
                 continue
@@ -211,10 +216,12 @@ class Sender:
             if hook.disabled:
                 more = await self._desk.bury(ident, f"the webhook was disabled: {hook.disabled}", now) or more
             else:
+                await self._desk.set_right(ident, now)
                 more = await self._desk.bury(ident, "it waited too long", now, now - PATIENCE) or more
         for ident in await self._desk.strangers(list(self._hooks)):
             more = await self._desk.forget(ident) or more
         self._tidy_at = now if more else now + TIDY
+        self._next.clear()
 
     async def _end(self) -> None:
         tasks = []

@@ -207,6 +207,32 @@ async def test_there_is_room_for_so_many_and_what_finds_none_is_counted(tmp_path
             assert outbox.endpoint(hook.id).lost == 5
 
 
+async def test_room_is_counted_anew_also_when_the_clock_was_set_back(tmp_path: Path) -> None:
+    async with site(fine) as there, stage(tmp_path, "waiting: 10") as here:
+        hook = here.hook(there.url())
+        ids = new_ids()
+        here.clock.now += 365 * 86_400
+        await here.tell(*(event("delivered", ids.new(), recipient=1) for _ in range(10)))
+        here.clock.now -= 365 * 86_400
+        await here.tell(*(event("delivered", ids.new(), recipient=1) for _ in range(10)))
+        with here.outbox() as outbox:
+            assert outbox.endpoint(hook.id).lost == 0
+        assert len(there.got) == 20
+
+
+async def test_what_was_put_off_by_a_clock_that_was_wrong_is_sent_once_it_is_right(tmp_path: Path) -> None:
+    async with site(status(503, Retry_After="86400")) as there, stage(tmp_path) as here:
+        hook = here.hook(there.url())
+        here.clock.now += 365 * 86_400
+        await here.tell(event("delivered", new_ids().new(), recipient=1))
+        assert len(there.got) == 1
+        here.clock.now -= 365 * 86_400
+        await here.send()  # it is noticed
+        await here.pass_time(10)
+        assert len(there.got) == 2
+        assert here.waiting(hook) == 1
+
+
 async def test_what_waits_too_long_is_given_up_tried_or_not(tmp_path: Path) -> None:
     async with site(status(500)) as there, stage(tmp_path) as here:
         hook = here.hook(there.url())
