@@ -26,6 +26,7 @@ from relay.store.readers import Readers
 from relay.transform.token import read
 
 REMEMBERED = 2000  # recipients; some kilobytes each, with where all the links lead
+CHARACTERS = 64 << 20  # of where those links lead, in all: a message may have thousands of long ones
 FOR = 30.0  # seconds a delivered one is remembered
 FOR_WAITING = 1.0  # seconds one is remembered who has not got it yet
 LAG = 0.5  # seconds for which new keys may go unseen
@@ -41,6 +42,7 @@ class Known:
         self._look_at = 0.0
         self._keys: list[LinkKey] = []
         self._remembered: OrderedDict[tuple[str, int], tuple[float, Tracked]] = OrderedDict()
+        self._characters = 0
         self._rows = _Thread(data, "rows")
         self._contents = _Thread(data, "contents")
 
@@ -88,7 +90,7 @@ class Known:
         if found is None:
             return None
         if self._steady() >= found[0]:
-            del self._remembered[key]
+            self._forget(key)
             return None
         self._remembered.move_to_end(key)
         return found[1]
@@ -112,10 +114,17 @@ class Known:
         if found is None:
             raise NotFound(f"{token.message}-{token.recipient} is not kept")
         kept = FOR if found.ended is not None else FOR_WAITING
-        self._remembered[token.message, token.recipient] = (self._steady() + kept, found)
-        if len(self._remembered) > REMEMBERED:
-            self._remembered.popitem(last=False)
+        key = (token.message, token.recipient)
+        self._forget(key)
+        self._remembered[key] = (self._steady() + kept, found)
+        self._characters += _characters(found)
+        while len(self._remembered) > REMEMBERED or self._characters > CHARACTERS:
+            self._forget(next(iter(self._remembered)))
         return found
+
+    def _forget(self, key: tuple[str, int]) -> None:
+        if (gone := self._remembered.pop(key, None)) is not None:
+            self._characters -= _characters(gone[1])
 
     def _refresh(self) -> bool:
         """Whether there may be other keys than before. Raises StoreDown."""
@@ -126,6 +135,10 @@ class Known:
         self._keys = self._registry.link_keys()
         self._version = version
         return True
+
+
+def _characters(tracked: Tracked) -> int:
+    return sum(map(len, tracked.targets))
 
 
 class _Thread:

@@ -99,7 +99,7 @@ class Pictures:
     async def _once(self, url: str) -> Picture:
         """Fetch, or wait for who fetches it already. Raises Failed."""
         if (failed := self._failed.get(url)) is not None:
-            if self._clock() - failed[0] < FAILED_FOR:
+            if 0 <= self._clock() - failed[0] < FAILED_FOR:
                 raise failed[1]
             del self._failed[url]
         if self._waiting >= WAITING:

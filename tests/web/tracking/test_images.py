@@ -95,6 +95,16 @@ async def test_what_cannot_be_shown_is_left_to_the_mail_program(
         assert (await it.get(link)).body == PNG
 
 
+async def test_a_failure_is_forgotten_where_the_clock_was_set_back(tmp_path: Path) -> None:
+    async with origin() as host, world(tmp_path) as it:
+        host.says["/a"] = (500, "text/plain", b"")
+        link = it.link(await it.sent(targets=(host.url("/a"),)), Purpose.IMAGE)
+        assert (await it.get(link)).status == 302
+        host.says["/a"] = (200, "image/png", PNG)
+        it.time.now -= 3600
+        assert (await it.get(link)).body == PNG
+
+
 async def test_who_would_be_one_too_many_to_wait_is_sent_to_the_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
