@@ -97,7 +97,7 @@ class _Reader:
             at = found.end()
             name = found[2]
             if name is None:
-                if found[0] == "<" and page[at : at + 1].isalpha():
+                if found[0] == "<" and page[at : at + 2].strip("/")[:1].isalpha():
                     break  # a tag that never ends: the rest is not looked at again
                 if found[0][0] != "<" or found[0] == "<":
                     self._text(found[0])

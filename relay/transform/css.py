@@ -18,6 +18,7 @@ takes a sheet for print as one for all. A text that is nested deeper than people
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,13 +36,25 @@ CSS = 256 << 10  # octets of its style sheets
 RULES = 4_000  # selectors
 TAGS = 20_000
 PAIRS = 1_000_000  # of a rule and a tag
-WORK = 20_000_000  # of an octet of a selector and a tag; the worst that is let through takes some 2 s
+MATCHES = 150_000  # of these, by what a selector says last
+WORK = 20_000_000  # of an octet of a selector and a tag; the worst that is let through takes some 0.5 s
+SIBLINGS = 20_000_000  # of a `~`, a tag, and one before it
+ADDED = 1 << 20  # octets of `style` attributes
 DEPTH = 500  # elements within elements
 _BARE = frozenset({b"head", b"meta", b"title", b"style", b"script", b"link", b"base", b"param", b"source"})
 _VOID = frozenset({b"area", b"br", b"col", b"embed", b"hr", b"img", b"input", b"link", b"meta", b"wbr", b"base"})
 _OPTIONAL = frozenset({b"p", b"td", b"th", b"tr", b"li", b"tbody", b"thead", b"tfoot", b"option", b"dd", b"dt"})
 _SCREEN = re.compile(rb"\s*(?:all|screen)?\s*", re.I)
 _SHEET_TYPE = re.compile(rb"\s*(?:text/css)?\s*", re.I)
+
+
+_TILDE = re.compile(rb"~(?!=)")
+_LAST = re.compile(rb"[.#]?[a-z_][\w-]*\Z")
+_INTRICATE = re.compile(rb"[^\w\s.#>+~*-]")  # it may end otherwise than its last word says
+
+
+class _TooLarge(Exception):
+    """What would be added is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,8 @@ def inline(text: bytes) -> Inlined:
         edits = tuple(_edits(page, rules, animated, matched))
     except cascade.TooMuch:
         return _left(text, "their rules override each other too often")
+    except _TooLarge:
+        return _left(text, f"they would add over {ADDED} octets")
     return Inlined(fill(splice(text, edits), _no_hole), _linked(page), edits)
 
 
@@ -114,10 +129,28 @@ def _too_much(page: Page, rules: Sequence[Rule]) -> str:
         return f"they have over {RULES} rules"
     if tags > TAGS or tags * count > PAIRS or tags * sum(len(each.selector) for each in rules) > WORK:
         return f"{count} rules for {tags} elements are too many"
+    tildes = sum(len(_TILDE.findall(each.selector)) for each in rules)
+    if tildes * tags * tags > SIBLINGS:
+        return f"{tildes} times ~ for {tags} elements are too many"
+    if tags * count > MATCHES and _likely(page, rules) > MATCHES:
+        return f"{count} rules that may apply to each of {tags} elements are too many"
     foreign = any(each.name in (b"svg", b"math") for each in page.tags)  # there, all names nest
     if page.depth(frozenset() if foreign else _VOID | _OPTIONAL) > DEPTH:
         return f"elements are nested deeper than {DEPTH}"
     return ""
+
+
+def _likely(page: Page, rules: Sequence[Rule]) -> int:
+    """How many tags the rules can match at most, by the last class, id or name of each selector."""
+    tags: Counter[bytes] = Counter(each.name for each in page.tags)
+    for each in page.tags:
+        tags.update({b"." + name.lower() for name in (each.value(b"class") or b"").split()})
+        tags[b"#" + (each.value(b"id") or b"").lower()] += 1
+    total = 0
+    for rule in rules:
+        found = None if _INTRICATE.search(rule.selector) else _LAST.search(rule.selector.lower())
+        total += len(page.tags) if found is None else tags[found[0]]
+    return total
 
 
 @cache
@@ -185,8 +218,11 @@ def _edits(
     decided = cascade.decide(rules, animated, set(kinds.values()))
     for raised in decided.raised:
         yield Edit(raised.end, raised.end, (b" !important",))
+    texts = {key: _text(decided.added[kind]) for key, kind in kinds.items()}
+    if sum(len(texts[key]) * len(tags) for key, tags in alike.items()) > ADDED:
+        raise _TooLarge
     for key, tags in alike.items():
-        added = _text(decided.added[kinds[key]])
+        added = texts[key]
         if added:
             tests = [test for each in key[0] if each >= count for test in rules[each - count].tests]
             for tag in tags:

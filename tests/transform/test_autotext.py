@@ -78,6 +78,15 @@ def test_a_page_that_says_nothing_or_too_much_has_no_text() -> None:
     assert html_to_text(b"x" * (HTML_OCTETS + 1)) is None
 
 
+@pytest.mark.parametrize(
+    "piece", ["<", "</", "</a ", "</a x='", "<!", "<a x=", "&", "&#9", "<!--", "<pre>", "<ol><li>"]
+)
+def test_tags_without_an_end_cost_no_more_than_their_length(piece: str) -> None:
+    page = f"<p>Hello.</p>{piece * (300_000 // len(piece))}"
+    text = html_to_text(page.encode())
+    assert text is not None and text.startswith("Hello.\n")
+
+
 def body(text: str) -> str:
     page = text_to_html(text)
     assert page is not None

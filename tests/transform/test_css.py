@@ -165,6 +165,10 @@ def test_a_linked_style_sheet_is_told_of_and_not_loaded() -> None:
         (b"<style>p{top:0}</style>" + b"<div><table></div>" * 900, "deeper"),
         (b"<style>p{top:0}</style><svg>" + b"<td>" * 9_000, "deeper"),
         (b"<style>p{top:0}" + b"@media x{" * 40 + b"</style><p>", "deeper"),
+        (b"<style>.q~i{top:0}</style>" + b"<i></i>" * 5_000 + b"<p class=q>", "~"),
+        (b"<style>" + b"p{top:0}" * 3_000 + b"</style>" + b"<p>" * 100, "may apply"),
+        (b"<style>" + b"[style*=x]{top:0}" * 900 + b"</style>" + b"<p style=x>" * 200, "may apply"),
+        (b"<style>p{" + b"".join(b"a%d:1;" % n for n in range(9_000)) + b"}</style>" + b"<p>" * 500, "add over"),
         (b"<style>" + b"p{top:0}p:hover{top:1px}" * 1500 + b"</style><p><p id=x>", "too often"),
     ],
 )

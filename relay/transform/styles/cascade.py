@@ -133,6 +133,7 @@ def _sort(rules: Sequence[Rule], kind: Kind, whole: bool, budget: _Budget) -> _S
     found = _Sorted(whole, [])
     for weight, number in enumerate(kind.matched):
         rule = rules[number]
+        budget.spend(len(rule.declarations))
         for each in rule.declarations:
             one = _One(weight, each, rule)
             if rule.dynamic:
