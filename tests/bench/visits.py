@@ -6,7 +6,7 @@ Out: `Figures` in which a redirect is what elsewhere is a message; and those of 
 Why so: CPU of a redirect is of all processes and until they rest, so that the event's journal and the reporter are
 in it. Nobody is given another niceness: with as many flooding connections as the web worker takes, it and the
 flooder need a core each, so what can be asked of submission is its share of two cores, and that it waits for
-nothing else.
+nothing else. The links of all readers are made from those of one, whose letter was looked at.
 """
 
 from __future__ import annotations
@@ -17,52 +17,78 @@ import html
 import json
 import subprocess
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from relay.model.event import EventName
+from relay.model.token import TOKEN_LENGTH, Purpose
 from relay.store.sqlite import open_reader, shard_directory
+from relay.transform.token import make, read
 from relay.worker.context import WEB_SHARD
 from tests.bench import letter
 from tests.bench.accounting import Meter, until
 from tests.bench.ends import ROOT, generate
 from tests.bench.goal import P99, RELAY, Goal
-from tests.bench.job import Job
+from tests.bench.job import APART, Job
 from tests.bench.links import BASE, given, judge, sent_html, urls
 from tests.bench.load import Load, Traffic
 from tests.bench.relaysystem import RelaySystem
 from tests.bench.system import PLAIN, SECURE, System
 from tests.bench.traffic import Bench, Figures, percentile
-from tests.bench.tuned import CLICKS, OPENS
+from tests.bench.tuned import CLICKS, OPENS, READERS
 from tests.bench.visitor import Visit, Visited
+from tests.bench.witness import complaints
 
 _A_REDIRECT = Goal(cpu_ms=1)
-_SENT = 12  # messages whose links are followed
+_READERS = 200  # of the mailing whose links are followed; of each, a thousand clicks a day are kept
+_STRIDE = 4  # every so many-th link of a letter is followed
 
 
 def addresses(
-    bench: Bench, system: RelaySystem, words: dict[str, Any], load: str
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """Send some letters; the paths of the links in them with where each must lead, and what was wrong with them."""
+    bench: Bench, system: RelaySystem, fields: Sequence[str], tokens: Mapping[str, int], purpose: Purpose
+) -> list[tuple[str, str]]:
+    """Send a mailing; the paths of its readers' links, with where each must lead.
+
+    Raises:
+        RuntimeError: it was not taken, or not as it should be.
+    """
     job = Job(
-        port=system.doors[PLAIN].port, run=bench.name(), seconds=0, content=letter.LETTER, changed=True, **words
+        port=system.doors[PLAIN].port,
+        run=bench.name(),
+        seconds=0,
+        messages=1,
+        connections=1,
+        content=letter.LETTER,
+        changed=True,
+        copies=APART,
+        recipients=READERS[:_READERS],
+        fields=tuple(fields),
+        tokens=tokens,
     )
     bench.sink.order("expect", signed=True, **job.told())
     result = generate(job)
-    bench.sink.order("wait", messages=job.messages, seconds=60)
-    bench.sink.order("report", messages=job.messages, sample=str(bench.directory))
-    found: list[tuple[str, str]] = []
-    faults, keys = list(result.faults), system.link_keys()
+    bench.sink.order("wait", messages=job.each_copies, seconds=60)
+    report = bench.sink.order("report", messages=job.each_copies, sample=str(bench.directory))
+    faults, keys = [*result.faults, *complaints(report)], system.link_keys()
+    wires = []
     for path in sorted(bench.directory.glob(f"{job.run}-*.eml")):
-        wire = path.read_bytes()
+        wires.append(path.read_bytes())
         path.unlink()
-        if fault := judge(wire, job, keys):
+        if fault := judge(wires[-1], job, keys, int(path.stem.rpartition("-")[2])):
             faults.append(f"{path.name}: {fault}")
-            continue
-        sent = [html.unescape(each) for each in given(sent_html(wire, job), job)]
-        found += zip([each.removeprefix(BASE) for each in urls(wire)], sent, strict=True)
-    if not found:
-        raise RuntimeError(f"{load}: there are no links to follow: {faults}")
-    return found, faults
+    if faults or not wires:
+        raise RuntimeError(f"no mailing whose links can be followed: {faults}")
+    targets = [html.unescape(each) for each in given(sent_html(wires[0], job), job)]
+    links = []
+    for url, target in zip(urls(wires[0]), targets, strict=True):
+        text = url.removeprefix(f"{BASE}/")
+        token = read(text[:TOKEN_LENGTH], keys)
+        if token.purpose is purpose:
+            links.append((token, text[TOKEN_LENGTH:], target))
+    return [
+        (f"/{make(keys[0], dataclasses.replace(token, recipient=reader)).decode()}{rest}", target)
+        for token, rest, target in links[::_STRIDE]
+        for reader in range(1, _READERS + 1)
+    ]
 
 
 def visit(wanted: Visit) -> subprocess.Popen[str]:
@@ -117,15 +143,14 @@ class Redirects:
 
     def run(self, bench: Bench, system: System, seconds: float, number: int) -> Figures:
         assert isinstance(system, RelaySystem)
-        words = {"messages": _SENT, "connections": 3, "fields": (CLICKS,), "tokens": {"CLICK": letter.LINKS}}
-        found, faults = addresses(bench, system, words, self.name)
+        found = addresses(bench, system, (CLICKS,), {"CLICK": letter.LINKS}, Purpose.CLICK)
         system.group.settle()
         events = Told(system)
         meter = Meter(system.group)
         result = told(visit(Visit(port=system.web, addresses=found, seconds=seconds)))
         meter.look()
         busy = meter.busy()
-        faults += events.faults(result.answers)
+        faults = events.faults(result.answers)
         rest, cpu = system.group.settle(), meter.cpu()
         count, taken = max(1, result.answers), max(1e-9, result.end - result.begin)
         return Figures(
@@ -170,9 +195,7 @@ class Flood:
         assert isinstance(system, RelaySystem)
         fields = (OPENS, "X-SMTPeter-OpenPixel: bottom")
         tokens = {"IMAGE": letter.IMAGES, "PIXEL": 1}
-        words = {"messages": _SENT, "connections": 3, "fields": fields, "tokens": tokens}
-        found, faults = addresses(bench, system, words, self.name)
-        pixels = [(path, "") for path, target in found if not target]
+        pixels = addresses(bench, system, fields, tokens, Purpose.PIXEL)
         made: dict[bool, Figures] = {}
         opened: Visited | None = None
         events = Told(system)
@@ -186,7 +209,7 @@ class Flood:
         assert opened is not None
         figures, figures.pair = made[True], made[False]
         figures.load = self.name
-        figures.faults += [*made[False].faults, *faults, *opened.faults, *events.faults(opened.answers)]
+        figures.faults += [*made[False].faults, *opened.faults, *events.faults(opened.answers)]
         figures.more = {"opens": opened.answers / max(1e-9, opened.end - opened.begin)}
         return figures
 
