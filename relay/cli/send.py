@@ -35,7 +35,12 @@ def send(
     ] = None,
     subject: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
     text: Annotated[str | None, typer.Option(metavar="TEXT", help="The body.")] = None,
-    html: Annotated[str | None, typer.Option(metavar="HTML", help="The body as HTML, beside the text.")] = None,
+    html: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HTML", help="The body as HTML, beside the text or alone: the words themselves, no file."
+        ),
+    ] = None,
     header: Annotated[
         list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="One more header field; may be given again.")
     ] = None,
@@ -125,7 +130,8 @@ def _compose(
             message[name] = value
     except ValueError as error:  # a line end in a value, or a second From
         raise typer.BadParameter(str(error)) from error
-    message.set_content(text if text is not None or html is not None else "")
+    if text is not None or html is None:
+        message.set_content(text or "")
     if text is None and html is not None:
         message.set_content(html, subtype="html")
     elif html is not None:

@@ -47,6 +47,13 @@ def test_a_message_is_made_of_options(client: Cli, server: Receiver) -> None:
     assert b"multipart/alternative" in head
 
 
+def test_html_may_stand_alone(client: Cli, server: Receiver) -> None:
+    client("send", "--to", "you@example.net", "--html", "<p>Hallo</p>")
+    [message] = server.messages
+    head, _, body = message.content.partition(b"\r\n\r\n")
+    assert b"Content-Type: text/html" in head and b"<p>Hallo</p>" in body
+
+
 def test_a_ready_message_is_sent_as_it_is(client: Cli, server: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     octets = b"From: Me <me@example.com>\nTo: a@example.net, B <b@example.net>\nBcc: c@example.net\n\n.dot\nl\xe4st\n"
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(octets)))
