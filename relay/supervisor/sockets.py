@@ -20,6 +20,7 @@ be on their way out.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
 import logging
 import socket
@@ -203,4 +204,6 @@ def _cannot(what: str, address: str, port: int, error: OSError) -> CannotListen:
     where = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
     low = isinstance(error, PermissionError) and 0 < port < 1024
     hint = " (ports below 1024 need systemd/relay.service or CAP_NET_BIND_SERVICE)" if low else ""
+    if error.errno == errno.EADDRINUSE:
+        hint = "; end what listens there, or say another port in the configuration"
     return CannotListen(f"{what}: cannot listen on {where}: {error.strerror}{hint}")
