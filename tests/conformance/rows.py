@@ -86,6 +86,32 @@ WAITING: Mapping[int, str] = {
     63: f"{_BOARD}; superseded by webhooks",
 }
 
+# Where the documents contradict each other, or say less than one has to know; and what holds the reading chosen.
+READINGS: Mapping[str, str] = {
+    "what an envelope does": "test_row_49_tracking_alone_decides_the_envelope_on_the_wire",
+    "inlinecss default": "test_reading_inline_css_is_off_unless_asked_for",
+    "webhook body": "test_reading_the_body_is_json_unless_a_webhook_is_set_to_forms",
+    "X-Nonce in the signature": "test_reading_what_signs_is_in_lower_case_and_has_the_nonce",
+    "case of digest and header names": "test_reading_what_signs_is_in_lower_case_and_has_the_nonce",
+    "bounce host default": "test_reading_the_bounce_host_is_called_bounces",
+    "out-of-office": "test_reading_out_of_office_is_told_as_a_bounce_and_stands_in_the_events_as_an_answer",
+    "dashes and underscores in data": "test_reading_dashes_and_underscores_are_both_tried",
+    "images per credential": "test_reading_hosted_images_are_a_switch_of_a_login_too",
+    **dict.fromkeys(
+        (
+            "replyto / replyTo",
+            "recipient as array",
+            "comma lists in recipients",
+            "recipients JSON sample",
+            "error body",
+            "html part's content type",
+            "envelope call",
+            "tags in events path",
+        ),
+        _REST,
+    ),
+}
+
 # Rows that have tests, and the part of them that has none.
 PARTLY: Mapping[int, str] = {
     22: f"{_REST}: the property in its three forms; its header fields are tested",

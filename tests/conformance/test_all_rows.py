@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.conformance.rows import PARTLY, ROWS, WAITING
+from tests.conformance.rows import PARTLY, READINGS, ROWS, WAITING
 
-NAMED = re.compile(r"^(?:async )?def test_row_(\d+)_", re.MULTILINE)
+TEST = re.compile(r"^def (test_\w+)", re.MULTILINE)
+ROW = re.compile(r"test_row_(\d+)_")
 
 
-def _tested() -> set[int]:
+def _tests() -> set[str]:
     here = Path(__file__).parent
-    return {int(number) for each in here.glob("test_*.py") for number in NAMED.findall(each.read_text())}
+    return {name for each in here.glob("test_*.py") for name in TEST.findall(each.read_text())}
 
 
 def test_every_row_has_a_test_or_says_what_it_waits_for() -> None:
     assert set(ROWS) == set(range(1, 65))
-    assert _tested() | set(WAITING) == set(ROWS)
-    assert _tested() & set(WAITING) == set(), "it waits no longer"
-    assert set(PARTLY) <= _tested()
+    tested = {int(found[1]) for name in _tests() if (found := ROW.match(name))}
+    assert tested | set(WAITING) == set(ROWS)
+    assert tested & set(WAITING) == set(), "it waits no longer"
+    assert set(PARTLY) <= tested
+
+
+def test_every_reading_is_held_by_a_test_or_waits_for_its_door() -> None:
+    named = {each for each in READINGS.values() if each.startswith("test_")}
+    assert named <= _tests()
+    assert {each for each in _tests() if each.startswith("test_reading_")} <= named
+    assert len(READINGS) == 17

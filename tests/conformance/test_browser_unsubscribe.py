@@ -1,4 +1,4 @@
-"""Unsubscribing in a real browser, with JavaScript and without: from the link in a mail to the mail that is not sent."""
+"""Unsubscribing in a real browser, with JavaScript and without: from a link in mail to mail that is not sent."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ SWITCHES = {  # header field: (value that turns it on, value that turns it off, 
 ALL_ON = [word for _, _, name in SWITCHES.values() for word in ("--option", f"{name}=yes")]
 
 
-def on(it: Stage, content: bytes, login: Login | None = None) -> set[str]:
+def on(it: Stage, content: bytes, login: Login | None = None, sender: str = SENDER) -> set[str]:
     """Which switches were on, as what arrived shows."""
-    arrived = it.arrived(it.send(content, login=login))
+    arrived = it.arrived(it.send(content, login=login, sender=sender))
     html = part(arrived.content)
     found = {
         "trackclicks": LINK not in links(html),
@@ -139,6 +139,22 @@ def test_rule_1_fields_hold_for_one_message_and_their_names_are_in_any_case(it: 
         assert (LINK not in links(part(arrived.content))) is tracked
 
 
+def test_rule_2_a_header_goes_before_the_login_and_the_login_before_the_domain(it: Stage, bare: Login) -> None:
+    it.relay.cli("domain", "add", "ruled.test", "--account", "demo")
+    it.relay.cli("domain", "verify", "ruled.test", "--force")
+    it.relay.cli("domain", "tracking", "ruled.test", "go.ruled.test", "--force")
+    it.relay.cli("domain", "set", "ruled.test", "--option", "track_clicks=yes", "--option", "inline_css=yes")
+    off = it.credential("--option", "track_clicks=off")
+    from_there = raw().replace(b"From: me@example.com", b"From: me@ruled.test")
+
+    def there(*fields: str, login: Login) -> set[str]:
+        return on(it, "".join(f"{each}\r\n" for each in fields).encode() + from_there, login, "me@ruled.test")
+
+    it.wait(lambda: there(login=bare) == {"trackclicks", "inlinecss"}, "the domain's defaults")
+    assert there(login=off) == {"inlinecss"}
+    assert there("x-smtpeter-trackclicks: true", "x-smtpeter-inlinecss: false", login=off) == {"trackclicks"}
+
+
 @pytest.mark.parametrize("name", ["Unknown-Thing", "x"])
 def test_rule_3_a_field_with_the_prefix_that_is_none_of_ours_is_told_and_never_passed_on(
     it: Stage, name: str
@@ -185,6 +201,12 @@ def test_rule_6_of_a_field_that_is_there_twice_the_first_counts_and_is_told(it: 
     assert LINK in links(part(it.arrived(sent).content))
     (warning,) = it.events(sent, "received")[0]["warnings"]
     assert "trackclicks" in warning.lower()
+
+
+@pytest.mark.parametrize("hidden", ["=?utf-8?Q?a=0D=0ABcc:_eve@evil.example?=", "=?utf-8?B?YQ0KQmNjOiBlQGV2aWw=?="])
+def test_rule_6_an_encoded_line_end_is_refused(it: Stage, hidden: str) -> None:
+    code, reply = it.say(message(f"Campaign: {hidden}"), it.somebody())
+    assert code == 554 and "Campaign" in reply
 
 
 def test_rule_8_what_no_version_has_as_a_header_comes_as_smtp_or_under_names_of_ours(it: Stage) -> None:
