@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from relay.config.values import Duration, Network, Part, Size, host_name_or_none
+from relay.model.address import is_ip
 
 
 class ClientAddress(StrEnum):
@@ -32,13 +33,9 @@ def _base(value: str) -> str:
     bare = parts.path in ("", "/") and not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in ("http", "https") or not (host and plain and bare):
         raise ValueError(f"expected something like https://clicks.example.net (no path), not {value[:80]!r}")
-    if not _is_address(host):
+    if not is_ip(host):
         host_name_or_none(host)
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
-
-
-def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdigit()
 
 
 class Images(Part):

@@ -70,6 +70,15 @@ def parse_path(text: str, *, smtputf8: bool = False) -> str:
     return f"{local}@{domain}"
 
 
+def is_ip(host: str) -> bool:
+    """Whether a host is an IP address; IPv6 without brackets."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def domain_of(address: str) -> str:
     """What stands after the last `@`: the domain of a parsed address, "" for the null path."""
     return address.rpartition("@")[2]

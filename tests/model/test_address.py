@@ -11,6 +11,7 @@ from relay.model.address import (
     ascii_domain,
     domain_of,
     from_addresses,
+    is_ip,
     parse_path,
     printable,
     readable_domain,
@@ -216,3 +217,8 @@ def test_printing() -> None:
     assert domain_of("") == ""
     assert printable("a\r\nb\x1b[0m") == "a??b?[0m"
     assert len(printable("x" * 500)) == 80
+
+
+def test_a_host_is_an_address_or_a_name() -> None:
+    assert all(map(is_ip, ("192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0")))
+    assert not any(map(is_ip, ("", "example.com", "1.2.3", "256.1.1.1", "[2001:db8::1]", "a:b")))

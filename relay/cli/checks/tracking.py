@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,12 +13,13 @@ from relay.dns.answer import DnsFailure
 from relay.dns.records import check_way
 from relay.dns.resolver import Resolver
 from relay.model.account import Domain
+from relay.model.address import is_ip
 
 
 def target(config: Config) -> str:
     """The name of ours that hosts of links should lead to."""
     base = _base(config)
-    return base if base and not _is_address(base) else config.hostname
+    return base if base and not is_ip(base) else config.hostname
 
 
 def ours(config: Config) -> list[str]:
@@ -78,14 +78,6 @@ async def leading(config: Config, domains: Sequence[Domain], resolver: Resolver)
 
 def _base(config: Config) -> str:
     return urlsplit(config.tracking.base or "").hostname or ""
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _served(config: Config) -> tuple[Path, frozenset[str]]:

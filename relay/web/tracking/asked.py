@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from relay.config.tracking import ClientAddress
+from relay.model.address import is_ip
 from relay.model.light import light
 from relay.smtp.networks import Networks, client_address
 
@@ -72,7 +73,7 @@ class Proxies:
         peer = scope.get("client")
         client = client_address(peer[0]) if peer else ""
         secure = scope.get("scheme") == "https"
-        if client and self._networks and _is_address(client) and client in self._networks:
+        if client and self._networks and is_ip(client) and client in self._networks:
             secure = headers.get(b"x-forwarded-proto", b"").strip().lower() == b"https" or secure
             client = self._behind(client, headers.get(b"x-forwarded-for", b""))
         return Asked(method=scope["method"], path=scope["path"], client=client, secure=secure, headers=headers)
@@ -81,7 +82,7 @@ class Proxies:
         client = proxy
         for each in reversed(forwarded.decode("latin-1").split(",")[-HOPS:]):
             said = client_address(each.strip().strip('"').removeprefix("[").removesuffix("]"))
-            if not _is_address(said):
+            if not is_ip(said):
                 break
             client = said
             if client not in self._networks:
@@ -89,19 +90,11 @@ class Proxies:
         return client
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
 def shown(address: str, how: ClientAddress) -> str:
     """A client's address as precisely as events may tell it; "" is nothing."""
     if how is ClientAddress.NONE or not address:
         return ""
-    if how is ClientAddress.FULL or not _is_address(address):
+    if how is ClientAddress.FULL or not is_ip(address):
         return address if how is ClientAddress.FULL else ""
     length = 48 if ":" in address else 24
     return str(ipaddress.ip_network((address.partition("%")[0], length), strict=False))

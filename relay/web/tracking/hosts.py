@@ -15,6 +15,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from relay.config import Config
+from relay.model.address import is_ip
 from relay.store.interface import Registry, StoreDown
 
 logger = logging.getLogger("relay.web")
@@ -36,7 +37,7 @@ class Hosts:
         base = _host(config.tracking.base or "")
         name = config.hostname.lower()
         self._own = frozenset({name, base} - {""})
-        self._base = frozenset() if base == name or _is_address(base) else frozenset({base} - {""})
+        self._base = frozenset() if base == name or is_ip(base) else frozenset({base} - {""})
 
     def tracks(self, name: str) -> bool:
         """Whether nothing but links of ours is shown under this name."""
@@ -45,7 +46,7 @@ class Hosts:
     def ours(self, name: str) -> bool:
         """Whether a certificate for this name is ours to ask for."""
         name = name.strip().lower().rstrip(".")
-        return not _is_address(name) and (name in self._own or name in self._domains())
+        return not is_ip(name) and (name in self._own or name in self._domains())
 
     def leads_here(self, url: str) -> bool:
         """Whether a URL is at one of our hosts."""
@@ -73,7 +74,3 @@ def _host(url: str) -> str:
         return (urlsplit(url).hostname or "").lower()
     except ValueError:
         return ""
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
