@@ -224,6 +224,9 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
         print_json(described)
     else:
         columns = ["domain", "account", "verified", "verified_by", "created", "tracking_host"]
+        for each in described:
+            if each["tracking_host"] and not each["tracking_verified"]:
+                each["tracking_host"] += " (not used yet)"
         print_table(columns, [[each[name] for name in columns] for each in described])
 
 
