@@ -52,11 +52,11 @@ def bench(left: str) -> str:
         rows.append(
             [each["title"], _spread(each["relay"], each["unit"]), _spread(each["other"], each["unit"]),
              _number(each["ratio"]), _number(each["goal"]), _number(each["least"]), each["reached"],
-             _number(cost.get("cpu_ms")), _number(other.get("cpu_ms"))]
+             _number(cost.get("cpu_ms")), _number(each["cpu_goal"]), _number(other.get("cpu_ms"))]
         )  # fmt: skip
     head = [
         "load", "relay", "Postfix + OpenDKIM", "ratio", "goal", "at the least", "reached",
-        "CPU ms, relay", "CPU ms, other",
+        "CPU ms, relay", "goal", "CPU ms, other",
     ]  # fmt: skip
     facts = ", ".join(f"{name} {value}" for name, value in report["machine"].items() if isinstance(value, str | int))
     return f"{facts}.\n\n{_table(head, rows)}"
@@ -71,7 +71,9 @@ def _spread(spread: Mapping[str, float] | None, unit: str) -> str:
     """Median, least and most."""
     if spread is None:
         return ""
-    return f"{spread['median']:,.0f}{unit.replace('ms', ' ms')} ({spread['low']:,.0f}-{spread['high']:,.0f})"
+    places = 2 if unit == "ms" and spread["median"] < 10 else 0
+    median, low, high = (f"{spread[each]:,.{places}f}" for each in ("median", "low", "high"))
+    return f"{median}{unit.replace('ms', ' ms')} ({low}-{high})"
 
 
 def _number(value: float | None) -> str:
