@@ -144,8 +144,8 @@ CONSENT_OPTIONS: tuple[Option, ...] = (
         type="up to three texts, parted by colons",
         limits=f"{texts.FEEDBACK_OCTETS} octets, no white space",
         read=texts.feedback_id,
-        help="The first fields of Feedback-ID, by which Gmail counts complaints; the last is ours. Without it, mail with a "
-        "field for unsubscribing has campaign, account and stream there.",
+        help="The first fields of Feedback-ID, by which Gmail counts complaints; the last is ours. Without it, mail "
+        "with a field for unsubscribing has campaign, account and stream there.",
         example="spring-2026:shop:bulk",
         permission=CAPPED,
     ),
