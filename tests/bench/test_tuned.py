@@ -144,4 +144,7 @@ async def test_a_visitor_tells_answers_that_lead_elsewhere() -> None:
     assert good.answers == len(good.latencies) > 0
     bad = await visit(Visit(port=port, addresses=[("/good", target), ("/bad", target)], connections=2, seconds=0.1))
     assert "302 to 'https://evil.example/' and not to 'https://a.example/'" in bad.faults
+    paced = await visit(Visit(port=port, addresses=[("/good", target)], connections=4, seconds=0.3, rate=100.0))
+    assert paced.faults == []
+    assert paced.answers <= 34  # 30, and one that each connection had begun with
     server.close()

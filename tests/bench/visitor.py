@@ -32,6 +32,7 @@ class Visit:
     addresses: Sequence[tuple[str, str]]  # path, and where it must lead: nowhere for a picture, which is 200
     connections: int = 20
     seconds: float = 3.0
+    rate: float = 0.0  # requests a second in all; 0: as fast as answers come
     host: str = "clicks.example.com"
 
 
@@ -55,7 +56,15 @@ class Reader:
         self.next = 0
         self.open = visit.connections
         self.result = Visited(begin=time.monotonic())
+        self.due = self.result.begin  # at a rate: when the last request that was given out is
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def pause(self) -> float:
+        """Seconds until the next request is due."""
+        if not self.visit.rate:
+            return 0.0
+        self.due += 1 / self.visit.rate
+        return max(0.0, self.due - time.monotonic())
 
     def more(self) -> tuple[bytes, bytes] | None:
         if time.monotonic() - self.result.begin >= self.visit.seconds:
@@ -105,6 +114,12 @@ class Connection(asyncio.Protocol):
         self.reader.gone()
 
     def _ask(self) -> None:
+        if pause := self.reader.pause():
+            asyncio.get_running_loop().call_later(pause, self._ask_now)
+        else:
+            self._ask_now()
+
+    def _ask_now(self) -> None:
         request = self.reader.more()
         if request is None:
             self.transport.close()

@@ -4,9 +4,9 @@ In:  a relay and its web port.
 Out: `Figures` in which a redirect is what elsewhere is a message; and those of submission beside a flood.
 
 Why so: CPU of a redirect is of all processes and until they rest, so that the event's journal and the reporter are
-in it. Nobody is given another niceness: with as many flooding connections as the web worker takes, it and the
-flooder need a core each, so what can be asked of submission is its share of two cores, and that it waits for
-nothing else. The links of all readers are made from those of one, whose letter was looked at.
+in it. Nobody is given another niceness: in a flood without a rate the web worker and the flooder need a core each, so
+what can be asked of submission is its share of two cores; at a thousand opens a second, that it waits for nothing
+else. The links of all readers are made from those of one, whose letter was looked at.
 """
 
 from __future__ import annotations
@@ -180,11 +180,12 @@ class Redirects:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Flood:
-    """Submission while pixels are asked for as fast as they come, beside submission alone."""
+    """Submission while pixels are asked for, beside submission alone."""
 
     name: str
     title: str
     traffic: Traffic
+    opens: float = 0.0  # a second; 0: as many as come
     systems: tuple[str, ...] = (RELAY,)
 
     @property
@@ -203,7 +204,9 @@ class Flood:
             system.group.settle()
             # The flood begins before the first message, and ends with the last: the sessions' start is not measured.
             length = seconds * self.traffic.stretch + 1.0
-            flood = visit(Visit(port=system.web, addresses=pixels, seconds=length)) if flooded else None
+            flood = (
+                visit(Visit(port=system.web, addresses=pixels, seconds=length, rate=self.opens)) if flooded else None
+            )
             made[flooded] = self.traffic.run(bench, system, seconds, number)
             opened = told(flood) if flood is not None else opened
         assert opened is not None
@@ -222,6 +225,18 @@ VISITS: tuple[Load, ...] = (
         title="p99 at 20 a second, opens flooding, over none",
         traffic=Traffic(
             name="flood",
+            title="",
+            door=SECURE,
+            job={"rate": 20.0, "connections": 4, "each": 100},
+            goal=Goal(figure=P99),
+        ),
+    ),
+    Flood(
+        name="opened",
+        title="p99 at 20 a second, 1,000 opens a second, over none",
+        opens=1000.0,
+        traffic=Traffic(
+            name="opened",
             title="",
             door=SECURE,
             job={"rate": 20.0, "connections": 4, "each": 100},
