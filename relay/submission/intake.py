@@ -131,6 +131,8 @@ class Intake:
             copied = self._room(case.copies * len(submission.octets))
             ident = self._ids.new()
             finished = await self._finish(submission, ident, case)
+            if case.copies and case.tuning is not None:  # data and links may have made more of them
+                copied += self._room(max(sum(map(len, finished.contents)) - copied, 0))
             warnings = (*_arrival_warnings(submission, case.header), *case.warnings, *finished.warnings)
             stored = await self._storing.store(_parcel(submission, ident, case, finished, warnings))
         except Refused as refused:
@@ -198,10 +200,11 @@ class Intake:
             alone,
             case.addressed.shown,
             tune,
+            max(self._config.limits.copies, self._config.limits.size),
         )
-        disk = case.tuning is not None and case.tuning.hosted_images
+        long = case.tuning is not None and case.tuning.long
         small = len(submission.octets) * (case.copies or 1) <= THREAD_OCTETS and case.copies <= THREAD_COPIES
-        if small and not disk:
+        if small and not long:
             return work()
         return await self._in_thread(work)
 

@@ -54,17 +54,19 @@ def finish(
     alone: Sequence[str] = (),
     shown: Sequence[str] = (),
     tune: Callable[[], Tuned] | None = None,
+    most: int = 0,
 ) -> Finished:
-    """`alone`: whose copies to make, empty for one content; `shown`: to be added to Cc; `tune`: `Tuner.tune`.
+    """`alone`: whose copies to make, empty for one content; `shown`: to be added to Cc; `tune`: `Tuner.tune`;
+    `most`: octets of all contents that are tuned, as links, data and templates can make much of little; 0: any.
 
     Raises:
-        Refused: 554 5.6.0 a line is too long and may not be encoded, or Cc cannot be read.
+        Refused: 554 5.6.0 a line is too long and may not be encoded, or Cc cannot be read; 552 5.3.4 over `most`.
     """
     if options is NOTHING:
         octets, told = _signed(tidy(header, arrival, remove), content.long_lines, signers, arrival.at)
         return Finished((octets,), told)
     if tune is not None:
-        return _tuned(tune(), arrival, content.long_lines, signers, options, alone, shown)
+        return _tuned(tune(), arrival, content.long_lines, signers, options, alone, shown, most)
     out = [*remove, *_stripped(header, options)]
     contents: list[bytes] = []
     warnings: dict[str, None] = {}
@@ -87,6 +89,7 @@ def _tuned(
     options: Options,
     alone: Sequence[str],
     shown: Sequence[str],
+    most: int,
 ) -> Finished:
     """The contents of a message whose texts change: one for all, or one for each who gets one."""
     contents: list[bytes] = []
@@ -95,6 +98,7 @@ def _tuned(
     targets: dict[int, tuple[str, ...]] = {}
     apart = tuned.each or bool(alone)
     dropped = set()
+    size = 0
     for place in range(tuned.people if apart else 1):
         source = tuned.make(place)
         if source is None:
@@ -109,6 +113,10 @@ def _tuned(
         gone, top = _addressed(source.header, address, shown)
         out = [*source.out, *_stripped(source.header, options), *gone]
         octets, told = _signed(tidy(source.header, own, out, [*source.top, *top]), rule, signers, arrival.at)
+        size += len(octets)
+        if most and size > most:
+            text = f"{len(contents) + 1} of its {tuned.people if apart else 1} contents, links and data put in, have"
+            raise Refused(552, "5.3.4", f"{text} {size} octets, over the limit of {most}; send to fewer at once")
         warnings.update(dict.fromkeys(told))
         contents.append(octets)
     if not contents:

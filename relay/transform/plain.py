@@ -24,7 +24,7 @@ from relay.transform.edit import Edit, Piece
 from relay.transform.html.insertions import UNSUBSCRIBE, VIEW, Marks, lacks_unsubscribing, with_url
 from relay.transform.html.rewrite import apart, known, named
 from relay.transform.rules import Rewritten, Rules, own_page
-from relay.transform.targets import FULL, Targets
+from relay.transform.targets import Targets
 from relay.transform.urls import key, path_shown, placeholder, web_url
 
 LINE = 76
@@ -67,8 +67,7 @@ def rewrite_text(
         edits = [*work.edits(marks)]
     edits = apart(edits, [Edit(start, end, own_page(rules, purpose)) for start, end, purpose in marks.spans])
     added, warnings = _insertions(text, rules, marks, charset)
-    if targets.full:
-        warnings.append(FULL)
+    warnings += [*marks.warnings, *targets.warnings]
     grown = charset == "utf-8" and not named(given, charset) and any(_beyond(each) for each in added)
     return Rewritten(
         edits=tuple(apart(edits, added)),

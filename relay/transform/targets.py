@@ -14,6 +14,9 @@ from relay.transform.urls import file_shown, host_of, key, path_shown, place_of,
 NUMBERS = 1 << 16  # a token holds no larger number
 FULL = f"a message has more than {NUMBERS} links and pictures: those after that are not tracked"
 
+PARAMETERS = 8 << 20  # octets of a text; ten short ones for each of that many links have less
+CROWDED = f"utm: the parameters of all links together have over {PARAMETERS} octets: links after that get none"
+
 
 class Targets:
     """The targets of a text so far."""
@@ -22,6 +25,8 @@ class Targets:
         self.urls: list[str] = []
         self.pictures = False  # whether one tells of an opening
         self.full = False
+        self.crowded = False
+        self._room = PARAMETERS
         self._rules = rules
         self._first = first
         self._base = rules.base + b"/"
@@ -40,7 +45,17 @@ class Targets:
         """The URL with the sender's analytics parameters."""
         if not self._utm or (self._domains and not within(host_of(url), self._domains)):
             return url
-        return with_parameters(url, self._utm)
+        measured = with_parameters(url, self._utm)
+        self._room -= len(measured) - len(url)
+        if self._room < 0:
+            self.crowded = True
+            return url
+        return measured
+
+    @property
+    def warnings(self) -> list[str]:
+        """What of the text was left as it is."""
+        return [FULL] * self.full + [CROWDED] * self.crowded
 
     def click(self, url: str, path: bytes | None = None) -> tuple[Piece, ...] | None:
         """What stands for a link, with `path` for what it shows; None when there is no room."""

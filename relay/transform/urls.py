@@ -127,10 +127,15 @@ def with_parameters(url: str, parameters: Iterable[tuple[str, str]]) -> str:
     address, mark, fragment = url.partition("#")
     path, _, query = address.partition("?")
     given = {each.partition("=")[0] for each in query.split("&")}
-    added = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters if name not in given]
+    added = [_parameter(name, value) for name, value in parameters if name not in given]
     if not added:
         return url
     return path + "?" + "&".join([query, *added] if query else added) + mark + fragment
+
+
+@lru_cache(maxsize=256)
+def _parameter(name: str, value: str) -> str:
+    return f"{quote(name, safe='')}={quote(value, safe='')}"
 
 
 @lru_cache(maxsize=1024)

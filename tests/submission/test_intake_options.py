@@ -298,6 +298,21 @@ async def test_all_copies_together_are_bounded(house: House) -> None:
     assert reply.startswith("552 5.3.4 preserve_recipients: 3 copies have") and reply.endswith("limit of 8192")
 
 
+async def test_what_data_makes_of_little_is_bounded_too(house: House) -> None:
+    people = [f"{number}@x.example" for number in range(5)]
+    loop = "{foreach $x in $list}" + "x" * 50 + "{/foreach} {$recipient}\r\n"
+    lines = ('MergeGlobal: {"list": [' + ", ".join("1" * 40) + "]}", *people)
+    body = PLAIN + loop.encode()
+    wide = house.intake(limits=LimitsConfig(size="4KiB", copies="64KiB"))
+    assert len((await take(house, *lines, body=body, intake=wide)).contents) == 5
+    house.room.offered.clear()
+    strict = house.intake(limits=LimitsConfig(size="4KiB", copies="8KiB"))
+    reply = await refusal(house, *lines, body=body, intake=strict)
+    assert reply.startswith("552 5.3.4 ") and " of its 5 contents, links and data put in, have " in reply
+    crowded = house.intake(limits=LimitsConfig(size="4KiB", copies="64KiB", memory="8KiB"))
+    assert (await refusal(house, *lines, body=body, intake=crowded)).startswith("452 4.3.1")
+
+
 async def test_copies_of_all_sessions_share_the_memory_there_is(house: House) -> None:
     house.queue.__class__ = Slow
     slow = house.queue

@@ -77,6 +77,11 @@ class Tuning:
         )
 
     @property
+    def long(self) -> bool:
+        """Whether its work may take long for a small message, or waits for the disk."""
+        return self.hosted_images or self.work.inline_css or self.merging is not None
+
+    @property
     def personal(self) -> bool:
         """Whether recipients may get contents of their own."""
         return self.links or self.return_key is not None or self.merging is not None

@@ -16,6 +16,7 @@ import html
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from urllib.parse import quote
 
 from relay.model.token import Purpose
@@ -26,6 +27,8 @@ from relay.transform.rules import Pixel, Rules, own_page
 URL_MARK = "%unsubscribe_url%"  # in the sender's line
 UNSUBSCRIBE = "Unsubscribe"
 VIEW = "View this message in your browser"
+MARKS = 1000  # of a text that become links; a mark may be as short as a letter
+MANY = f"marks for links stand in a text over {MARKS} times: those after that stay as they are"
 NO_PIXEL_TAG = "the html has no pixel tag: the pixel stands at its end"
 _HERE = re.compile(r"<%\s*%>")
 _LINK = re.compile(r"<%(.*?)%>", re.DOTALL)
@@ -42,8 +45,10 @@ class Marks:
         given = ((rules.unsubscribe_marker, Purpose.UNSUBSCRIBE), (rules.view_marker, Purpose.VIEW))
         for mark, purpose in given:
             if mark:
-                spans += [(start, end, purpose) for start, end in spellings(text, mark, charset)]
-        self.spans = list(_disjoint(sorted(spans)))
+                found = islice(spellings(text, mark, charset), MARKS + 1)
+                spans += [(start, end, purpose) for start, end in found]
+        self.warnings = (MANY,) if len(spans) > MARKS else ()
+        self.spans = list(_disjoint(sorted(spans)))[:MARKS]
         self.purposes = frozenset(purpose for _, _, purpose in self.spans)
 
     def within(self, start: int, end: int) -> Purpose | None:

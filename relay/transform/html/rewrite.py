@@ -17,7 +17,7 @@ from relay.transform.html.insertions import Marks, insertions, page_in_html
 from relay.transform.html.links import Links, may_link
 from relay.transform.html.spans import Attribute, Page, Tag, scan
 from relay.transform.rules import Rewritten, Rules
-from relay.transform.targets import FULL, Targets
+from relay.transform.targets import Targets
 
 
 def rewrite_html(text: bytes, rules: Rules, *, charset: str = "utf-8", first: int = 0) -> Rewritten:
@@ -29,8 +29,7 @@ def rewrite_html(text: bytes, rules: Rules, *, charset: str = "utf-8", first: in
     work.tags()
     work.marked()
     added, warnings = insertions(work.page, rules, work.marks, charset, shown=work.targets.pictures)
-    if work.targets.full:
-        warnings.append(FULL)
+    warnings += [*work.marks.warnings, *work.targets.warnings]
     return Rewritten(
         edits=tuple(apart(work.edits, added)),
         targets=tuple(work.targets.urls),
