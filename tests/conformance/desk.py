@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, FloatRect, Page, Request, sync_playwright
 
 from tests.conformance.origin import Origin
 from tests.conformance.stage import Stage
@@ -15,6 +15,7 @@ from tests.tools import tool
 
 SENDER, HOST = "news@letters.test", "go.letters.test"
 BASE = f"http://{HOST}/"
+TALLEST = 5000  # pixels; a picture of more takes seconds, and what is below tells nothing new
 
 READY = "() => document.fonts.ready.then(() => [...document.images].every(each => each.complete))"
 DIFFERENT = """async ([one, other]) => {
@@ -34,6 +35,12 @@ DIFFERENT = """async ([one, other]) => {
 }"""
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    height: int  # of the page
+    shot: bytes  # a PNG of it, or of its first `TALLEST` pixels
+
+
 @dataclass(slots=True)
 class Desk:
     """A browser that knows two servers, the relay's tracking side and the one with the pages, and no other."""
@@ -43,16 +50,21 @@ class Desk:
     browser: Browser
     page: Page
 
-    def look(self, url: str, width: int) -> bytes:
-        """A picture of all of the page."""
+    def look(self, url: str, width: int) -> Look:
+        """At a whole page, once all of it is there."""
         self.page.set_viewport_size({"width": width, "height": 800})
         self.page.goto(url, wait_until="load")
         self.page.wait_for_function(READY)
-        return self.page.screenshot(full_page=True, animations="disabled", caret="hide")
+        height = int(self.page.evaluate("() => document.documentElement.scrollHeight"))
+        clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST)}
+        shot = self.page.screenshot(full_page=True, clip=clip, animations="disabled", caret="hide")
+        return Look(height, shot)
 
-    def same(self, name: str, one: bytes, other: bytes) -> None:
-        if one != other:
-            shots = [base64.b64encode(each).decode() for each in (one, other)]
+    def same(self, name: str, one: Look, other: Look) -> None:
+        """Raises AssertionError: one pixel differs, or the height."""
+        assert one.height == other.height, f"{name}: {one.height} and {other.height} pixels high"
+        if one.shot != other.shot:
+            shots = [base64.b64encode(each.shot).decode() for each in (one, other)]
             self.page.goto(self.origin.url("/blank"))
             found = self.page.evaluate(DIFFERENT, shots)
             assert not found, f"{name}: {found}"

@@ -71,7 +71,8 @@ def look_at_links(desk: Desk, page: str, before: list[str], after: list[str]) ->
         got = desk.it.http(ours)
         assert got.status == 302
         assert desk.page.evaluate("url => new URL(url).href", got.location) == link
-    for number in tracked[:1] + tracked[-1:]:
+    if tracked:
+        number = tracked[len(tracked) // 2]
         assert desk.follow(page, number).partition("#")[0] == before[number].partition("#")[0]
 
 
@@ -92,5 +93,5 @@ def test_what_looks_different_is_seen(desk: Desk) -> None:
     assert sent is not None
     one = desk.look(arrived(desk, sent, "8bit", "InlineCSS: true"), 600)
     other = desk.look(arrived(desk, sent, "8bit", "InlineCSS: true", "FooterHtml: <p>The end</p>"), 600)
-    with pytest.raises(AssertionError, match=r"600 x \d+"):
+    with pytest.raises(AssertionError, match=r"\d+ pixels of 600 x"):
         desk.same("with a footer", one, other)
