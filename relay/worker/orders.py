@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Protocol
 
 from relay.model.clock import Clock
@@ -38,7 +38,16 @@ class Dispatch(Protocol):
 class Orders:
     """The task that reads orders. Start `run` once; it goes on until cancelled."""
 
-    def __init__(self, queues: Mapping[int, Queue], registry: Registry, dispatch: Dispatch, clock: Clock) -> None:
+    def __init__(
+        self,
+        queues: Mapping[int, Queue],
+        registry: Registry,
+        dispatch: Dispatch,
+        clock: Clock,
+        before: Callable[[Order], None] | None = None,
+    ) -> None:
+        """`before` hears of an order before a shard is changed by it."""
+        self._before = before
         self._queues = queues
         self._registry = registry
         self._dispatch = dispatch
@@ -69,7 +78,7 @@ class Orders:
         failed: list[Exception] = []
         for queue in self._queues.values():
             try:
-                async for order, acted in carry_out(queue, self._registry, self._clock):
+                async for order, acted in carry_out(queue, self._registry, self._clock, self._before):
                     self._tell(queue.shard, order, acted)
             except Exception as error:
                 failed.append(error)
@@ -99,13 +108,17 @@ class Orders:
             self._dispatch.waiting(shard, (state.lane,), state.due)
 
 
-async def carry_out(queue: Queue, registry: Registry, clock: Clock) -> AsyncIterator[tuple[Order, Acted]]:
+async def carry_out(
+    queue: Queue, registry: Registry, clock: Clock, before: Callable[[Order], None] | None = None
+) -> AsyncIterator[tuple[Order, Acted]]:
     """Do what a shard has not done yet, in the order given; each comes once it is on disk and written down.
 
     Raises:
         StoreDown, StoreFull: the rest is still to do.
     """
     for order in registry.orders(queue.shard):
+        if before is not None:
+            before(order)
         acted = await queue.act(order, clock())
         registry.order_done(
             Done(order=order.number, shard=queue.shard, at=clock(), changed=acted.changed, in_flight=acted.in_flight)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from relay.config import Config
 from relay.model.clock import system_clock
 from relay.model.message import Lane
+from relay.model.order import Act, Order
 from relay.store.assets import Assets
 from relay.store.sqlite import SqliteQueue, open_registry, open_suppressions
 from relay.worker.context import WEB_SHARD, Context
@@ -57,6 +58,10 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     def status(text: str) -> None:
         state.seen = Seen(system_clock(), json.loads(text))
 
+    def erasing(order: Order) -> None:
+        if order.act is Act.ERASE:
+            links.gone.add(order.selection.address, order.at)
+
     lifeline.hear("status", status)
     on_reload(context, lifeline, reloads.put_nowait)
     grace = context.config.processes.drain / 2
@@ -70,7 +75,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     serving = {name: asyncio.create_task(server.run(), name=name) for name, server in servers.items()}
     journal = asyncio.create_task(links.journal.run(), name="journal")
     running["pruning"] = asyncio.create_task(prune(queues))
-    running["orders"] = asyncio.create_task(Orders(queues, registry, _Nobody(), system_clock).run())
+    running["orders"] = asyncio.create_task(Orders(queues, registry, _Nobody(), system_clock, erasing).run())
     running["reloading"] = asyncio.create_task(_reload(context, state, links, queues[WEB_SHARD], reloads))
     try:
         if await _all_answer(servers, serving):

@@ -15,6 +15,7 @@ from relay.store.interface import Registry
 from relay.web.tracking.asked import Proxies
 from relay.web.tracking.consents import Consents
 from relay.web.tracking.front import Application, Front
+from relay.web.tracking.gone import Gone
 from relay.web.tracking.handlers import Handlers
 from relay.web.tracking.hosted import Hosted
 from relay.web.tracking.hosts import Hosts
@@ -35,10 +36,11 @@ class Links:
         assets: Assets,
     ) -> None:
         """`record` writes events; it returns once they are on disk, and raises StoreDown or StoreFull."""
-        self.journal = Journal(record)
+        self.gone = Gone()
+        self.journal = Journal(record, self.gone)
         self._config = config
         self._hosts = Hosts(registry, config)
-        self._known = Known(config.data, registry)
+        self._known = Known(config.data, registry, self.gone)
         self._pictures = Pictures(config.data, config.tracking.images, clock)
         self._hosted = Hosted(assets, self._hosts)
 
@@ -52,7 +54,7 @@ class Links:
             journal=self.journal,
             pictures=self._pictures,
             hosted=self._hosted,
-            consents=Consents(record, listed, clock),
+            consents=Consents(record, listed, clock, self.gone),
             settings=config.tracking,
             clock=clock,
             room=self.room,

@@ -19,9 +19,10 @@ from collections.abc import Callable
 
 from relay.config.tracking import ClientAddress
 from relay.model.clock import Clock
-from relay.store.interface import Tracked
+from relay.store.interface import NotFound, Tracked
 from relay.web.tracking.asked import Asked
 from relay.web.tracking.consent import ALL, Wish, groups_of
+from relay.web.tracking.gone import Gone
 from relay.web.tracking.happened import unsubscribed
 from relay.web.tracking.journal import Record
 from relay.web.tracking.often import Often
@@ -44,12 +45,14 @@ class Consents:
         record: Record,
         listed: Unsubscribed,
         clock: Clock,
+        gone: Gone | None = None,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._record = record
         self._listed = listed
         self._clock = clock
         self._steady = steady
+        self._gone = gone if gone is not None else Gone()
         self._often = Often(BACK)
         self._recent: OrderedDict[tuple[str, str, str], tuple[float, bool]] = OrderedDict()
 
@@ -71,7 +74,14 @@ class Consents:
         )
 
     async def carry_out(self, tracked: Tracked, asked: Asked, wish: Wish, how: ClientAddress) -> None:
-        """Returns once it is on disk. Raises StoreDown, StoreFull: nothing was done; TooOften: nothing taken back."""
+        """Returns once it is on disk.
+
+        Raises:
+            StoreDown, StoreFull, NotFound: nothing was done.
+            TooOften: nothing was taken back.
+        """
+        if tracked in self._gone:  # while the request came in
+            raise NotFound(f"{tracked.message}-{tracked.number} was erased")
         now = self._clock()
         changes = [(each, True) for each in wish.off] + [(each, False) for each in wish.on]
         changes = [(group, off) for group, off in changes if self.off(tracked, group) is not off]

@@ -21,7 +21,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from relay.model.event import Event, EventName
-from relay.store.interface import StoreDown, StoreFull
+from relay.store.interface import StoreDown, StoreFull, Tracked
+from relay.web.tracking.gone import Gone
 from relay.web.tracking.happened import Happened, event_of
 from relay.web.tracking.machines import BURST, burst
 from relay.web.tracking.often import Often
@@ -45,6 +46,7 @@ class Journal:
     def __init__(
         self,
         record: Record,
+        gone: Gone | None = None,
         *,
         window: float = WINDOW,
         most: int = MOST,
@@ -58,8 +60,9 @@ class Journal:
         self._patience = patience
         self._steady = steady
         self._often = Often(EACH)
+        self._gone = gone if gone is not None else Gone()
         self._groups: dict[tuple[str, int], _Group] = {}  # by message and recipient; the oldest first
-        self._ready: list[Event] = []  # judged, but not yet written
+        self._ready: list[tuple[Tracked, Event]] = []  # judged, but not yet written
         self._count = 0  # of both
         self._room = asyncio.Condition()
         self._work = asyncio.Event()
@@ -153,14 +156,17 @@ class Journal:
             del self._groups[key]
             clicks = [(each.at, each.link or 0) for each in group if each.name is EventName.CLICKED]
             quick = BURST if burst(clicks) else None
-            self._ready += [event_of(each, quick if each.name is EventName.CLICKED else None) for each in group]
+            self._ready += [
+                (each.tracked, event_of(each, quick if each.name is EventName.CLICKED else None)) for each in group
+            ]
 
     async def _write(self) -> bool:
         """Whether all that is ready is on disk now."""
         while self._ready:
             batch = self._ready[:BATCH]
             try:
-                await self._record(batch)
+                if told := [event for tracked, event in batch if tracked not in self._gone]:
+                    await self._record(told)
             except (StoreDown, StoreFull) as error:
                 logger.error("%d opens and clicks wait: %s", len(self._ready), error)
                 return False

@@ -6,7 +6,7 @@ Out: the `Token`, and the recipient it stands for (`Tracked`), from whichever sh
 Reads of databases run in threads of their own, one for rows and one for contents, so that neither a slow disk nor a
 large content holds up other answers. What was read is remembered: a newsletter's pictures and links are asked for
 in a row. A recipient who has not got the mail yet is remembered for a moment only, since the time of delivery counts
-for verdicts; all others for as long as an erased person may still be known here.
+for verdicts. Who was erased meanwhile is known as erased at once (`gone.py`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from relay.model.token import TOKEN_LENGTH, Token
 from relay.store.interface import NotFound, Registry, StoreDown, Tracked
 from relay.store.readers import Readers
 from relay.transform.token import read
+from relay.web.tracking.gone import Gone
 
 REMEMBERED = 2000  # recipients; some kilobytes each, with where all the links lead
 CHARACTERS = 64 << 20  # of where those links lead, in all: a message may have thousands of long ones
@@ -35,8 +36,11 @@ T = TypeVar("T")
 
 
 class Known:
-    def __init__(self, data: Path, registry: Registry, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, data: Path, registry: Registry, gone: Gone, steady: Callable[[], float] = time.monotonic
+    ) -> None:
         self._registry = registry
+        self._gone = gone
         self._steady = steady
         self._version = -1
         self._look_at = 0.0
@@ -93,7 +97,7 @@ class Known:
             self._forget(key)
             return None
         self._remembered.move_to_end(key)
-        return found[1]
+        return self._gone.without(found[1])
 
     async def content(self, tracked: Tracked, use: Callable[[bytes], T]) -> T:
         """What `use` makes of the octets that were sent to a recipient, in the thread that reads them.
@@ -120,7 +124,7 @@ class Known:
         self._characters += _characters(found)
         while len(self._remembered) > REMEMBERED or self._characters > CHARACTERS:
             self._forget(next(iter(self._remembered)))
-        return found
+        return self._gone.without(found)
 
     def _forget(self, key: tuple[str, int]) -> None:
         if (gone := self._remembered.pop(key, None)) is not None:
