@@ -59,8 +59,11 @@ def lacking(found: Sequence[Body]) -> bytes:
     return b"" if html == plain else PLAIN if html else HTML
 
 
-def add_alternative(content: bytes, text: str) -> Changed:
-    """The content with this text in the form that it lacks; itself, if it lacks none."""
+def add_alternative(content: bytes, text: str | bytes) -> Changed:
+    """The content with this text in the form that it lacks; itself, if it lacks none.
+
+    `text` may be a part that `part_of` made of it for this form, where many messages get the same.
+    """
     header = read_header(content)
     found = bodies(header)
     kind = lacking(found)
@@ -69,7 +72,7 @@ def add_alternative(content: bytes, text: str) -> Changed:
     path = _path(header, found[0])
     if isinstance(path, str):
         return Changed(content, (f"{NOT_ADDED}: {path}",))
-    part = _part(text, kind)
+    part = part_of(text, kind) if isinstance(text, str) else text
     for place in range(len(path) - 1, 0, -1):
         if path[place - 1].type == _ALTERNATIVE:
             return Changed(_inserted(content, path[place - 1], path[place], part, first=kind == PLAIN))
@@ -112,8 +115,8 @@ def _path(header: Header, body: Body) -> tuple[Node, ...] | str:
     return path if all(each.type in _KNOWN and not each.sealed for each in path[:-1]) else SEALED
 
 
-def _part(text: str, kind: bytes) -> bytes:
-    """A part with this text, header and all."""
+def part_of(text: str, kind: bytes) -> bytes:
+    """A part with this text, header and all; `kind`: text/plain or text/html."""
     written, _ = encode_whole(text, "utf-8", SEVEN)
     encoding = written.encoding if written.encoding in (SEVEN, QUOTED) else QUOTED
     fields = b"Content-Type: " + kind + b"; charset=utf-8\r\nContent-Transfer-Encoding: " + encoding

@@ -27,7 +27,7 @@ from relay.submission.tuning.memory import Memory
 from relay.submission.tuning.tuning import UNSUBSCRIBE_MARK, VIEW_MARK, Merging, Tuning
 from relay.transform.autohtml import text_to_html
 from relay.transform.autotext import html_to_text
-from relay.transform.bodies import Body, bodies
+from relay.transform.bodies import HTML, PLAIN, Body, bodies
 from relay.transform.charsets import codec
 from relay.transform.edit import Hole, fill
 from relay.transform.encoded import decode
@@ -35,7 +35,7 @@ from relay.transform.headers import Field, Header, read_header, splice
 from relay.transform.listheaders import BY_MAIL, ListFields, list_fields, unsubscribe_uris
 from relay.transform.merge.error import TemplateError
 from relay.transform.merge.message import Prepared, prepare
-from relay.transform.structure import add_alternative, take_pictures
+from relay.transform.structure import add_alternative, part_of, take_pictures
 from relay.transform.token import make
 
 LONGEST = 20.0  # seconds of CPU for all recipients of a message; a usual template takes a thousandth of one
@@ -43,7 +43,7 @@ TWINS = 8 << 20  # octets of texts made from another form that are remembered, a
 _PERSONAL = frozenset({"recipient", "envelope"})  # variables that are there without data
 
 
-Twins = Memory[str | None]
+Twins = Memory[bytes | None]
 Host = Callable[
     [bytes, str], str
 ]  # keeps a picture of a type, gives its name; raises ValueError, StoreFull, StoreDown
@@ -245,12 +245,16 @@ class _Work:
         return changed.content, tuple(hosted)
 
 
-def _twin(octets: bytes, body: Body) -> str | None:
-    """The text in its other form."""
+def _twin(octets: bytes, body: Body) -> bytes | None:
+    """The text in its other form, as a part."""
     text = decode(octets, body.encoding)
     if text is None:
         return None
-    return html_to_text(text.octets, body.charset) if body.html else text_to_html(_said(text.octets, body.charset))
+    if body.html:
+        said, kind = html_to_text(text.octets, body.charset), PLAIN
+    else:
+        said, kind = text_to_html(_said(text.octets, body.charset)), HTML
+    return None if said is None else part_of(said, kind)
 
 
 def _holes(composed: Composed, lists: ListFields) -> bool:
