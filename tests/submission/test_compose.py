@@ -113,3 +113,20 @@ def said(content: bytes) -> list[tuple[tuple[bytes, bool], bytes]]:
         text = decode(content[part.body : part.end], content[given[0].value : given[0].end] if given else b"7bit")
         found.append(((part.type, part.sealed), text.octets if text else content[part.body : part.end]))
     return found
+
+
+@pytest.mark.parametrize("line", ["--zz", "--zz--", "a\r\n--zz\r\nContent-Type: text/x-other\r\n\r\nb"])
+@pytest.mark.parametrize("encoding", ["7bit", "8bit", "quoted-printable", "base64"])
+def test_no_line_that_is_added_ends_a_part(line: str, encoding: str) -> None:
+    content = (
+        "From: a@example.com\r\nContent-Type: multipart/alternative; boundary=zz\r\n\r\n--zz\r\n"
+        f"Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\naGVsbG8=\r\n\r\n"
+        f"--zz\r\nContent-Type: text/html\r\n\r\n<p>Hello\r\n--zz--\r\n"
+    ).encode()
+    work = Work(Rules(base=b"https://clicks.example.com", footer_text=line, footer_html=line))
+    message = email.message_from_bytes(compose(content, work, body_memory()).fill(token))
+    assert [each.get_content_type() for each in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]

@@ -22,6 +22,7 @@ from relay.transform.edit import Hole, overlay
 from relay.transform.encoded import Compiled, ascii_based, decode
 from relay.transform.headers import Header, read_header
 from relay.transform.html.rewrite import rewrite_html
+from relay.transform.merge.parts import delimiters
 from relay.transform.plain import rewrite_text
 from relay.transform.rules import Rules
 from relay.transform.targets import NUMBERS
@@ -100,6 +101,9 @@ def compose(content: bytes, work: Work, memory: BodyMemory) -> Composed:
         if done is None:
             warnings[f"a text in {body.charset}, {body.encoding.decode('ascii', 'replace')}, is left as it is"] = None
             continue
+        if _splits(content, header, body, done.compiled):
+            warnings["what is to be added to a text has a line that would end its part: the text is left"] = None
+            continue
         if len(targets) + len(done.targets) > NUMBERS:
             warnings[f"a message has more than {NUMBERS} links and pictures: a text of it is left as it is"] = None
             continue
@@ -110,6 +114,17 @@ def compose(content: bytes, work: Work, memory: BodyMemory) -> Composed:
         targets += done.targets
         holes = holes or done.holes
     return Composed(tuple(_spliced(content, changes)), tuple(targets), tuple(warnings), holes)
+
+
+def _splits(content: bytes, header: Header, body: Body, compiled: Compiled) -> bool:
+    """Whether lines that were added are delimiters of parts. In base64 there are none."""
+    if len(compiled.pieces) == 1 or compiled.line:
+        return False
+    text = b"\n" + b"".join([each if isinstance(each, bytes) else b"0" for each in compiled.pieces])
+    if b"\n--" not in text:
+        return False
+    before = b"\n" + content[body.part.body : body.part.end]
+    return any(text.count(each) > before.count(each) for each in delimiters(header))
 
 
 def _remembered(
