@@ -109,7 +109,7 @@ def utc(seconds: float) -> str:
 def test_row_27_a_deadline_is_utc_and_what_missed_it_is_a_failure(it: Stage) -> None:
     with receiver() as there:
         hook = it.relay.ask("webhook", "add", there.url(), "--shape", "smtpeter", "--events", "failure", "--trust")
-        sent = it.send(message(f"MaxDeliverTime: {utc(2)}"), it.somebody(BUSY))
+        sent = it.send(message(f"MaxDeliverTime: {utc(3)}"), it.somebody(BUSY))
         it.state(sent, "expired")
         (event,) = it.events(sent, "expired")
         it.wait(lambda: [body for _, _, body in there.got if sent.id.encode() in body], "the failure")
