@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from relay.transform.headers import unfold
+from relay.transform.longlines import long_line
 from relay.transform.merge.compiler import Template, compile, header_text
 from relay.transform.merge.error import TemplateError
 from relay.transform.merge.state import Given, Limits
@@ -51,7 +52,10 @@ class FieldTemplate:
         name = self.name.decode("ascii")
         with given.place(name):
             made = [each if isinstance(each, str) else each(given) for each in self.pieces]
-        return f"{_folded(name + ': ' + ''.join(made).strip())}\r\n".encode()
+            field = _folded(name + ": " + "".join(made).strip()).encode()
+            if long_line(field, 0, len(field)) is not None:
+                raise TemplateError("what comes of this is a line of over 998 octets that cannot be folded")
+        return field + b"\r\n"
 
 
 def field_template(name: bytes, value: bytes, limits: Limits) -> FieldTemplate | None:

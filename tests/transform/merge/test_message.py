@@ -150,6 +150,14 @@ def test_a_long_subject_is_folded_at_its_spaces() -> None:
     assert read(made)["subject"] == ("word " * 60).strip()
 
 
+@pytest.mark.parametrize("field", [b"Subject: {$a}", b"X-Any: {$a}", b"From: {$a} <a@example.com>"])
+def test_a_word_that_fits_in_no_line_is_refused_in_fields(field: bytes) -> None:
+    assert rendered(field + b"\r\n\r\nx\r\n", {"a": "x" * 900})
+    with pytest.raises(TemplateError, match="over 998 octets that cannot be folded"):
+        rendered(field + b"\r\n\r\nx\r\n", {"a": "x" * 1000})
+    assert rendered(field + b"\r\n\r\nx\r\n", {"a": "ü" * 1000})
+
+
 @pytest.mark.parametrize(
     ("content", "data", "said"),
     [
