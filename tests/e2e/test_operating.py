@@ -26,7 +26,7 @@ MESSAGE = b"From: me@example.com\r\nTo: you@example.net\r\nSubject: hello\r\n\r\
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Three domains that take mail, our own among them; two workers, so two shards."""
+    """Three domains that take mail, our own among them; two workers and the web worker, so three shards."""
     domains = {"one.example": Behaviour(), "two.example": Behaviour(), "example.com": Behaviour()}
     with world(tmp_path_factory.mktemp("town"), domains, {"processes": {"workers": 2}}) as found:
         yield found
@@ -56,7 +56,7 @@ def test_mail_is_held_by_tag_and_goes_once_it_is_released_and_retried(town: Worl
     free = waiting(relay, "cy@one.example", Tags="free")
     assert relay.ask("queue", "hold", "--tag", "held", "--dry-run")["concerned"] == 2
     done = relay.ask("queue", "hold", "--tag", "held", "--reason", "wrong prices")
-    assert (done["changed"], done["shards"], done["outstanding"]) == (2, [0, 1], {})
+    assert (done["changed"], done["shards"], done["outstanding"]) == (2, [0, 1, 1000], {})
     assert states(relay, held) == ["held", "held"]
     assert states(relay, free) == ["queued"]
     story = relay.ask("explain", f"{held}-1")["recipients"][0]
@@ -231,7 +231,7 @@ def test_a_backup_is_made_while_mail_flows_and_a_relay_restored_from_it_holds_it
         relay.wait(lambda: len(ids) >= 20, "mail")
         before = list(ids)
         made = relay.ask("backup", str(tmp_path / "copy.tar"))
-    assert made["shards"] == [0, 1]
+    assert made["shards"] == [0, 1, 1000]
     restored = relay.ask("restore", str(tmp_path / "copy.tar"), "--data", str(tmp_path / "home/var"), "--hold")
     assert restored["waiting"] == 0
     assert len(before) <= restored["held"] <= len(ids)
