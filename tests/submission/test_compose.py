@@ -130,3 +130,15 @@ def test_no_line_that_is_added_ends_a_part(line: str, encoding: str) -> None:
         "text/plain",
         "text/html",
     ]
+
+
+def test_what_is_added_to_a_part_with_nothing_in_it_stands_before_its_delimiter() -> None:
+    content = (
+        b"From: a@example.com\r\nContent-Type: multipart/alternative; boundary=zz\r\n\r\n"
+        b"--zz\r\nContent-Type: text/plain\r\n\r\n--zz\r\nContent-Type: text/html\r\n\r\n--zz--\r\n"
+    )
+    work = Work(Rules(base=b"https://clicks.example.com", footer_text="one", footer_html="two"))
+    message = email.message_from_bytes(compose(content, work, body_memory()).fill(token))
+    parts = message.get_payload()
+    assert [str(each.get_payload()).strip() for each in parts] == ["one", "two"]  # type: ignore[union-attr]
+    assert not message.defects

@@ -111,6 +111,9 @@ def compose(content: bytes, work: Work, memory: BodyMemory) -> Composed:
         untracked |= done.untracked
         changes += _fields(header, body, done)
         changes.append((body.part.body, body.part.end, Segment(done.compiled, len(targets))))
+        if len(done.compiled.pieces) > 1 and content.startswith(b"--", body.part.end):
+            # Nothing was there: the blank line above was the line end that belongs to the delimiter.
+            changes.append((body.part.end, body.part.end, b"\r\n"))
         targets += done.targets
         holes = holes or done.holes
     return Composed(tuple(_spliced(content, changes)), tuple(targets), tuple(warnings), holes)
