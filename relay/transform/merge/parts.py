@@ -84,7 +84,9 @@ class PartTemplate:
                 told.insert(0, b"MIME-Version: 1.0\r\n")
             found.append(Edit(self._behind, self._behind, tuple(told)))
         blank = b"" if content[self._behind : part.body] else b"\r\n"  # a message that was nothing but its header
-        return [*found, Edit(part.body, part.end, (blank, text.body))]
+        # Of a part with nothing in it, the blank line was the line end that belongs to the delimiter.
+        ended = b"\r\n" if text.body and content.startswith(b"--", part.end) else b""
+        return [*found, Edit(part.body, part.end, (blank, text.body, ended))]
 
     @property
     def _behind(self) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from relay.model.reply import Refused
+from relay.model.template import Template as Stored
 from relay.transform.headers import read_header
 from relay.transform.merge import Limits, TemplateError
 from relay.transform.merge.message import Prepared, prepare
@@ -231,3 +232,13 @@ def test_what_fails_can_leave_an_empty_place() -> None:
     limits = Limits(output=20)
     with pytest.raises(TemplateError, match="over the limit"):
         prepare(read_header(text(b"{$name}")), limits=limits).render({"name": "x" * 21}, [])
+
+
+def test_what_a_stored_template_puts_into_an_empty_part_stands_before_its_delimiter() -> None:
+    content = (
+        b"From: a@example.com\r\nContent-Type: multipart/alternative; boundary=zz\r\n\r\n"
+        b"--zz\r\nContent-Type: text/plain\r\n\r\n--zz\r\nContent-Type: text/html\r\n\r\n--zz--\r\n"
+    )
+    stored = Stored(account="demo", name="x", created=0.0, html="<p>two</p>", text="one")
+    message = message_from_bytes(prepare(read_header(content), stored).render({}), policy=policy.default)
+    assert [each.get_content().strip() for each in message.iter_parts()] == ["one", "<p>two</p>"]
