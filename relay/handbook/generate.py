@@ -150,7 +150,8 @@ _EVENTS = {
     "its sender as `forwarded`",
     EventName.REPLIED: "an answer came to our return path (a program's has `automatic: true`), or a report of a "
     "delay, a delivery or authentication; passed on likewise",
-    EventName.COMPLAINED: "the recipient, or their mail service, called it spam (`feedback` says how)",
+    EventName.COMPLAINED: "the recipient, or their mail service, called it spam (`feedback` says how); the "
+    "complaint is `kept` and not passed on",
     EventName.OPENED: "the recipient opened it, or a machine did (`machine: true`)",
     EventName.CLICKED: "the recipient followed a link, or a machine did (`machine: true`)",
     EventName.UNSUBSCRIBED: "the recipient wants no more, of one `group` or of all (`via` says how); with "

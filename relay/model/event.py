@@ -75,6 +75,7 @@ WORDS: Mapping[str, str] = {
     "conversation": "the SMTP lines of the attempt, `C: ` and `S: `",
     "report": "id of the DSN that was sent for it",
     "about": "of a DSN, or of mail that came back: id of the submission or recipient it tells of",
+    "kept": "of mail that came back and that nobody gets: id under which it is kept for a look at it",
     "forwarded": "of mail that came back: id of the submission that passes it on to the sender",
     "action": "what a report that came back says became of the recipient (RFC 3464)",
     "status": "the enhanced status it gives",

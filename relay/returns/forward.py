@@ -38,9 +38,11 @@ from relay.config.bounces import Bounces
 from relay.model.envelope import Envelope, Notify, Recipient
 from relay.model.event import Event, EventName
 from relay.model.labels import labels
-from relay.model.message import Message, NewMessage, NewRecipient, Origin
+from relay.model.message import Message, NewMessage, NewRecipient, Origin, State
 from relay.returns.originals import Original
 from relay.transform.hygiene import Arrival, received
+
+KEPT = 1 << 20  # octets of mail that is kept though nobody gets it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,14 @@ def name_of(original: Original, back: Back) -> EventName:
     return EventName.BOUNCED if bounced else EventName.REPLIED
 
 
-def event(original: Original, back: Back, rules: Bounces, forwarded: str = "") -> Event:
-    """What is journalled of the recipient; `forwarded` is the id of the copy, if there is one."""
+def kept(original: Original, back: Back) -> bool:
+    """Whether the mail is kept for a look at it, as `kept` in its event: a bounce or complaint that nobody gets."""
+    telling = name_of(original, back) in (EventName.BOUNCED, EventName.COMPLAINED)
+    return telling and len(back.octets) <= KEPT and not passed_on(original, back)
+
+
+def event(original: Original, back: Back, rules: Bounces, forwarded: str = "", kept_as: str = "") -> Event:
+    """What is journalled of the recipient; `forwarded` is the id of the copy, `kept_as` that of what nobody gets."""
     message = original.message
     told = back.returned.of(original.recipient.address)
     name = name_of(original, back)
@@ -101,6 +109,7 @@ def event(original: Original, back: Back, rules: Bounces, forwarded: str = "") -
         **labels(message.resolved.options),
         **_of_kind(name, original, back, told, rules),
         "forwarded": forwarded,
+        "kept": kept_as,
     }
     return Event(
         name=name,
@@ -137,10 +146,30 @@ def copy(
     originals: Sequence[Original], back: Back, rules: Bounces, identity: str, hostname: str, lifetime: float
 ) -> NewMessage:
     """The copy for the client, with the events of all recipients it is about: at least one, of one message."""
-    message = originals[0].message
+    recipient = Recipient(address=originals[0].message.envelope.reverse_path, notify=Notify.NEVER)
+    told = [event(each, back, rules, forwarded=identity) for each in originals]
+    return _new(originals, back, identity, hostname, lifetime, recipient, State.QUEUED, told)
+
+
+def keepsake(originals: Sequence[Original], back: Back, rules: Bounces, identity: str, hostname: str) -> NewMessage:
+    """What nobody gets, as a message that has ended: forgotten as others are, and with the person it is about."""
+    recipient = Recipient(address=originals[0].recipient.address, notify=Notify.NEVER)
+    told = [event(each, back, rules, kept_as=identity) for each in originals]
+    return _new(originals, back, identity, hostname, 0.0, recipient, State.CANCELLED, told)
+
+
+def _new(
+    originals: Sequence[Original],
+    back: Back,
+    identity: str,
+    hostname: str,
+    lifetime: float,
+    recipient: Recipient,
+    state: State,
+    told: Sequence[Event],
+) -> NewMessage:
+    message, client = originals[0].message, recipient.address
     octets = _stamped(back, identity, hostname)
-    client = message.envelope.reverse_path
-    recipient = Recipient(address=client, notify=Notify.NEVER)
     envelope = Envelope(
         reverse_path="",
         recipients=(recipient,),
@@ -177,8 +206,8 @@ def copy(
             peer=back.peer,
         ),
         contents=(octets,),
-        recipients=(NewRecipient(number=1, recipient=recipient, due=back.at),),
-        events=(arrival, *(event(each, back, rules, identity) for each in originals)),
+        recipients=(NewRecipient(number=1, recipient=recipient, state=state, due=back.at),),
+        events=(arrival, *told),
     )
 
 

@@ -16,9 +16,10 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from relay.config.bounces import Bounces
+from relay.model.event import Event
 from relay.model.ids import IdSource
 from relay.model.message import Lane, lane_of
-from relay.returns.forward import Back, copy, event, passed_on
+from relay.returns.forward import Back, copy, event, keepsake, kept, passed_on
 from relay.returns.originals import Original
 from relay.store.interface import Queue
 
@@ -71,7 +72,16 @@ class Keeper:
                 self._queue.shard, {lane_of(new.message, each.recipient) for each in new.recipients}, back.at
             )
             copies.append(new.message.id)
-        if rest := [event(each, back, self.rules) for each in originals if not passed_on(each, back)]:
+        told: dict[str, list[Original]] = {}
+        rest: list[Event] = []
+        for each in originals:
+            if kept(each, back):
+                told.setdefault(each.message.id, []).append(each)
+            elif not passed_on(each, back):
+                rest.append(event(each, back, self.rules))
+        for those in told.values():
+            await self._queue.add(keepsake(those, back, self.rules, self._ids.new(), self._hostname))
+        if rest:
             await self._queue.record(rest)
         return copies
 

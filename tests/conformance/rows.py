@@ -122,7 +122,6 @@ PARTLY: Mapping[int, str] = {
     37: f"{_REST}: the calls; the commands are tested",
     38: f"{_REST}: the calls; signing and rotation are tested",
     42: f"{_REST}: the calls, and ResponsiveEmail documents with their formats; stored templates are tested",
-    53: "a place to keep them: the report in `mime` of abuse, and of bounces that are passed on to nobody",
     55: f"{_REST}: the calls; the commands are tested",
     57: f"{_REST}: the calls; the commands are tested",
     62: f"{_REST}: the calls; the command is tested",

@@ -182,7 +182,9 @@ def test_row_53_abuse(it: Stage, there: Receiver) -> None:
     sent = it.send(tagged("TrackBounces: true"))
     come_back(it, it.arrived(sent).sender, COMPLAINT, "fbl@takes.example")
     (body,) = wait_for(it, there, sent, "abuse")
-    assert common(it, sent, body, "abuse") == {"emailfrom": "fbl@takes.example", "mime": ""}
+    own = common(it, sent, body, "abuse")
+    assert own["emailfrom"] == "fbl@takes.example"
+    assert "Feedback-Type: abuse" in own["mime"]
 
 
 def test_reading_the_body_is_json_unless_a_webhook_is_set_to_forms(it: Stage) -> None:

@@ -122,7 +122,11 @@ class Stage:
         ids = [each.message for each in self.journal() if each.name is EventName.RECEIVED]
         messages = [self.reader.message(each) for each in ids]
         assert all(each.origin is Origin.RETURN for each in messages)
-        return messages
+        return [each for each in messages if not self.ended(each)]
+
+    def ended(self, message: Message) -> bool:
+        """Whether it is nobody's, and only kept."""
+        return all(each.state is State.CANCELLED for each in self.reader.recipients(message.id))
 
 
 @asynccontextmanager

@@ -60,8 +60,10 @@ async def test_each_kind_is_its_own_event_and_complaints_are_kept_here(
         assert (event.data["campaign"], event.data["metadata"]) == ("may", {"n": 1})
         assert ("forwarded" in event.data) is copied
         assert len(it.copies()) == copied
+        assert ("kept" in event.data) is (name is EventName.COMPLAINED)
         if name is EventName.COMPLAINED:
             assert event.data["arrival"] == 1_794_999_600.0
+            assert it.reader.content(event.data["kept"], 0).endswith(content)
 
 
 async def test_automatic_answers_reach_a_client_that_wants_no_reports(tmp_path: Path) -> None:
@@ -69,11 +71,10 @@ async def test_automatic_answers_reach_a_client_that_wants_no_reports(tmp_path: 
         message = await it.sent(NEVER)
         await it.hand_in(VACATION, it.path(message))
         await it.hand_in(POSTFIX, it.path(message))
-        assert [each.name for each in it.journal() if each.message == message.id] == [
-            EventName.REPLIED,
-            EventName.BOUNCED,
-        ]
+        replied, bounced = [each for each in it.journal() if each.message == message.id]
+        assert (replied.name, bounced.name) == (EventName.REPLIED, EventName.BOUNCED)
         assert len(it.copies()) == 1
+        assert b"Reporting-MTA" in it.reader.content(bounced.data["kept"], 0)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,11 @@ async def test_a_complaint_to_a_role_is_about_the_return_path_it_quotes(tmp_path
         for content in (quoting, returning):
             assert await it.hand_in(content, f"FBL@{HOST}", sender="fbl@example.net") == "250 2.0.0 Ok: noted"
         assert await it.hand_in(quoting, f"abuse@{HOST}", path, sender="fbl@example.net") == "250 2.0.0 Ok: noted"
-        told = [(each.name, each.message, each.recipient, each.data["to"]) for each in it.journal()]
+        told = [
+            (each.name, each.message, each.recipient, each.data["to"])
+            for each in it.journal()
+            if each.message == message.id
+        ]
         assert told == [(EventName.COMPLAINED, message.id, 2, "ann@example.net")] * 3
 
 

@@ -166,6 +166,8 @@ async def test_several_return_paths_of_one_message_make_one_copy_and_each_its_ev
         assert told == [(one.id, 1), (one.id, 2), (other.id, 1), (one.id, 3)]
         first = it.journal()[0]
         assert first.data["about"] == one.id
+        never = next(each for each in it.journal() if (each.message, each.recipient) == (one.id, 3))
+        assert it.reader.recipients(never.data["kept"])[0].address == NEVER.address
 
 
 async def test_everything_that_is_not_a_return_path_of_ours_is_refused_before_its_content(tmp_path: Path) -> None:

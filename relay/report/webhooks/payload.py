@@ -91,7 +91,8 @@ def body_of(told: Told, mime: str | None = None) -> dict[str, Any]:
 
 def wants_mime(told: Told) -> str:
     """Id of the submission whose content belongs into the body; "" for none."""
-    return str(told.event.data.get("forwarded", "")) if told.kind in ("bounce", "abuse") else ""
+    data = told.event.data
+    return str(data.get("forwarded") or data.get("kept") or "") if told.kind in ("bounce", "abuse") else ""
 
 
 def test_event(name: EventName, at: float, account: str) -> Event:

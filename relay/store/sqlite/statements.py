@@ -310,8 +310,9 @@ SHARING: Final = "select 1 from recipient where key between ? and ? and content 
 # told_elsewhere, drop_soon: mail that tells of a message: reports, and what came back and was passed on. Its contents
 # go as soon as it has ended.
 TOLD_ELSEWHERE: Final = """
-select event ->> 'report', event ->> 'forwarded' from journal
- where message = ? and (event ->> 'report' is not null or event ->> 'forwarded' is not null)
+select event ->> 'report', ifnull(event ->> 'forwarded', event ->> 'kept') from journal
+ where message = ? and
+       (event ->> 'report' is not null or event ->> 'forwarded' is not null or event ->> 'kept' is not null)
 """
 DROP_SOON: Final = "update message set drop_after = 0 where id = ?"
 

@@ -38,7 +38,7 @@ from relay.transform.merge.message import Prepared, prepare
 from relay.transform.structure import add_alternative, part_of, take_pictures
 from relay.transform.token import make
 
-LONGEST = 20.0  # seconds of CPU for all recipients of a message; a usual template takes a thousandth of one
+LONGEST = 10.0  # seconds of CPU for all recipients of a message; a usual template takes a thousandth of one
 TWINS = 8 << 20  # octets of texts made from another form that are remembered, a process
 _PERSONAL = frozenset({"recipient", "envelope"})  # variables that are there without data
 

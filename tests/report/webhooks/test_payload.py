@@ -115,7 +115,14 @@ def test_the_step_that_was_refused_is_the_state() -> None:
 
 
 def test_what_was_sent_along_behind_a_refused_recipient_is_not_the_state() -> None:
-    together = ["C: MAIL FROM:<>", "S: 250 Ok", "C: RCPT TO:<a@b>", "S: 550 no", "C: DATA", "S: 503 nobody to send to"]
+    together = [
+        "C: MAIL FROM:<>",
+        "S: 250 Ok",
+        "C: RCPT TO:<a@b>",
+        "S: 550 no",
+        "C: DATA",
+        "S: 503 nobody to send to",
+    ]
     assert state_of(together) == "rcptto"
     assert state_of(["C: MAIL FROM:<>", "S: 451 no", *together[2:]]) == "mailfrom"
     assert state_of([*together, *together[:2], "C: RCPT TO:<a@b>", "S: 250 Ok", "C: DATA", "S: 451 later"]) == "data"
