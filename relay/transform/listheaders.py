@@ -25,6 +25,7 @@ from hashlib import blake2b
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from relay.model.address import printable
 from relay.model.options import Options, Unsubscribe
 from relay.model.token import Purpose
 from relay.transform.edit import Hole, Piece
@@ -99,6 +100,11 @@ def list_fields(header: Header, want: Wanted) -> ListFields:
         if pieces:
             add.append(pieces)
             gone += [b"list-unsubscribe", b"list-unsubscribe-post"]
+            pages = [each for each in unsubscribe_uris(header) if not _MAILTO.fullmatch(each)]
+            if pages and not want.url:
+                warnings.append(
+                    f"unsubscribe: {printable(pages[0], 60)} of the message gave way; unsubscribe_url keeps it"
+                )
             if clicks:
                 add.append((b"List-Unsubscribe-Post: " + ONE_CLICK + b"\r\n",))
         if not clicks and want.one_click:

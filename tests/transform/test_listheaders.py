@@ -96,6 +96,8 @@ def test_what_does_not_work_with_one_click_is_replaced_and_its_addresses_are_kep
     assert content.startswith(MINE + b",\r\n <mailto:leave@example.com>\r\n" + CLICK)
     assert content.count(CLICK) == 1
     assert content.endswith(b"From: me@example.com\r\nSubject: hi\r\n\r\nhello\r\n")
+    (warning,) = told(lines, unsubscribe=True, base=BASE).warnings
+    assert warning.endswith("://example.com/leave of the message gave way; unsubscribe_url keeps it")
 
 
 def test_without_a_page_an_address_is_named_or_nothing_and_it_is_told() -> None:
