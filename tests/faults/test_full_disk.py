@@ -56,7 +56,7 @@ def test_a_disk_that_became_read_only_and_was_mended_has_all_that_was_promised(t
         account = it.settle()
         assert set(account.refused) == {"451"}
         # A sync that is under way while the kernel gives a journal up may be told that it is done (jbd2 counts a
-        # commit that it aborted as ended), so one answer of each client in that moment is worth what the kernel's was.
+        # commit that it aborted as ended), so one answer of each client in that moment is the kernel's.
         doubtful = [each for each in account.lost if begin - 0.1 <= taken_at(it.load.accepted[each]) <= end + 0.1]
         assert set(account.lost) == set(doubtful)
         assert len(doubtful) <= it.load.threads
