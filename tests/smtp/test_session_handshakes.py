@@ -70,6 +70,9 @@ async def test_a_client_whose_tls_fails_leaves_one_line_with_the_reason(
     caplog.set_level(logging.INFO, "relay.smtp")
     async with stage(TLS, tls=contexts) as here:
         await _meet(here, meet)
+        async with asyncio.timeout(10):  # the client may be gone before the server has looked at what it sent
+            while not lines(caplog):  # noqa: ASYNC110 - a log has no event to wait for
+                await asyncio.sleep(0.01)
         (line,) = lines(caplog)
         assert line.startswith(f"TLS failed address=127.0.0.1 listener=test: {reason}")
 
