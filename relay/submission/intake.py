@@ -140,10 +140,10 @@ class Intake:
             raise
         finally:
             self._copied -= copied
-        if finished.faults and case.resolved.options.merge_error_report and not case.plan.sandbox:
-            await self._note(submission, ident, case, finished)
         if stored.other is not None:
             return Taken(stored.other.id, stored.other.recipients, (ALREADY,))
+        if finished.faults and case.resolved.options.merge_error_report and not case.plan.sandbox:
+            await self._note(submission, ident, case, finished)
         return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings))
 
     def rejected(self, event: Event) -> None:

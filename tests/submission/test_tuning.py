@@ -139,6 +139,20 @@ async def test_who_is_named_for_it_hears_of_those_left_out(house: House) -> None
         await house.intake().take(submission(html(*fields), "ann@example.net", "bob@example.net"))
 
 
+async def test_who_is_named_for_it_hears_once_of_a_message_that_comes_twice(house: House) -> None:
+    fields = (
+        'Merge: {"ann@example.net": {"name": 0}}',
+        "MergeError: deliver",
+        "MergeErrorReport: crm@example.com",
+        "IdempotencyKey: one",
+    )
+    octets = html(*fields, page="<p>a share of {12 / $name}</p>\r\n")
+    intake = house.intake()
+    first, again = [await intake.take(submission(octets)) for _ in range(2)]
+    assert again.id == first.id
+    assert [each.data["about"] for each in house.events() if "about" in each.data] == [first.id]
+
+
 async def test_one_who_cannot_be_filled_in_is_a_reason_to_refuse_all(house: House) -> None:
     merge = 'Merge: {"ann@example.net": {"name": 2}, "bob@example.net": {"name": 0}}'
     octets = html(merge, page="<p>a share of {12 / $name}</p>\r\n")

@@ -44,9 +44,8 @@ _PERSONAL = frozenset({"recipient", "envelope"})  # variables that are there wit
 
 
 Twins = Memory[bytes | None]
-Host = Callable[
-    [bytes, str], str
-]  # keeps a picture of a type, gives its name; raises ValueError, StoreFull, StoreDown
+# Keeps a picture of a type, gives its name; raises ValueError, StoreFull, StoreDown.
+Host = Callable[[bytes, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

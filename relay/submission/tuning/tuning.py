@@ -97,8 +97,8 @@ def tuning(
     hostname: str,
     template: Callable[[str, str, int | None], Template | None],
     key: Callable[[], LinkKey],
-    mail_host: str = "",
-    return_key: Callable[[], ReturnKey] | None = None,
+    mail_host: str,
+    return_key: Callable[[], ReturnKey],
 ) -> Tuning | None:
     """`domain`: of the author; `base`: where links of ours lead, None: nowhere; `hostname`: the relay's;
     `template`: the one of an account, name and version; `key`: the newest; `mail_host`: where bounces of
@@ -128,7 +128,7 @@ def tuning(
         hosted_images=hosted,
         warnings=tuple(wish.warnings),
     )
-    if lists is not None and lists.unsubscribe and lists.mail_host and not lists.mailto and return_key is not None:
+    if lists is not None and lists.unsubscribe and lists.mail_host and not lists.mailto:
         found = replace(found, return_key=return_key())
     return replace(found, key=key()) if found.links else found
 
@@ -167,7 +167,7 @@ class _Wish:
         opens = self.needing("track_opens", options.track_opens)
         view = self.needing("view_online", options.view_online)
         link = self._unsubscribe in (Unsubscribe.LINK, Unsubscribe.BOTH)
-        merged = merges(options)
+        merged, mark = merges(options), options.unsubscribe_tag or UNSUBSCRIBE_MARK
         return Rules(
             base=(self._base or "").encode(),
             clicks_html=tracked and clicks in (TrackClicks.HTML, TrackClicks.ALL),
@@ -183,9 +183,7 @@ class _Wish:
             view_online=view,
             view_marker=VIEW_MARK if view or (merged and self._base) else "",
             unsubscribe=link,
-            unsubscribe_marker=(options.unsubscribe_tag or UNSUBSCRIBE_MARK)
-            if link or (merged and self._base)
-            else "",
+            unsubscribe_marker=mark if link or (merged and self._base) else "",
             unsubscribe_html=options.unsubscribe_html if link else "",
             unsubscribe_text=options.unsubscribe_text if link else "",
             unsubscribe_url=options.unsubscribe_url if link else "",
