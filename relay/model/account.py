@@ -114,6 +114,20 @@ class LinkKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dmarc:
+    """The DMARC policy an account wants for a domain (RFC 7489 section 6.3), for its owner to publish."""
+
+    policy: str = "none"  # none, quarantine, reject
+    percentage: int = 100  # of the mail it is applied to, once `end` has come
+    start: str = ""  # date, YYYY-MM-DD, UTC: the percentage climbs day by day from 0 then to `percentage` at `end`
+    end: str = ""  # "": it is `percentage` from the start
+    addresses: tuple[str, ...] = ()  # that get aggregate reports beside ours
+
+
+NO_DMARC = Dmarc()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     name: str  # A-labels, lower case
     account: str
@@ -127,6 +141,8 @@ class Domain:
     tracking_host: str = ""  # host of the links in its mail: clicks.example.com
     tracking_https: bool = False  # those links begin with https
     tracking_verified: float | None = None  # when the host was seen to lead to us; None while it was not
+    spf: tuple[str, ...] = ()  # further mechanisms of its SPF record: `ip4:192.0.2.0/24`, `include:example.net`
+    dmarc: Dmarc = NO_DMARC
 
 
 class Algorithm(StrEnum):
@@ -148,6 +164,10 @@ class DkimKey:
     public_base64: str  # the p= of its TXT record
     created: float
     state: KeyState = KeyState.ACTIVE
+    custom: bool = False  # made or brought by its account, and never rotated by us; else managed
+    always: bool = False  # signs all mail of the domain's account, whatever its From
+    start: float | None = None  # signs from then on; None: from the start
+    end: float | None = None  # signs until then; None: for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +178,8 @@ class Token:
     scopes: frozenset[Scope]
     created: float
     note: str = ""
+    credential: str = ""  # user name of the credential its mail is sent as; "": it sends none
+    rate: int | None = None  # requests a minute; None: as the configuration has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ class Template:
     subject: str = ""
     html: str = ""
     text: str = ""
+    document: str = ""  # ResponsiveEmail JSON that the texts are rendered from; "": they are written by hand
     note: str = ""  # for people who look at the versions
     id: int = 0  # the relay's number for all versions of it; 0: not kept yet
     version: int = 0  # from 1, one more with each change

@@ -327,6 +327,12 @@ class Registry(Protocol):
     def keys(self, domain: str | None = None) -> list[DkimKey]:
         """All keys of a domain (of all domains), newest first."""
 
+    def update_key(self, key: DkimKey) -> None:
+        """Replace the key of that domain and selector. Raises NotFound."""
+
+    def remove_key(self, domain: str, selector: str) -> None:
+        """Raises NotFound."""
+
     def retire_key(self, domain: str, selector: str) -> None:
         """Raises NotFound."""
 
@@ -335,6 +341,17 @@ class Registry(Protocol):
         """Raises NotFound."""
 
     def tokens(self, account: str | None = None) -> list[Token]: ...
+    def update_token(self, token: Token) -> None:
+        """Replace the token of that id. Raises NotFound."""
+
+    def remove_token(self, token_id: str) -> None:
+        """Raises NotFound."""
+
+    def tokens_used(self) -> Mapping[str, float]:
+        """When each was used last, by id; those that never were are missing."""
+
+    def note_tokens_used(self, used: Mapping[str, float]) -> None:
+        """Keep when they were used; raises no version. Those that are gone are passed over."""
 
     def audit(self, at: float, who: str, act: str, detail: Mapping[str, Any]) -> None:
         """Keep who did what; acts that loosen a rule (`domain verify --force`) are recorded here."""

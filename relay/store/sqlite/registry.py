@@ -208,6 +208,14 @@ class SqliteRegistry:
     def keys(self, domain: str | None = None) -> list[DkimKey]:
         return [rows.key_of(row) for row in self._rows(sql.KEYS, domain and domain.lower())]
 
+    def update_key(self, key: DkimKey) -> None:
+        _, _, algorithm, private, public, _, *rest = rows.key_row(key)
+        given = (algorithm, private, public, *rest, key.domain, key.selector)
+        self._change(sql.UPDATE_KEY, given, f"key {key.selector} of {key.domain}")
+
+    def remove_key(self, domain: str, selector: str) -> None:
+        self._change(sql.REMOVE_KEY, (domain.lower(), selector), f"key {selector} of {domain}")
+
     def retire_key(self, domain: str, selector: str) -> None:
         self._change(
             sql.SET_KEY_STATE, (KeyState.RETIRED.value, domain.lower(), selector), f"key {selector} of {domain}"
@@ -224,6 +232,25 @@ class SqliteRegistry:
 
     def tokens(self, account: str | None = None) -> list[Token]:
         return [rows.token_of(row) for row in self._rows(sql.TOKENS, account)]
+
+    def update_token(self, token: Token) -> None:
+        ident, *rest = rows.token_row(token)
+        self._change(sql.UPDATE_TOKEN, (*rest, ident), f"token {token.id}")
+
+    def remove_token(self, token_id: str) -> None:
+        with self._transaction() as connection:
+            connection.execute(sql.REMOVE_TOKEN_USE, (token_id,))
+            connection.execute(sql.REMOVE_TOKEN, (token_id,))
+            if not connection.changes():
+                raise NotFound(f"no token {token_id}")
+
+    def tokens_used(self) -> Mapping[str, float]:
+        return dict(self._rows(sql.TOKENS_USED))
+
+    def note_tokens_used(self, used: Mapping[str, float]) -> None:
+        with transaction(self._connection, "the registry") as connection:
+            for token_id, at in used.items():
+                connection.execute(sql.TOKEN_USED, (token_id, at))
 
     # --- who did what ---------------------------------------------------------------------------------
 

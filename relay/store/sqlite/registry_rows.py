@@ -8,12 +8,14 @@ from dataclasses import fields
 from typing import Any
 
 from relay.model.account import (
+    NO_DMARC,
     NO_QUOTA,
     Account,
     Algorithm,
     ControlHeaders,
     Credential,
     DkimKey,
+    Dmarc,
     Domain,
     KeyState,
     LinkKey,
@@ -102,12 +104,14 @@ def domain_row(domain: Domain) -> Row:
         domain.tracking_host,
         int(domain.tracking_https),
         domain.tracking_verified,
+        json.dumps(domain.spf),
+        _dmarc(domain.dmarc),
     )
 
 
 def domain_of(row: Row) -> Domain:
     name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified, *rest = row
-    tracking_host, tracking_https, tracking_verified = rest
+    tracking_host, tracking_https, tracking_verified, spf, dmarc = rest
     return Domain(
         name=name,
         account=account,
@@ -121,6 +125,8 @@ def domain_of(row: Row) -> Domain:
         tracking_host=tracking_host,
         tracking_https=bool(tracking_https),
         tracking_verified=tracking_verified,
+        spf=tuple(json.loads(spf)),
+        dmarc=_dmarc_of(dmarc),
     )
 
 
@@ -142,11 +148,15 @@ def key_row(key: DkimKey) -> Row:
         key.public_base64,
         key.created,
         key.state.value,
+        int(key.custom),
+        int(key.always),
+        key.start,
+        key.end,
     )
 
 
 def key_of(row: Row) -> DkimKey:
-    domain, selector, algorithm, private_pem, public_base64, created, state = row
+    domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, end = row
     return DkimKey(
         domain=domain,
         selector=selector,
@@ -155,15 +165,20 @@ def key_of(row: Row) -> DkimKey:
         public_base64=public_base64,
         created=created,
         state=KeyState(state),
+        custom=bool(custom),
+        always=bool(always),
+        start=start,
+        end=end,
     )
 
 
 def token_row(token: Token) -> Row:
-    return token.id, token.account, token.digest, _list(token.scopes), token.created, token.note
+    given = token.id, token.account, token.digest, _list(token.scopes), token.created, token.note
+    return *given, token.credential, token.rate
 
 
 def token_of(row: Row) -> Token:
-    ident, account, digest, scopes, created, note = row
+    ident, account, digest, scopes, created, note, credential, rate = row
     return Token(
         id=ident,
         account=account,
@@ -171,6 +186,8 @@ def token_of(row: Row) -> Token:
         scopes=frozenset(Scope(each) for each in json.loads(scopes)),
         created=created,
         note=note,
+        credential=credential,
+        rate=rate,
     )
 
 
@@ -218,7 +235,18 @@ def _object(values: Mapping[str, Any]) -> str:
     return json.dumps({name: plain(value) for name, value in values.items()}, ensure_ascii=False)
 
 
-def _given(value: Selection | Quota) -> dict[str, Any]:
+def _dmarc(dmarc: Dmarc) -> str:
+    return _object(_given(dmarc))
+
+
+def _dmarc_of(text: str) -> Dmarc:
+    given = json.loads(text)
+    if not given:
+        return NO_DMARC
+    return Dmarc(**{**given, "addresses": tuple(given.get("addresses", ()))})
+
+
+def _given(value: Selection | Quota | Dmarc) -> dict[str, Any]:
     """The fields that differ from their default."""
     return {
         each.name: plain(getattr(value, each.name))

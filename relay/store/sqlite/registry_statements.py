@@ -45,28 +45,29 @@ update credential set username = ?, account = ?, password_hash = ?, created = ?,
 # domains
 ADD_DOMAIN: Final = """
 insert into domain (name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
-                    tracking_host, tracking_https, tracking_verified)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    tracking_host, tracking_https, tracking_verified, spf, dmarc)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 DOMAIN: Final = """
 select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
-       tracking_host, tracking_https, tracking_verified
+       tracking_host, tracking_https, tracking_verified, spf, dmarc
   from domain where name = ?
 """
 DOMAINS: Final = """
 select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
-       tracking_host, tracking_https, tracking_verified
+       tracking_host, tracking_https, tracking_verified, spf, dmarc
   from domain where ?1 is null or account = ?1 order by name
 """
 # tracking_hosts: the domains whose links lead to a host of theirs; of those that share one the first by name stays.
 TRACKING_HOSTS: Final = """
 select name, account, challenge, created, verified, verified_by, options, bounce_host, bounce_verified,
-       tracking_host, tracking_https, tracking_verified
+       tracking_host, tracking_https, tracking_verified, spf, dmarc
   from domain where tracking_host <> '' and tracking_verified is not null and verified is not null order by name desc
 """
 UPDATE_DOMAIN: Final = """
 update domain set name = ?, account = ?, challenge = ?, created = ?, verified = ?, verified_by = ?, options = ?,
-                  bounce_host = ?, bounce_verified = ?, tracking_host = ?, tracking_https = ?, tracking_verified = ?
+                  bounce_host = ?, bounce_verified = ?, tracking_host = ?, tracking_https = ?, tracking_verified = ?,
+                  spf = ?, dmarc = ?
  where name = ?
 """
 VERIFY_DOMAIN: Final = "update domain set verified = ?, verified_by = ? where name = ?"
@@ -116,26 +117,44 @@ FORGET_ORDERS: Final = "delete from queue_order where at < ?"
 
 # keys, the newest first
 ADD_KEY: Final = """
-insert into dkim_key (domain, selector, algorithm, private_pem, public_base64, created, state)
-values (?, ?, ?, ?, ?, ?, ?)
+insert into dkim_key (domain, selector, algorithm, private_pem, public_base64, created, state,
+                      custom, always, start, "end")
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 KEYS: Final = """
-select domain, selector, algorithm, private_pem, public_base64, created, state from dkim_key
+select domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, "end"
+  from dkim_key
  where ?1 is null or domain = ?1 order by created desc, selector
 """
+UPDATE_KEY: Final = """
+update dkim_key set algorithm = ?, private_pem = ?, public_base64 = ?, state = ?, custom = ?, always = ?, start = ?,
+                    "end" = ?
+ where domain = ? and selector = ?
+"""
+REMOVE_KEY: Final = "delete from dkim_key where domain = ? and selector = ?"
 SET_KEY_STATE: Final = "update dkim_key set state = ? where domain = ? and selector = ?"
 
-# tokens
+# tokens; when one was used last stands apart, and does not raise the version
 ADD_TOKEN: Final = """
-insert into token (id, account, digest, scopes, created, note) values (?, ?, ?, ?, ?, ?)
+insert into token (id, account, digest, scopes, created, note, credential, rate) values (?, ?, ?, ?, ?, ?, ?, ?)
 """  # noqa: S105
 TOKEN: Final = """
-select id, account, digest, scopes, created, note from token where id = ?
+select id, account, digest, scopes, created, note, credential, rate from token where id = ?
 """  # noqa: S105
 TOKENS: Final = """
-select id, account, digest, scopes, created, note from token
+select id, account, digest, scopes, created, note, credential, rate from token
  where ?1 is null or account = ?1 order by created, id
 """
+UPDATE_TOKEN: Final = """
+update token set account = ?, digest = ?, scopes = ?, created = ?, note = ?, credential = ?, rate = ? where id = ?
+"""  # noqa: S105
+REMOVE_TOKEN: Final = "delete from token where id = ?"  # noqa: S105
+REMOVE_TOKEN_USE: Final = "delete from token_use where id = ?"  # noqa: S105
+TOKEN_USED: Final = """
+insert into token_use (id, at) select id, ?2 from token where id = ?1
+    on conflict (id) do update set at = excluded.at where excluded.at > at
+"""  # noqa: S105
+TOKENS_USED: Final = "select id, at from token_use"
 
 # who did what, the newest first
 AUDIT: Final = "insert into audit (at, who, act, detail) values (?, ?, ?, ?)"

@@ -14,7 +14,7 @@ from relay.model.template import VERSIONS, Template
 from relay.store.interface import NotFound
 from relay.store.sqlite.connect import Row, fetch, value
 
-_COLUMNS: Final = "id, account, name, version, subject, html, text, created, note"
+_COLUMNS: Final = "id, account, name, version, subject, html, text, created, note, document"
 _JOINED: Final = f"select {_COLUMNS} from template join template_version on template = id"  # noqa: S608
 
 # find: the template of a name, or of an id where that is the account's.
@@ -35,8 +35,8 @@ _NEWEST: Final = f"""
 """  # noqa: S608
 _ADD: Final = "insert into template (account, folded, name) values (?, ?, ?) returning id"
 _ADD_VERSION: Final = """
-insert into template_version (template, version, subject, html, text, created, note)
-values (?1, 1 + coalesce((select max(version) from template_version where template = ?1), 0), ?2, ?3, ?4, ?5, ?6)
+insert into template_version (template, version, subject, html, text, created, note, document)
+values (?1, 1 + coalesce((select max(version) from template_version where template = ?1), 0), ?2, ?3, ?4, ?5, ?6, ?7)
 returning version
 """
 _FORGET: Final = "delete from template_version where template = ? and version <= ?"
@@ -48,7 +48,8 @@ def put(connection: apsw.Connection, template: Template) -> Template:
     number = value(connection, _BY_NAME, (template.account, template.name.casefold()))
     if number is None:
         number = value(connection, _ADD, (template.account, template.name.casefold(), template.name))
-    given = (number, template.subject, template.html, template.text, template.created, template.note)
+    texts = (template.subject, template.html, template.text)
+    given = (number, *texts, template.created, template.note, template.document)
     version: int = value(connection, _ADD_VERSION, given)
     connection.execute(_FORGET, (number, version - VERSIONS))
     return _template(fetch(connection, _ONE, (number, version))[0])
@@ -87,7 +88,7 @@ def remove(connection: apsw.Connection, account: str, name: str) -> None:
 
 
 def _template(row: Row) -> Template:
-    number, account, name, version, subject, html, text, created, note = row
+    number, account, name, version, subject, html, text, created, note, document = row
     return Template(
         id=number,
         account=account,
@@ -98,4 +99,5 @@ def _template(row: Row) -> Template:
         text=text,
         created=created,
         note=note,
+        document=document,
     )
