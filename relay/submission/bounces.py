@@ -36,8 +36,10 @@ def return_host(
     domain: Domain | None,
     credential: Credential,
     directory: Directory,
+    *,
+    pathless: bool = False,
 ) -> tuple[str, tuple[str, ...]]:
-    """The host of our return path ("": none), and warnings.
+    """The host of our return path ("": none), and warnings. `pathless`: the client named no reverse-path.
 
     Raises:
         Refused: 554 5.6.0 `return_path_domain` is no verified bounce host of the account.
@@ -51,7 +53,7 @@ def return_host(
             raise Refused(554, "5.6.0", text)
     if not options.track_bounces:
         return "", ()
-    if not envelope.reverse_path and (not _asked(resolved) or automatic(header)):
+    if not envelope.reverse_path and (not (pathless or _asked(resolved)) or automatic(header)):
         return "", ()
     if host:
         return host, ()

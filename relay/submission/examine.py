@@ -16,14 +16,14 @@ from math import inf
 from relay.config import Config, Limits
 from relay.model.account import Account, ControlHeaders, Credential, Domain, LinkKey, OnInvalid, ReturnKey
 from relay.model.address import domain_of
-from relay.model.envelope import Parameters
+from relay.model.envelope import Notify, Parameters
 from relay.model.light import light
 from relay.model.options import NOTHING, Options, Resolved
 from relay.model.reply import Refused
 from relay.model.suppression import weigh
 from relay.store.beside import Suppressions
 from relay.submission.addressing import Addressed, address
-from relay.submission.bounces import ASKED, return_host
+from relay.submission.bounces import ASKED, automatic, return_host
 from relay.submission.choice import Chooser
 from relay.submission.control.layers import lacking
 from relay.submission.control.reader import Controls, read_controls
@@ -123,7 +123,17 @@ class Examiner:
                 text = f"webhook_url: account {account.name} has no webhook {options.webhook_url}"
                 raise lacking(text, resolved.sources.get("webhook_url", ""))
             tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
-            host, told = return_host(header, addressed.envelope, resolved, permitted.domain, credential, directory)
+            host, told = return_host(
+                header,
+                addressed.envelope,
+                resolved,
+                permitted.domain,
+                credential,
+                directory,
+                pathless=submission.pathless,
+            )
+        if submission.pathless and not host and not addressed.envelope.reverse_path and not automatic(header):
+            addressed = _author_path(addressed, author)
         if credential.refuse_suppressed:
             self._check_suppressed(addressed, options, account.name, submission.at)
         allowed = self._allowed(credential, sandbox)
@@ -179,7 +189,9 @@ class Examiner:
             policy=self._config.options,
             limits=self._limits_of(submission),
             now=submission.at,
+            properties=submission.properties,
             retention=self._config.retention.contents,
+            door=submission.defaults,
         )
 
     def _domain(self, author: str, account: Account) -> Domain | None:
@@ -265,6 +277,15 @@ def _heard(parameters: Parameters, resolved: Resolved) -> Parameters:
     if resolved.sources.get("dsn_ret") == POLICY:
         parameters = replace(parameters, ret=False)
     return parameters
+
+
+def _author_path(addressed: Addressed, author: str) -> Addressed:
+    """For who named no reverse-path and hears of nothing: the author's own, since mail from nobody is not trusted."""
+    quiet = tuple(replace(each, notify=Notify.NEVER) for each in addressed.envelope.recipients)
+    envelope = replace(addressed.envelope, reverse_path=author, recipients=quiet)
+    if not author.isascii():
+        envelope = replace(envelope, smtputf8=True)
+    return replace(addressed, envelope=envelope)
 
 
 def _check_reverse_path(resolved: Resolved, credential: Credential, directory: Directory, *, sandbox: bool) -> None:

@@ -46,7 +46,7 @@ from relay.submission.quotas import cost
 from relay.submission.record import Decided, distinct, new_message, rejected
 from relay.submission.rejections import Rejections
 from relay.submission.storing import Parcel, Storing
-from relay.submission.submission import Submission, Taken
+from relay.submission.submission import Rehearsed, Submission, Taken
 from relay.submission.tuning.tuner import Host, Party, Tuner
 from relay.submission.variants import Finished, finish
 from relay.transform.headers import Header
@@ -141,10 +141,44 @@ class Intake:
         finally:
             self._copied -= copied
         if stored.other is not None:
-            return Taken(stored.other.id, stored.other.recipients, (ALREADY,))
+            return Taken(stored.other.id, stored.other.recipients, (ALREADY,), again=True)
         if finished.faults and case.resolved.options.merge_error_report and not case.plan.sandbox:
             await self._note(submission, ident, case, finished)
-        return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings))
+        return Taken(ident, len(case.addressed.contents), (*warnings, *stored.warnings), _people(case))
+
+    async def rehearse(self, submission: Submission) -> Rehearsed:
+        """What `take` would do; nothing is kept, spent or sent.
+
+        Raises:
+            Refused: it would not be taken, as far as can be told without its quota and its idempotency key.
+            StoreDown: what decides cannot be read.
+        """
+        size = len(submission.octets)
+        await self._cargo.take(size)
+        try:
+            return await self._rehearse(distinct(submission))
+        finally:
+            self._cargo.give(size)
+
+    async def _rehearse(self, submission: Submission) -> Rehearsed:
+        copied = 0
+        try:
+            read = await self._in_thread(self._examiner.reading(submission))
+            case = self._examiner.examine(submission, read)
+            copied = self._room(case.copies * len(submission.octets))
+            finished = await self._finish(submission, self._ids.new(), case)
+        finally:
+            self._copied -= copied
+        return Rehearsed(
+            people=_people(case),
+            reverse_path=case.addressed.envelope.reverse_path,
+            resolved=case.resolved,
+            plan=case.plan,
+            contents=finished.contents,
+            which=_settled(case.addressed, finished).contents[: case.addressed.wanted],
+            warnings=(*_arrival_warnings(submission, case.header), *case.warnings, *finished.warnings),
+            dropped=_dropped(case.addressed, finished),
+        )
 
     def rejected(self, event: Event) -> None:
         """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
@@ -268,9 +302,11 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         return new_message(submission, decided, case.header, flight=flight)
 
     key = None
+    username = credential.username.lower()
     if options.idempotency_key:
-        username = credential.username.lower()
         key = key_of(username, options.idempotency_key, ident, addressed.envelope, submission.at)
+    elif submission.key:  # no user name has a blank in it, so it is nobody's other key
+        key = key_of(f"door {username}", submission.key, ident, addressed.envelope, submission.at)
     whose = None
     if options.dedupe_campaign and options.campaign and not case.plan.sandbox:
         people = enumerate((each.address for each in addressed.envelope.recipients[: addressed.wanted]), 1)
@@ -285,6 +321,10 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         key=key,
         turn=whose,
     )
+
+
+def _people(case: Case) -> tuple[str, ...]:
+    return tuple(each.address for each in case.addressed.envelope.recipients[: case.addressed.wanted])
 
 
 def _settled(addressed: Addressed, finished: Finished) -> Addressed:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from relay.model.account import Login
 from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
 from relay.model.light import light
+from relay.model.options import Resolved
+from relay.submission.plan import Plan
+
+NO_PROPERTIES: Mapping[str, Any] = {}
 
 
 @light(frozen=True, slots=True, kw_only=True)
@@ -25,6 +32,10 @@ class Submission:
     listener: str = ""
     bare_lf: bool = False  # a bare LF was turned into CRLF
     warnings: tuple[str, ...] = ()  # of the door
+    properties: Mapping[str, Any] = NO_PROPERTIES  # options asked for beside the message, by any of their names
+    defaults: Mapping[str, Any] = NO_PROPERTIES  # what holds at this door where nobody says otherwise, by name
+    key: str = ""  # the door's own idempotency key, for a message that brings none
+    pathless: bool = False  # the client named no reverse-path, and wants no notification
 
 
 @light(frozen=True, slots=True)
@@ -32,3 +43,19 @@ class Taken:
     id: str
     recipients: int
     warnings: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()  # addresses by number, archives left out; none where it was taken before
+    again: bool = False  # it was taken before, by its idempotency key
+
+
+@light(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """What would become of a message."""
+
+    people: tuple[str, ...]  # addresses by number, archives left out
+    reverse_path: str
+    resolved: Resolved
+    plan: Plan
+    contents: tuple[bytes, ...]  # signed
+    which: tuple[int, ...]  # the number of each recipient's content
+    warnings: tuple[str, ...]
+    dropped: Mapping[int, str]  # who would get nothing, by number from 1, and why

@@ -37,6 +37,7 @@ WARNINGS = 20
 KEPT = float(Retention().contents)
 
 POLICY = "operator policy"
+DOOR = "default of the API"
 _DEADLINES = {"deliver_by": "deliver_within", "deliver_within": "deliver_by"}
 _FREE_TO_LEAVE = (Sandbox.OFF, Sandbox.HOLD)  # the laxest first; all others never leave
 
@@ -62,21 +63,25 @@ def resolve(
     now: float,
     properties: Mapping[str, Any] | None = None,
     retention: float = KEPT,
+    door: Mapping[str, Any] | None = None,
 ) -> Resolved:
     """The options of a message.
 
     Args:
         properties: options of a REST request.
         retention: seconds the relay keeps contents where nothing else is said.
+        door: what holds at the door the message came by, where nobody says otherwise.
 
     Raises:
         Refused: 550 5.7.1 what the credential may not ask for; 554 5.6.0 a bad property, or options that contradict
             one another; 554 5.5.3 too many recipients; 451 4.3.5 defaults that cannot be read.
     """
-    if _nothing_asked(controls, parameters, envelope, holder, policy, properties):
+    if not door and _nothing_asked(controls, parameters, envelope, holder, policy, properties):
         return NOTHING_ASKED
     given = read_properties(properties, holder.credential.on_invalid) if properties else NOTHING_GIVEN
     layers = _layers(controls, parameters, envelope, holder, policy, given)
+    if door:
+        layers.append(defaults(door, Door.ACCOUNT, DOOR))
     answers = definite(_answers(layers), now)
     warnings = [*controls.warnings, *given.warnings, *_overruled(layers, answers)]
     scope = Scope(now, retention, holder.domain.name if holder.domain is not None else "")

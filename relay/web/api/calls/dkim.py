@@ -1,0 +1,7 @@
+"""DKIM."""
+
+from __future__ import annotations
+
+from relay.web.api.call import Call
+
+CALLS: tuple[Call, ...] = ()

@@ -1,0 +1,7 @@
+"""Sender domains."""
+
+from __future__ import annotations
+
+from relay.web.api.call import Call
+
+CALLS: tuple[Call, ...] = ()

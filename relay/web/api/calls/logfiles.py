@@ -1,0 +1,7 @@
+"""Log files."""
+
+from __future__ import annotations
+
+from relay.web.api.call import Call
+
+CALLS: tuple[Call, ...] = ()

@@ -1,0 +1,61 @@
+"""What the handlers of calls work with: the rooms of the process they run in.
+
+In:  the parts that the web worker put together.
+Out: the same, by name. Handlers run on the event loop: the registry and the suppressions are asked there and nowhere
+else (microseconds; a change is one sync of the disk). What reads shards or the report database, renders, or parses
+something large goes through `threaded`, and opens what it reads for itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from relay.config import Config
+from relay.dns.resolver import Resolver
+from relay.http.client import Client
+from relay.limits.interface import Limits
+from relay.model.clock import Clock
+from relay.store.beside import Idempotency, Suppressions
+from relay.store.interface import Registry
+from relay.submission.directory import Directory
+from relay.submission.intake import Intake
+
+THREADS = 4
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    config: Config  # replaced as a whole when it is read again
+    clock: Clock
+    registry: Registry
+    suppressions: Suppressions
+    idempotency: Idempotency
+    directory: Directory
+    intake: Intake
+    limits: Limits
+    http: Client  # towards others, guarded
+    resolver: Callable[[], Resolver]  # the one in use now
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="api"))
+
+    @property
+    def data(self) -> Path:
+        return self.config.data
+
+    async def threaded(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+        """Run something that reads or computes for long, off the event loop."""
+
+        def run() -> T:
+            return work(*given, **named)
+
+        return await asyncio.get_running_loop().run_in_executor(self._pool, run)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
