@@ -14,6 +14,7 @@ LAYERS = [  # from the bottom up; names on one line are siblings
     {"config"},
     {"store", "smtp", "dns", "http", "transform", "queue", "limits", "bounce"},
     {"submission", "returns", "delivery", "report"},
+    {"manage"},
     {"web"},
     {"worker"},
     {"supervisor"},

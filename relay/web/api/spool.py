@@ -62,7 +62,7 @@ class Spool:
             yield from bytes(self._pieces).splitlines(keepends=True)
             return
         self._file.seek(0)
-        with open(self._file.fileno(), "rb", closefd=False) as reader:  # noqa: PTH123
+        with open(self._file.fileno(), "rb", closefd=False) as reader:
             yield from reader
 
     def close(self) -> None:
