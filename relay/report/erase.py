@@ -2,7 +2,7 @@
 
 In:  the data directory and an address.
 Out: how many events named it; they, and what finds them, say `erased@invalid` instead. What webhooks were still to be
-     told of it is told to nobody.
+     told of it is told to nobody, and answers kept for an Idempotency-Key that name it are forgotten.
 
 Shards are erased first: what the reporter folds afterwards is clean already. Walked by id, a piece at a time on a
 reading connection; changed in small transactions, so that the reporter goes on folding between them.
@@ -21,6 +21,7 @@ from relay.report.fold import addresses, domain_of, labels
 from relay.report.webhooks.letters import forget
 from relay.store.erasure import Eraser
 from relay.store.interface import StoreDown
+from relay.store.sqlite import answers
 from relay.store.sqlite.connect import Row, fetch, value
 
 SLICE = 5_000  # events looked through at once
@@ -36,6 +37,7 @@ def erase(data: Path, address: str) -> int:
     """
     eraser = Eraser(address)
     forget(data, eraser.needle)
+    answers.forget(data / "idempotency.db", address)
     reading = sql.open_to_read(data)
     if reading is None:
         return 0

@@ -62,8 +62,29 @@ class Had:
     kept: bool  # it is known to be on disk; else it may be on its way there, or lost in a crash
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a call of the HTTP API answered."""
+
+    status: int
+    media: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A request that has the name."""
+
+    fingerprint: bytes
+    answer: Answered | None  # None: it is being worked on, or ended without one
+
+
 class Idempotency(Protocol):
-    """Keys of submissions, and who had which campaign; machine-wide. A key belongs to its credential."""
+    """Keys of submissions, who had which campaign, and what calls with a key answered; machine-wide.
+
+    A key of a submission belongs to its credential; that of a call is named by a digest of the caller's choice.
+    """
 
     async def reserve(self, credential: str, key: str, wanted: Reservation) -> Reservation | None:
         """Take a key for a submission about to be stored; None: it is ours, on disk. Else who has it.
@@ -97,5 +118,20 @@ class Idempotency(Protocol):
 
     async def prune_claims(self, before: float) -> int:
         """Forget who had a campaign before that time."""
+
+    async def begin(self, name: bytes, fingerprint: bytes, at: float, oldest: float) -> Known | None:
+        """Take a name for a call about to be carried out; None: it is ours, on disk. Else who has it.
+
+        One taken before `oldest` is free.
+        """
+
+    async def answered(self, name: bytes, answer: Answered) -> None:
+        """That is what it came to."""
+
+    async def forgo(self, name: bytes) -> None:
+        """Nothing was done; the name is free."""
+
+    async def prune_answers(self, before: float) -> int:
+        """Forget calls made before that time."""
 
     async def close(self) -> None: ...

@@ -334,6 +334,7 @@ async def _forget(worker: _Worker) -> None:
         await asyncio.sleep(FORGET_EVERY)
         try:
             await worker.keys.prune(system_clock() - worker.config.limits.idempotency)
+            await worker.keys.prune_answers(system_clock() - worker.config.limits.idempotency)
             await worker.keys.prune_claims(system_clock() - CAMPAIGNS_REMEMBERED)
         except (StoreDown, StoreFull) as error:
             logger.error("old idempotency keys cannot be forgotten: %s", error)

@@ -1,4 +1,4 @@
-"""Which key was used for which submission, and who had which campaign, in one database that all processes share.
+"""Which key was used for which submission or call, and who had which campaign, in a database all processes share.
 
 In:  a key and the submission it is to stand for.
 Out: whether the key is free for it, once that is on disk.
@@ -21,9 +21,9 @@ from pathlib import Path
 import apsw
 
 from relay.model.ids import shard_of
-from relay.store.beside import Had, Reservation
+from relay.store.beside import Answered, Had, Known, Reservation
 from relay.store.interface import StoreDown
-from relay.store.sqlite import campaigns
+from relay.store.sqlite import answers, campaigns
 from relay.store.sqlite.connect import Row, connect_reader, connect_writer, fetch
 from relay.store.sqlite.shared import open_shared
 from relay.store.sqlite.writer import Writer
@@ -119,6 +119,22 @@ class SqliteIdempotency:
     async def prune_claims(self, before: float) -> int:
         pruned = 0
         while gone := await self._writer.write(partial(_run, campaigns.PRUNE, (before, PRUNED))):
+            pruned += gone
+        return pruned
+
+    async def begin(self, name: bytes, fingerprint: bytes, at: float, oldest: float) -> Known | None:
+        """Raises StoreFull, StoreDown: it was not taken."""
+        return await self._writer.write(partial(answers.reserve, name, fingerprint, at, oldest))
+
+    async def answered(self, name: bytes, answer: Answered) -> None:
+        await self._writer.write(partial(_run, answers.KEEP, answers.row_of(name, answer)))
+
+    async def forgo(self, name: bytes) -> None:
+        await self._writer.write(partial(_run, answers.FORGET, (name,)))
+
+    async def prune_answers(self, before: float) -> int:
+        pruned = 0
+        while gone := await self._writer.write(partial(_run, answers.PRUNE, (before, PRUNED))):
             pruned += gone
         return pruned
 

@@ -126,6 +126,7 @@ class Answer:
     status: int = 200
     media: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    final: bool = True  # False: the same request with the same Idempotency-Key is carried out again
 
 
 Handler = Callable[["Services", Asked], Awaitable[Answer]]
