@@ -11,7 +11,7 @@ from relay.cli.doubts import doubt
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
-from relay.cli.rules import describe_quota, shown_options, shown_quota
+from relay.manage.rules import describe_quota, shown_options, shown_quota
 from relay.model.account import Account
 from relay.model.clock import system_clock
 

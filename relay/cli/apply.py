@@ -137,7 +137,7 @@ def exported(opened: Registry) -> str:
 
 def _account(opened: Registry, name: str) -> dict[str, Any]:
     from relay.cli.credential import describe
-    from relay.cli.rules import describe_quota
+    from relay.manage.rules import describe_quota
 
     account = opened.account(name)
     domains, credentials = [], []

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from relay.cli import rules, words
+from relay.cli import words
+from relay.manage import rules
 from relay.model.account import Account, ControlHeaders, Credential, OnInvalid, OverQuota, Quota
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator,
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.cli.rules import describe_quota, shown_options, shown_quota
+from relay.manage.rules import describe_quota, shown_options, shown_quota
 from relay.model.account import Credential
 from relay.model.clock import system_clock
 from relay.model.spelling import duration_text
@@ -44,7 +44,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Make a credential. Its password is shown once, and only here."""
-    from relay.cli import secret
+    from relay.manage import secret
 
     checked = settings(config)
     check_username(username)
@@ -145,9 +145,9 @@ def disable(
 @app.command("rotate", epilog=examples("relay credential rotate shop-4kd92m"))
 def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Give a credential a new password, shown once. The old one is refused from now on."""
-    from relay.cli import secret
     from relay.cli.access import keep_access_password
     from relay.cli.demo import keep_password
+    from relay.manage import secret
 
     checked = settings(config)
     from relay.submission.login import hash_password

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from relay.cli import secret
 from relay.cli.files import write_private
 from relay.cli.keys import make_keys
+from relay.manage import secret
 from relay.model.account import Account, Algorithm, Credential, Domain, KeyState, Scope, Token
 from relay.store.interface import NotFound, Registry
 

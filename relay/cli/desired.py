@@ -16,10 +16,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from relay.cli import rules
 from relay.config import ConfigError, outside
 from relay.config.load import Lines, parse_as
 from relay.config.values import Duration
+from relay.manage import rules
 from relay.model.account import Algorithm, ControlHeaders, OnInvalid, OverQuota, Quota
 from relay.model.address import ascii_domain
 from relay.submission.control.option import Door

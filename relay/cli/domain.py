@@ -28,7 +28,7 @@ from relay.cli.frame import settings as load_settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.cli.rules import shown_options
+from relay.manage.rules import shown_options
 from relay.model.account import Algorithm, Domain, KeyState
 from relay.model.clock import system_clock
 
@@ -55,8 +55,8 @@ Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain, as in m
 @app.command("add", epilog=examples("relay domain add example.com --account shop"))
 def add(name: Name, account: AccountOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Add a domain with DKIM keys, and print the TXT record that proves it is yours."""
-    from relay.cli import secret
     from relay.cli.keys import describe_record, make_keys
+    from relay.manage import secret
 
     plain = normal(name)
     now = system_clock()

@@ -73,7 +73,7 @@ def _suppressions(number: int) -> str:
 
 
 def _address(given: str) -> str:
-    from relay.cli.suppressions import normal
+    from relay.manage.suppressions import normal
 
     try:
         plain = normal(given)

@@ -13,7 +13,7 @@ from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, gr
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.cli.rules import shown_options
+from relay.manage.rules import shown_options
 from relay.model.account import Preset
 from relay.model.clock import system_clock
 

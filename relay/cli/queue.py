@@ -12,9 +12,9 @@ import typer
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, program, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
-from relay.cli.rules import shown_options
 from relay.cli.selection import Asked, check_names, is_everything
 from relay.cli.times import seconds_of
+from relay.manage.rules import shown_options
 from relay.model.ids import Id, parse_id
 from relay.model.message import Message, State
 from relay.model.order import Act, Selection

@@ -30,8 +30,8 @@ from relay.model.suppression import Cause, Suppression
 
 if TYPE_CHECKING:
     from relay.cli.progress import Progress
-    from relay.cli.suppressions import Usual
     from relay.config import Config
+    from relay.manage.suppression_files import Usual
     from relay.store.beside import Suppressions
 
 SHOWN = 20  # bad lines of an import that are told; more are counted
@@ -78,8 +78,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Put addresses on the list; one that is there already for that cause gets the new note and end."""
-    from relay.cli.suppressions import describe, entry
     from relay.cli.times import ahead
+    from relay.manage.suppressions import describe, entry
 
     checked = settings(config)
     now, end = system_clock(), ahead(until, "--until")
@@ -117,7 +117,7 @@ def listing(
     as_json: JsonOption = False,
 ) -> None:
     """List suppressions by address; `export` gives all of them."""
-    from relay.cli.suppressions import describe
+    from relay.manage.suppressions import describe
 
     with opened(settings(config)) as listed:
         found = listed.listing(account, _normal(address) if address else "", limit=limit)[:limit]
@@ -185,7 +185,9 @@ def remove(
     ),
 )
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV, or one address a line; - is standard input.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, JSON objects, or one address a line; - is standard input.")
+    ],
     account: OfAccount = "",
     cause: Annotated[Cause, typer.Option(help="Why they are on the list, where a line does not say.")] = Cause.HAND,
     strict: Annotated[bool, typer.Option("--strict", help="Take nothing when a line is bad.")] = False,
@@ -196,10 +198,11 @@ def import_(
     """Put the addresses of a file on the list.
 
     Columns: address,account,stream,cause,note,until,created,group, in this order or as the first line names them; all
-    but the address may be left out. `until` is a time, or 30d from now. Bad lines are told and left out, and the
-    command then ends with code 1.
+    but the address may be left out. `until` is a time, or 30d from now. A JSON object a line with these names is
+    taken, too, and so are the exports of SendGrid, Mailgun and Postmark as they are. Bad lines are told and left out,
+    and the command then ends with code 1.
     """
-    from relay.cli.suppressions import Usual
+    from relay.manage.suppression_files import Usual
 
     checked = settings(config)
     with opened(checked) as listed:
@@ -227,7 +230,7 @@ class _Tally:
         self._shown = shown
 
     def entries(self, lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression]:
-        from relay.cli.suppressions import Bad, read
+        from relay.manage.suppression_files import Bad, read
 
         for each in read(lines, known, usual):
             if isinstance(each, Bad):
@@ -293,7 +296,7 @@ def export(
 ) -> None:
     """Print all suppressions as CSV, as `import` takes them."""
     from relay.cli.output import print_line
-    from relay.cli.suppressions import COLUMNS, describe, row
+    from relay.manage.suppressions import COLUMNS, describe, row
 
     with opened(settings(config)) as listed:
         writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -326,7 +329,7 @@ def opened(config: Config) -> Iterator[Suppressions]:
 
 
 def _normal(address: str) -> str:
-    from relay.cli.suppressions import normal
+    from relay.manage.suppressions import normal
 
     try:
         return normal(address)

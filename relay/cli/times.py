@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import typer
 
+from relay.manage.times import instant
 from relay.model.clock import system_clock
 
 
@@ -44,19 +43,3 @@ def seconds_of(text: str, option: str = "--wait") -> float:
         return parse_duration(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
-
-
-def ahead_or_at(text: str) -> float:
-    """A time, or how long from now. Raises ValueError. The time goes first: 20260501 is a date, and not seconds."""
-    from relay.config import parse_duration
-
-    try:
-        return instant(text)
-    except ValueError:
-        return system_clock() + parse_duration(text)
-
-
-def instant(text: str) -> float:
-    """RFC 3339, or its date alone; without a zone it is UTC. Raises ValueError."""
-    at = datetime.fromisoformat(text)
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()

@@ -57,8 +57,8 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a webhook and check its URL. The secret of its signatures is shown once, and only here."""
-    from relay.cli import secret
     from relay.cli.webhook_reach import checked_url
+    from relay.manage import secret
 
     checked = settings(config)
     with registry(checked) as accounts:

@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from relay.cli.secret import token_digest
+from relay.manage.secret import token_digest
 from relay.model.account import Algorithm, Scope
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import Cli

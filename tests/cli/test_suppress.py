@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from relay.cli.times import instant
+from relay.manage.times import instant
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import Cli
 
