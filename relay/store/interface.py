@@ -279,7 +279,11 @@ class Registry(Protocol):
     def put_template(self, template: Template) -> Template:
         """Keep a new version of it, made where there is none of that name; returned with its id and version.
 
-        The newest `VERSIONS` are kept. Raises NotFound: there is no such account.
+        With an id it is a version of that template, which gets the name. The newest `VERSIONS` are kept.
+
+        Raises:
+            NotFound: there is no such account, or no template of that id in it.
+            Exists: another one has the name.
         """
 
     def template(self, account: str, name: str, version: int | None = None) -> Template:
@@ -326,6 +330,12 @@ class Registry(Protocol):
     def add_key(self, key: DkimKey) -> None: ...
     def keys(self, domain: str | None = None) -> list[DkimKey]:
         """All keys of a domain (of all domains), newest first."""
+
+    def always_keys(self, account: str) -> list[DkimKey]:
+        """Those that sign all mail of an account: of its verified domains, the newest first."""
+
+    def pending_keys(self) -> list[DkimKey]:
+        """Those of all domains that wait for their record."""
 
     def update_key(self, key: DkimKey) -> None:
         """Replace the key of that domain and selector. Raises NotFound."""

@@ -146,6 +146,24 @@ class RegistryContract:
                 missing("demo", "a")
         assert registry.put_template(Template(account="demo", name="a", created=NOON)).id > other.id
 
+    def test_a_version_that_is_put_by_its_template_s_id_names_it_anew(self, registry: Registry) -> None:
+        for name in ("demo", "else"):
+            registry.add_account(Account(name=name, created=NOON))
+        first = registry.put_template(Template(account="demo", name="a", created=NOON))
+        second = registry.put_template(Template(account="demo", name="b", created=NOON))
+        renamed = registry.put_template(replace(first, name="C", created=NOON + 1, subject="s"))
+        assert (renamed.id, renamed.version, renamed.name) == (first.id, 2, "C")
+        assert [each.name for each in registry.template_versions("demo", "c")] == ["C", "C"]
+        assert registry.put_template(replace(renamed, name="c")).version == 3  # its own name in another spelling
+        with pytest.raises(Exists, match="B already"):
+            registry.put_template(replace(renamed, name="B"))
+        for wrong in (replace(first, id=second.id + 1), replace(first, account="else")):
+            with pytest.raises(NotFound, match="no template"):
+                registry.put_template(wrong)
+        assert registry.template("demo", "b") == second
+        with pytest.raises(NotFound):
+            registry.template("demo", "a")
+
     def test_presets_belong_to_an_account_and_ignore_case(self, registry: Registry) -> None:
         preset = Preset(account="demo", name="News", options={"tags": ["n"], "dkim": False}, created=NOON)
         with pytest.raises(NotFound, match="demo"):

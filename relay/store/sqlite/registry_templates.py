@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from relay.model.template import VERSIONS, Template
-from relay.store.interface import NotFound
+from relay.store.interface import Exists, NotFound
 from relay.store.sqlite.connect import Row, fetch, value
 
 _COLUMNS: Final = "id, account, name, version, subject, html, text, created, note, document"
@@ -34,6 +34,7 @@ _NEWEST: Final = f"""
  order by account, folded
 """  # noqa: S608
 _ADD: Final = "insert into template (account, folded, name) values (?, ?, ?) returning id"
+_RENAME: Final = "update template set folded = ?, name = ? where id = ?"
 _ADD_VERSION: Final = """
 insert into template_version (template, version, subject, html, text, created, note, document)
 values (?1, 1 + coalesce((select max(version) from template_version where template = ?1), 0), ?2, ?3, ?4, ?5, ?6, ?7)
@@ -46,13 +47,25 @@ _REMOVE: Final = "delete from template where id = ?"
 def put(connection: apsw.Connection, template: Template) -> Template:
     """Add a version, of a template that is made where there is none of that name; what is too old goes."""
     number = value(connection, _BY_NAME, (template.account, template.name.casefold()))
-    if number is None:
+    if template.id:
+        _rename(connection, template, number)
+        number = template.id
+    elif number is None:
         number = value(connection, _ADD, (template.account, template.name.casefold(), template.name))
     texts = (template.subject, template.html, template.text)
     given = (number, *texts, template.created, template.note, template.document)
     version: int = value(connection, _ADD_VERSION, given)
     connection.execute(_FORGET, (number, version - VERSIONS))
     return _template(fetch(connection, _ONE, (number, version))[0])
+
+
+def _rename(connection: apsw.Connection, template: Template, named: int | None) -> None:
+    """`named`: the id of who has that name now. Raises NotFound, Exists."""
+    if value(connection, _BY_ID, (template.account, template.id)) is None:
+        raise NotFound(f"no template {template.id} of {template.account}")
+    if named not in (None, template.id):
+        raise Exists(f"template {named} of {template.account} is called {template.name} already")
+    connection.execute(_RENAME, (template.name.casefold(), template.name, template.id))
 
 
 def find(connection: apsw.Connection, account: str, name: str) -> int:
