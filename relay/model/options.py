@@ -190,6 +190,7 @@ class Options:
     template: str = ""
     template_version: int | None = None
     template_block: str = "content"  # the variable by which a template has the message's own text
+    template_applied: bool = False  # the message was made of the template before it came: its own text stays
     merge_global: Mapping[str, Any] = field(default_factory=dict)
     merge: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by recipient's address
     merge_syntax: MergeSyntax = MergeSyntax.AUTO

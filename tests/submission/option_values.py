@@ -110,6 +110,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "view_online": st.booleans(),
     "template": NAME,
     "template_version": st.integers(1, 1_000_000),
+    "template_applied": st.booleans(),
     "template_block": st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,63}", fullmatch=True),
     "merge_global": st.dictionaries(TEXT, DATA, min_size=1, max_size=5),
     "merge": st.fixed_dictionaries({ANN: st.dictionaries(TEXT, DATA), BOB: st.dictionaries(TEXT, DATA)}),

@@ -91,6 +91,7 @@ CONTENT_CASES: Mapping[str, Case] = {
     "view_online": YES,
     "template": Case(good=(("welcome", "welcome"),), bad=("a b", ["a"], "x" * 65), again="b", again_value="b"),
     "template_version": Case(good=(("3", 3), (2, 2)), bad=("0", "newest", True, 1.5), again="4", again_value=4),
+    "template_applied": YES,
     "template_block": Case(
         good=(("body", "body"), ("$Body_2", "Body_2")),
         bad=("a b", "2a", "x" * 65, ["a"], "a.b"),

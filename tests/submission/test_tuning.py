@@ -105,6 +105,20 @@ async def test_a_stored_template_takes_the_place_of_the_body(house: House) -> No
     assert b"<h1><p>inner</p>" in content
 
 
+async def test_a_message_that_was_made_of_a_template_before_keeps_its_text_and_is_told_as_one_of_it(
+    house: House,
+) -> None:
+    house.registry.put_template(Template(account="demo", name="welcome", created=AT, subject="Hi", html="<h1>x</h1>"))
+    octets = html("Template: welcome", "TemplateApplied: yes", page="<p>for {$recipient}</p>\r\n")
+    taken = await house.intake().take(submission(octets))
+    content = await house.queue.content(taken.id, 0)
+    assert b"<p>for ann@example.net</p>" in content and b"Subject: Hi" not in content and b"<h1>" not in content
+    [event] = [each for each in house.events() if each.name is EventName.RECEIVED]
+    assert event.data["options"]["template"] == "welcome"
+    with pytest.raises(Refused, match="no template other"):
+        await house.intake().take(submission(html("Template: other", "TemplateApplied: yes")))
+
+
 async def test_who_cannot_be_filled_in_is_left_out_where_the_message_says_so(house: House) -> None:
     fields = (
         'Merge: {"ann@example.net": {"name": 2}, "bob@example.net": {"name": 0}}',

@@ -57,7 +57,7 @@ def _merge(work: Work, strict: bool) -> None:
 
 
 def _template(work: Work) -> None:
-    for name in ("template_version", "template_block"):
+    for name in ("template_version", "template_block", "template_applied"):
         if work.asked(name) and not work.value("template"):
             work.warn(name, "there is no template, so it has no effect")
     if work.asked("merge_error_report") and work.value("merge_error") in (None, MergeError.REJECT):

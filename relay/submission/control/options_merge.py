@@ -41,6 +41,17 @@ MERGE_OPTIONS: tuple[Option, ...] = (
         safety=True,
     ),
     Option(
+        name="template_applied",
+        header="TemplateApplied",
+        type="yes, no",
+        read=grammar.truth,
+        help="The message was made of the template before it came: its own subject and text stay, placeholders are "
+        "filled in, and events name the template.",
+        example="yes",
+        permission=CAPPED,
+        safety=True,
+    ),
+    Option(
         name="merge_global",
         header="MergeGlobal",
         aliases=(Alias("Vars"), Alias("Data")),

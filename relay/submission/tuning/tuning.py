@@ -65,6 +65,12 @@ class Tuning:
     warnings: tuple[str, ...] = ()
 
     @property
+    def template_id(self) -> int:
+        """Number of the stored template; 0: there is none."""
+        template = self.merging.template if self.merging is not None else None
+        return template.id if template is not None else 0
+
+    @property
     def links(self) -> bool:
         """Whether links of ours may come into it, which differ by recipient."""
         rules = self.work.rules
@@ -233,6 +239,8 @@ def _merging(
             version = "" if options.template_version is None else f" in version {options.template_version}"
             text = f"template: account {account} has no template {options.template}{version}"
             raise Refused(554, "5.6.0", f"{text}; `relay template list` names them")
+        if options.template_applied:
+            template = None
     return Merging(
         template=template,
         block=options.template_block,
