@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from relay.config.api import Api
 from relay.config.values import Duration, Network, Part, Port, Size, TlsFile
 from relay.model.spelling import duration_text
 
@@ -110,7 +111,7 @@ class Listener(Part):
 
 
 class Https(Part):
-    """Links of ours over https, without a proxy in front: nothing but tracking is shown there."""
+    """Links of ours and the API over https, without a proxy in front; hosts of links show nothing else."""
 
     address: str = Field("127.0.0.1", description="IP address to bind; `::` and `0.0.0.0` mean all")
     port: Port | None = Field(None, description="TCP port, such as 443; null: none")
@@ -127,7 +128,8 @@ class Http(Part):
 
     address: str = Field("127.0.0.1", description="IP address to bind")
     port: Port = Field(8025, description="TCP port")
-    https: Https = Field(Https(), description="links of ours over https")
+    https: Https = Field(Https(), description="links of ours, and the API, over https")
+    api: Api = Field(Api(), description="the HTTP API")
     proxies: tuple[Network, ...] = Field(
         (), description="proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else's are"
     )

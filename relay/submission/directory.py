@@ -5,7 +5,8 @@ In:  names. Out: accounts, credentials, domains, and the signers of a domain.
 Synchronous: a question costs microseconds, remembered or not; most of that to see whether the registry changed, so
 that is asked once for several questions in a row, and by a worker every `LAG` seconds at most: a program that made a
 change has hardly ended by then. What is not there is remembered, too, so that a client that tries names costs no
-more than one that sends. All memories are bounded; loaded keys outlive a change of the registry, since they are
+more than one that sends. A key that begins or ceases to sign at a time of its own makes the keys in use be chosen
+anew when that time comes, and not before. All memories are bounded; loaded keys outlive a change of the registry, since they are
 kept under the key itself.
 """
 
@@ -13,11 +14,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import inf
 from typing import Any, Generic, Self, TypeVar
 
-from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
+from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset, Token
+from relay.model.clock import Clock, system_clock
 from relay.model.template import Template
 from relay.store.interface import NotFound, Registry
 from relay.transform.dkim import Signer
@@ -59,10 +61,18 @@ class Directory:
     What stands in such a block must not wait for anything.
     """
 
-    def __init__(self, registry: Registry, lag: float = 0.0, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        lag: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+        clock: Clock = system_clock,
+    ) -> None:
         self._registry = registry
         self._lag = lag
         self._now = now
+        self._clock = clock
+        self._turn = inf  # when the next key in memory begins or ceases to sign
         self._fresh = -inf  # until then
         self._version = registry.version()
         self._steady = False
@@ -76,20 +86,23 @@ class Directory:
         self._named: _Memory[tuple[str, str], Signer | None] = _Memory(self._load_named)
         self._templates: _Memory[tuple[str, str, int | None], Template | None] = _Memory(self._template)
         self._webhooks = _Memory(self._registry.webhook_urls)
+        self._tokens = _Memory(self._token)
         self._presets: _Memory[tuple[str, str], Preset | None] = _Memory(self._preset)
+        self._always = _Memory(self._load_always)
         self._keys: _Memory[DkimKey, Signer | None] = _Memory(_loaded)
+        self._timed: tuple[_Memory[Any, Any], ...] = (self._signers, self._named, self._always)
         self._forgetful: tuple[_Memory[Any, Any], ...] = (
             self._accounts,
             self._credentials,
             self._domains,
-            self._signers,
             self._names,
             self._hosts,
             self._bases,
-            self._named,
             self._presets,
             self._webhooks,
             self._templates,
+            self._tokens,
+            *self._timed,
         )
 
     def __enter__(self) -> Self:
@@ -114,6 +127,11 @@ class Directory:
         """The domain of exactly that name, in A-labels, verified or not."""
         self._refresh()
         return self._domains.get(name)
+
+    def token(self, token_id: str) -> Token | None:
+        """The token of that id, which its digest has yet to be compared with."""
+        self._refresh()
+        return self._tokens.get(token_id)
 
     def webhook_urls(self, account: str) -> frozenset[str]:
         """Where webhooks of the account lead."""
@@ -144,9 +162,15 @@ class Directory:
         return None
 
     def signers(self, domain: str) -> tuple[Signer, ...]:
-        """The active keys of a domain, ready: the newest of each algorithm, RSA first (some verifiers read one)."""
+        """The keys of a domain that sign now, ready: the newest of ours of each algorithm, RSA first (some verifiers
+        read one), then those its account brought."""
         self._refresh()
         return self._signers.get(domain)
+
+    def always(self, account: str) -> tuple[Signer, ...]:
+        """The keys that sign all mail of an account now, ready."""
+        self._refresh()
+        return self._always.get(account)
 
     def signer(self, domain: str, selector: str) -> Signer | None:
         """The active key of that name, ready; None where it cannot be used. Raises NotFound."""
@@ -188,7 +212,12 @@ class Directory:
         version = self._registry.version()
         if version != self._version:
             self._version = version
+            self._turn = inf
             for each in self._forgetful:
+                each.clear()
+        elif self._turn != inf and self._clock() >= self._turn:
+            self._turn = inf
+            for each in self._timed:
                 each.clear()
 
     def _account(self, name: str) -> Account | None:
@@ -222,6 +251,12 @@ class Directory:
     def _tracking_bases(self, account: str) -> Mapping[str, str]:
         return {each.tracking_host: base for each in self._registry.domains(account) if (base := _base(each))}
 
+    def _token(self, token_id: str) -> Token | None:
+        try:
+            return self._registry.token(token_id)
+        except NotFound:
+            return None
+
     def _preset(self, key: tuple[str, str]) -> Preset | None:
         try:
             return self._registry.preset(*key)
@@ -236,19 +271,37 @@ class Directory:
 
     def _load_named(self, key: tuple[str, str]) -> Signer | None:
         domain, selector = key
-        for each in self._registry.keys(domain):
-            if each.selector == selector and each.state is KeyState.ACTIVE:
+        for each in self._signing(self._registry.keys(domain)):
+            if each.selector == selector:
                 return self._keys.get(each)
         raise NotFound(f"{domain} has no active key {selector}")
 
     def _load(self, domain: str) -> tuple[Signer, ...]:
         newest: dict[Algorithm, Signer] = {}
-        for key in self._registry.keys(domain):
-            if key.state is KeyState.ACTIVE and key.algorithm not in newest:
-                signer = self._keys.get(key)
-                if signer is not None:
-                    newest[key.algorithm] = signer
-        return tuple(newest[each] for each in (Algorithm.RSA, Algorithm.ED25519) if each in newest)
+        brought: list[Signer] = []
+        for key in self._signing(self._registry.keys(domain)):
+            if key.custom:
+                brought += self._ready(key)
+            elif key.algorithm not in newest:
+                newest.update((key.algorithm, each) for each in self._ready(key))
+        return (*(newest[each] for each in (Algorithm.RSA, Algorithm.ED25519) if each in newest), *brought)
+
+    def _load_always(self, account: str) -> tuple[Signer, ...]:
+        return tuple(each for key in self._signing(self._registry.always_keys(account)) for each in self._ready(key))
+
+    def _signing(self, keys: list[DkimKey]) -> Iterator[DkimKey]:
+        """Those that sign now; the next time at which that changes is kept."""
+        now = self._clock()
+        for key in keys:
+            if key.state is KeyState.ACTIVE:
+                self._turn = min([self._turn, *(at for at in (key.start, key.end) if at is not None and at > now)])
+            if key.signs(now):
+                yield key
+
+    def _ready(self, key: DkimKey) -> tuple[Signer, ...]:
+        """Nothing where it cannot be read."""
+        signer = self._keys.get(key)
+        return () if signer is None else (signer,)
 
 
 def _base(domain: Domain) -> str | None:

@@ -11,8 +11,6 @@ from relay.model.light import light
 from relay.model.options import Resolved
 from relay.submission.plan import Plan
 
-NO_PROPERTIES: Mapping[str, Any] = {}
-
 
 @light(frozen=True, slots=True, kw_only=True)
 class Submission:
@@ -32,8 +30,8 @@ class Submission:
     listener: str = ""
     bare_lf: bool = False  # a bare LF was turned into CRLF
     warnings: tuple[str, ...] = ()  # of the door
-    properties: Mapping[str, Any] = NO_PROPERTIES  # options asked for beside the message, by any of their names
-    defaults: Mapping[str, Any] = NO_PROPERTIES  # what holds at this door where nobody says otherwise, by name
+    properties: Mapping[str, Any] | None = None  # options asked for beside the message, by any of their names
+    defaults: Mapping[str, Any] | None = None  # what holds at this door where nobody says otherwise, by name
     key: str = ""  # the door's own idempotency key, for a message that brings none
     pathless: bool = False  # the client named no reverse-path, and wants no notification
 
