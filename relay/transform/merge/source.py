@@ -15,7 +15,7 @@ Why so: in `<style>` and `<script>` a brace is mostly what it is in CSS and Java
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from relay.transform.merge.error import Fault
@@ -68,9 +68,25 @@ class _Within:
 
 def pieces(source: str, limit: int) -> Iterator[Piece]:
     """Raises Fault: a construct that is none, that does not end, or more than `limit` of them."""
-    code = _Within(source, _CODE)
     head = _Within(source, _HEAD) if _DELIMITERS.search(source) else None
-    count = at = look = 0
+    at = 0
+    for start, end, piece in constructs(source, limit):
+        if start > at:
+            yield from _texts(source, at, start, head)
+        yield piece
+        at = end
+    if at < len(source):
+        yield from _texts(source, at, len(source), head)
+
+
+def constructs(source: str, limit: int) -> Iterator[tuple[int, int, Piece]]:
+    """Where each stands, `{literal}...{/literal}` as one, and what it is, or the text it comes out as.
+
+    Raises:
+        Fault: as `pieces`.
+    """
+    code = _Within(source, _CODE)
+    count = look = 0
     while (brace := _BRACE.search(source, look)) is not None:
         start = brace.start()
         word = _WORD.match(source, start)
@@ -80,19 +96,15 @@ def pieces(source: str, limit: int) -> Iterator[Piece]:
         ):
             look = start + 1
             continue
-        if start > at:
-            yield from _texts(source, at, start, head)
         count += 1
         if count > limit:
             raise Fault(f"a template of over {limit} constructs", start)
         if name == "literal":
-            at = look = yield from _literal(source, start)
-            continue
-        construct, at = _construct(source, start, name)
-        look = at
-        yield _SIMPLE.get(construct.word, construct)
-    if at < len(source):
-        yield from _texts(source, at, len(source), head)
+            piece, look = _literal(source, start)
+        else:
+            construct, look = _construct(source, start, name)
+            piece = _SIMPLE.get(construct.word, construct)
+        yield start, look, piece
 
 
 def _construct(source: str, start: int, name: str) -> tuple[Construct, int]:
@@ -116,15 +128,14 @@ def _construct(source: str, start: int, name: str) -> tuple[Construct, int]:
     return Construct(name, found, start), end
 
 
-def _literal(source: str, start: int) -> Generator[str, None, int]:
+def _literal(source: str, start: int) -> tuple[Piece, int]:
     opening = re.compile(r"\{literal[ \t]*+\}", re.IGNORECASE).match(source, start)
     if opening is None:
         raise Fault("{literal} takes nothing", start)
     closing = re.compile(r"\{/literal[ \t]*+\}", re.IGNORECASE).search(source, opening.end())
     if closing is None:
         raise Fault("{literal} is not closed by {/literal}", start)
-    yield source[opening.end() : closing.start()]
-    return closing.end()
+    return source[opening.end() : closing.start()], closing.end()
 
 
 def _texts(source: str, start: int, end: int, head: _Within | None) -> Iterator[str]:
