@@ -151,6 +151,7 @@ class Algorithm(StrEnum):
 
 
 class KeyState(StrEnum):
+    PENDING = "pending"  # made by us in its turn; signs once its record is seen in DNS
     ACTIVE = "active"  # signs
     RETIRED = "retired"  # signs no more; its record stays published until mail in flight has arrived
 
@@ -168,6 +169,10 @@ class DkimKey:
     always: bool = False  # signs all mail of the domain's account, whatever its From
     start: float | None = None  # signs from then on; None: from the start
     end: float | None = None  # signs until then; None: for good
+
+    def signs(self, now: float) -> bool:
+        begun = self.start is None or self.start <= now
+        return self.state is KeyState.ACTIVE and begun and (self.end is None or now < self.end)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

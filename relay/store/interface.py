@@ -296,6 +296,9 @@ class Registry(Protocol):
     def templates(self, account: str | None = None) -> list[Template]:
         """The newest version of each."""
 
+    def template_names(self, account: str, start: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
+        """Id and name of each, by id; so many from the one at `start` on."""
+
     def template_versions(self, account: str, name: str) -> list[Template]:
         """The newest first. Raises NotFound."""
 

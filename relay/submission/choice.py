@@ -8,7 +8,7 @@ is our fault, so 451 and a word in the log; a key that an option names and that 
 554, unless a default names it: 451. An option may name keys of the account's domains, and of the relay's own, the
 verified one that governs its host name; never those of another account, whatever is granted. A stranger's mail that
 a grant lets through is signed as the relay's own domain; in a sandbox any key of the account will do, since nobody
-sees it.
+sees it. Keys that an account has to sign always do so beside whatever was chosen, unless `dkim: off` chose nothing.
 """
 
 from __future__ import annotations
@@ -72,10 +72,11 @@ class Chooser:
         else:
             assert domain is not None  # the first `elif` took it
             choice = Choice(self._usual(domain.name))
-        if not options.dkim_extra:
+        always = self.directory.always(credential.account) if options.dkim else ()
+        if not options.dkim_extra and not always:
             return choice
         extra = tuple(self._named("dkim_extra", each, domain, credential, sources) for each in options.dkim_extra)
-        return Choice(tuple(dict.fromkeys((*choice.signers, *extra))), choice.warnings)
+        return Choice(tuple(dict.fromkeys((*choice.signers, *always, *extra))), choice.warnings)
 
     def _usual(self, name: str) -> tuple[Signer, ...]:
         signers = self.directory.signers(name)

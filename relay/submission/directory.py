@@ -6,8 +6,8 @@ Synchronous: a question costs microseconds, remembered or not; most of that to s
 that is asked once for several questions in a row, and by a worker every `LAG` seconds at most: a program that made a
 change has hardly ended by then. What is not there is remembered, too, so that a client that tries names costs no
 more than one that sends. A key that begins or ceases to sign at a time of its own makes the keys in use be chosen
-anew when that time comes, and not before. All memories are bounded; loaded keys outlive a change of the registry, since they are
-kept under the key itself.
+anew when that time comes, and not before. All memories are bounded; loaded keys outlive a change of the registry,
+since they are kept under the key itself.
 """
 
 from __future__ import annotations

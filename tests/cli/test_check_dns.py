@@ -16,9 +16,9 @@ import pytest
 import yaml
 
 from relay.cli.checks import machine
-from relay.cli.checks.spf import evaluate
 from relay.config import Dns, Egress
 from relay.dns.resolver import Resolver
+from relay.dns.spf import evaluate
 from tests.cli.conftest import CONFIG, Cli
 from tests.peers.dns import DnsServer
 

@@ -137,6 +137,10 @@ class RegistryContract:
         assert registry.template("else", "a") == other
         assert registry.templates() == [named, first, other]
         assert registry.templates("else") == [other]
+        assert registry.template_names("demo") == [(first.id, "a"), (named.id, str(first.id))]
+        assert registry.template_names("demo", 1, 5) == [(named.id, str(first.id))]
+        assert registry.template_names("demo", 0, 1) == [(first.id, "a")]
+        assert registry.template_names("nobody") == []
         with pytest.raises(NotFound):
             registry.template("else", str(first.id))  # an id of another account
         registry.remove_template("demo", "A")
@@ -296,6 +300,22 @@ class RegistryContract:
         assert registry.keys("example.org") == []
         with pytest.raises(NotFound):
             registry.retire_key("example.com", "s3")
+
+    def test_keys_that_always_sign_and_keys_that_wait_are_found_among_all(self, registry: Registry) -> None:
+        for account in ("demo", "else"):
+            registry.add_account(Account(name=account, created=NOON))
+        for name, account in (("example.com", "demo"), ("example.net", "demo"), ("example.org", "else")):
+            registry.add_domain(replace(DOMAIN, name=name, account=account))
+            registry.add_key(replace(KEY, domain=name, always=True, start=NOON, end=NOON + 1, custom=True))
+            registry.add_key(replace(KEY, domain=name, selector="s2"))
+        registry.verify_domain("example.com", NOON, "dns")
+        registry.verify_domain("example.org", NOON, "dns")
+        assert [each.domain for each in registry.always_keys("demo")] == ["example.com"]
+        assert [each.domain for each in registry.always_keys("else")] == ["example.org"]
+        assert registry.pending_keys() == []
+        waiting = replace(KEY, selector="s3", state=KeyState.PENDING)
+        registry.add_key(waiting)
+        assert registry.pending_keys() == [waiting]
 
     def test_tokens_are_found_by_id(self, registry: Registry) -> None:
         registry.add_account(Account(name="demo", created=NOON))

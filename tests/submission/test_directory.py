@@ -7,13 +7,16 @@ import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from relay.model.account import Account, Algorithm
+from relay.model.account import Account, Algorithm, DkimKey, KeyState
+from relay.store.interface import NotFound
 from relay.store.sqlite import SqliteRegistry
 from relay.submission import directory as module
 from relay.submission.directory import LAG, Directory
+from relay.transform.dkim import Signer
 from relay.transform.keys import generate
 from tests.submission.accounts import AT, furnished
 
@@ -146,3 +149,83 @@ def test_a_host_that_a_message_names_is_one_of_its_account(registry: SqliteRegis
     )
     for account, host in (("demo", "elsewhere.example.com"), ("other", "clicks.example.com")):
         assert directory.tracking_base(account, None, host, "https://clicks.relay.test") is None
+
+
+class Turned:
+    """A clock that is turned by hand."""
+
+    def __init__(self) -> None:
+        self._now = AT
+
+    def __call__(self) -> float:
+        return self._now
+
+    def turn(self, seconds: float) -> None:
+        """To so long after AT."""
+        self._now = AT + seconds
+
+
+def _custom(selector: str, domain: str = "example.com", **fields: Any) -> DkimKey:
+    return replace(generate(domain, selector, Algorithm.ED25519, AT), custom=True, **fields)
+
+
+def _names(signers: tuple[Signer, ...]) -> list[str]:
+    return [each.selector for each in signers]
+
+
+def test_keys_an_account_brought_sign_beside_ours(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    registry.add_key(_custom("theirs"))
+    assert _names(directory.signers("example.com")) == ["r1", "e1", "theirs"]
+
+
+def test_a_key_signs_from_its_start_to_its_end_and_the_clock_alone_changes_that(registry: SqliteRegistry) -> None:
+    clock = Turned()
+    directory = Directory(registry, clock=clock)
+    registry.add_key(_custom("season", start=AT + 10, end=AT + 20))
+    registry.add_key(_custom("later", start=AT + 15))
+    seen = [
+        "+".join(_names(directory.signers("example.com"))[2:])
+        for _ in map(clock.turn, (9, 10, 14.9, 15, 19, 20, 1e9))
+    ]
+    assert seen == ["", "season", "season", "later+season", "later+season", "later", "later"]
+    with pytest.raises(NotFound):
+        directory.signer("example.com", "season")
+
+
+def test_keys_are_not_chosen_anew_before_one_of_them_has_its_turn(
+    registry: SqliteRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Turned()
+    directory = Directory(registry, clock=clock)
+    registry.add_key(_custom("later", start=AT + 10))
+    asked: list[str | None] = []
+    keys = registry.keys
+
+    def counted(domain: str | None = None) -> list[DkimKey]:
+        asked.append(domain)
+        return keys(domain)
+
+    monkeypatch.setattr(registry, "keys", counted)
+    for _ in map(clock.turn, (0, 5, 9, 10, 11, 99)):
+        directory.signers("example.com")
+    assert len(asked) == 2
+
+
+def test_a_key_that_always_signs_is_of_a_verified_domain_of_the_account(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    registry.add_key(_custom("all", always=True))
+    registry.add_key(_custom("no", "pending.example", always=True))
+    assert _names(directory.always("demo")) == ["all"]
+    assert directory.always("other") == ()
+
+
+def test_a_key_that_waits_for_its_record_does_not_sign(registry: SqliteRegistry) -> None:
+    directory = Directory(registry)
+    key = replace(generate("example.com", "e9", Algorithm.ED25519, AT + 9), state=KeyState.PENDING)
+    registry.add_key(key)
+    assert _names(directory.signers("example.com")) == ["r1", "e1"]
+    assert registry.pending_keys() == [key]
+    registry.update_key(replace(key, state=KeyState.ACTIVE))
+    assert _names(directory.signers("example.com")) == ["r1", "e9"]
+    assert registry.pending_keys() == []

@@ -218,6 +218,20 @@ def test_a_message_may_choose_among_the_keys_of_its_account(
     assert names(ask(directory, "me@example.com", options=options)[1]) == signers
 
 
+def test_keys_that_always_sign_do_so_beside_all_others_of_their_account(
+    directory: Directory, registry: SqliteRegistry
+) -> None:
+    good = registry.keys("example.com")[0]
+    registry.add_key(replace(good, domain="keyless.example", selector="all", custom=True, always=True))
+    assert names(ask(directory, "me@example.com")[1])[-1] == "all keyless.example"
+    assert names(ask(directory, "me@example.com", options=Options(dkim_key="r1"))[1]) == [
+        "r1 example.com",
+        "all keyless.example",
+    ]
+    assert names(ask(directory, "me@example.com", options=Options(dkim=False))[1]) == []
+    assert len(names(ask(directory, "me@keyless.example")[1])) == 1
+
+
 @pytest.mark.parametrize(
     ("options", "reply"),
     [

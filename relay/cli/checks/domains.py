@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.cli.checks.machine import sources
 from relay.cli.checks.settings import returns
-from relay.cli.checks.spf import evaluate, records
 from relay.cli.frame import program
 from relay.config import Config
 from relay.dns.answer import DnsFailure, Status
 from relay.dns.resolver import Resolver
+from relay.dns.spf import evaluate, records
 from relay.model.account import DkimKey, Domain, KeyState
 
 

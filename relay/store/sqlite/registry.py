@@ -139,6 +139,10 @@ class SqliteRegistry:
         with self._reading() as connection:
             return templates.newest(connection, account)
 
+    def template_names(self, account: str, start: int = 0, limit: int | None = None) -> list[tuple[int, str]]:
+        with self._reading() as connection:
+            return templates.names(connection, account, start, limit)
+
     def template_versions(self, account: str, name: str) -> list[Template]:
         with self._reading() as connection:
             return templates.versions(connection, account, name)
@@ -207,6 +211,12 @@ class SqliteRegistry:
 
     def keys(self, domain: str | None = None) -> list[DkimKey]:
         return [rows.key_of(row) for row in self._rows(sql.KEYS, domain and domain.lower())]
+
+    def always_keys(self, account: str) -> list[DkimKey]:
+        return [rows.key_of(row) for row in self._rows(sql.ALWAYS_KEYS, account)]
+
+    def pending_keys(self) -> list[DkimKey]:
+        return [rows.key_of(row) for row in self._rows(sql.PENDING_KEYS)]
 
     def update_key(self, key: DkimKey) -> None:
         _, _, algorithm, private, public, _, *rest = rows.key_row(key)

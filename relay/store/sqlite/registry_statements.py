@@ -126,6 +126,17 @@ select domain, selector, algorithm, private_pem, public_base64, created, state, 
   from dkim_key
  where ?1 is null or domain = ?1 order by created desc, selector
 """
+ALWAYS_KEYS: Final = """
+select domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, "end"
+  from dkim_key
+ where always = 1
+   and domain in (select name from domain where account = ?1 and verified is not null)
+ order by created desc, domain, selector
+"""
+PENDING_KEYS: Final = """
+select domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, "end"
+  from dkim_key where state = 'pending' order by domain, selector
+"""
 UPDATE_KEY: Final = """
 update dkim_key set algorithm = ?, private_pem = ?, public_base64 = ?, state = ?, custom = ?, always = ?, start = ?,
                     "end" = ?
