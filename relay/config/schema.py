@@ -14,6 +14,7 @@ from pydantic import Field
 
 from relay.config.inbound import Http, Limits, Listener, Tls
 from relay.config.outbound import Delivery, Dns
+from relay.config.reports import DataRequests, Reports
 from relay.config.tracking import Tracking
 from relay.config.values import Duration, HostName, Part, Size
 from relay.config.webhooks import Webhooks
@@ -122,6 +123,8 @@ class Config(Part):
     content: Content = Field(Content(), description="what is done to content")
     options: OptionPolicy = Field(OptionPolicy(), description="what the operator says of the options of messages")
     retention: Retention = Field(Retention(), description="how long we remember")
+    reports: Reports = Field(Reports(), description="aggregate reports of DMARC that others send us")
+    data_requests: DataRequests = Field(DataRequests(), description="what people may ask to know of themselves")
     processes: Processes = Field(Processes(), description="workers")
     log: Log = Field(Log(), description="what is written about it all")
     bounces: Path | None = Field(
