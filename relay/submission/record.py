@@ -46,6 +46,7 @@ class Decided:
     resolved: Resolved
     addressed: Addressed
     plan: Plan
+    template: int = 0  # number of the stored template it was made from; 0: of none
     return_host: str = ""
     targets: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of the links, by number of the content
     links: bool = False  # links of ours with tokens are in it
@@ -151,12 +152,16 @@ def _received(submission: Submission, decided: Decided, header: Header) -> Event
     data = _facts(submission, envelope.reverse_path, envelope.recipients)
     data["size"] = len(decided.contents[0])
     data["author"] = decided.author
+    if submission.pathless and envelope.reverse_path:
+        data["pathless"] = True
     if message_id := _message_id(header):
         data["message_id"] = message_id
     if submission.tls:
         data["tls"] = submission.tls
     if resolved.options is not NOTHING:
         data.update((word, told) for word, told in _asked(resolved.options).items() if told)
+    if decided.template:
+        data["template"] = decided.template
     if resolved.warnings:
         data["warnings"] = list(resolved.warnings)
     if decided.plan.sandbox:
