@@ -80,7 +80,10 @@ def patched(document: Any, operations: Any) -> Any:
         raise PatchError("a patch is an array of operations")
     if len(operations) > OPERATIONS:
         raise PatchError(f"a patch has at most {OPERATIONS} operations, this one has {len(operations)}")
-    work = _Work(document)
+    try:
+        work = _Work(document)
+    except _Member as error:
+        raise PatchError(str(error)) from None
     for number, each in enumerate(operations):
         try:
             work.apply(each)
@@ -177,7 +180,7 @@ class _Work:
             if self._left < 0:
                 raise _Member(member, f"the operations make over {VALUES} values")
         if depth > DEPTH:
-            raise _Member(member, f"the document becomes deeper than {DEPTH}")
+            raise _Member(member, f"the document is deeper than {DEPTH}")
         if isinstance(value, Mapping):
             return {name: self._copied(each, depth + 1, member, count=count) for name, each in value.items()}
         if isinstance(value, list):
@@ -186,7 +189,7 @@ class _Work:
 
     def _deep(self, value: Any, depth: int) -> None:
         if depth > DEPTH:
-            raise _Member("path", f"the document becomes deeper than {DEPTH}")
+            raise _Member("path", f"the document is deeper than {DEPTH}")
         if isinstance(value, dict | list):
             for each in value.values() if isinstance(value, dict) else value:
                 self._deep(each, depth + 1)

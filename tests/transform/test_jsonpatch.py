@@ -246,6 +246,15 @@ def test_no_document_becomes_too_deep_to_be_read(name: str) -> None:
         patched({"x": half, "y": half}, [op(name, into, **more)])
 
 
+def test_a_document_that_is_too_deep_is_not_begun_with() -> None:
+    document: Any = 1
+    for _ in range(DEPTH + 1):
+        document = [document]
+    with pytest.raises(PatchError, match=f"deeper than {DEPTH}") as caught:
+        patched(document, [])
+    assert (caught.value.number, caught.value.pointer) == (-1, "")
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
