@@ -33,6 +33,7 @@ _NEWEST: Final = f"""
    and version = (select max(version) from template_version where template = id)
  order by account, folded
 """  # noqa: S608
+_NAMES: Final = "select id, name from template where account = ? order by id limit ? offset ?"
 _ADD: Final = "insert into template (account, folded, name) values (?, ?, ?) returning id"
 _RENAME: Final = "update template set folded = ?, name = ? where id = ?"
 _ADD_VERSION: Final = """
@@ -94,6 +95,11 @@ def versions(connection: apsw.Connection, account: str, name: str) -> list[Templ
 
 def newest(connection: apsw.Connection, account: str | None) -> list[Template]:
     return [_template(each) for each in fetch(connection, _NEWEST, (account,))]
+
+
+def names(connection: apsw.Connection, account: str, start: int, limit: int | None) -> list[tuple[int, str]]:
+    most = -1 if limit is None else limit
+    return [(number, name) for number, name in fetch(connection, _NAMES, (account, most, start))]
 
 
 def remove(connection: apsw.Connection, account: str, name: str) -> None:

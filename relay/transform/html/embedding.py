@@ -42,9 +42,10 @@ def embedding(page: str) -> Embedding:
     """Octets and time are linear in those of the page."""
     text = page.encode()
     found = rewrite_html(text, _RULES)
-    places = []
-    for edit in found.edits:
-        for piece in edit.pieces:
-            if isinstance(piece, Hole) and piece.purpose is Purpose.IMAGE and "{" not in found.targets[piece.number]:
-                places.append((edit.start, edit.end, found.targets[piece.number]))
-    return Embedding(text, tuple(places))
+    places = [
+        (edit.start, edit.end, found.targets[piece.number])
+        for edit in found.edits
+        for piece in edit.pieces
+        if isinstance(piece, Hole) and piece.purpose is Purpose.IMAGE
+    ]
+    return Embedding(text, tuple([each for each in places if "{" not in each[2]]))
