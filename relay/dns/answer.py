@@ -34,6 +34,12 @@ class Mx:
     host: str  # A-labels, lower case, no dot at the end; "" is the root, as in a null MX
 
 
+@dataclass(frozen=True, slots=True)
+class Caa:
+    tag: str  # issue, issuewild, iodef; lower case
+    value: str
+
+
 class DnsFailure(Exception):
     """No answer: time-out, SERVFAIL, REFUSED, a malformed reply, a chain of aliases without end."""
 

@@ -11,7 +11,7 @@ know nothing of, and a stricter record than its owner has checked would lose the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
@@ -83,6 +83,11 @@ def wanted(
     challenge: str = "",
     bounce_host: str = "",
     tracking: tuple[str, str] | None = None,
+    *,
+    senders: Sequence[str] = (),
+    others: Sequence[str] = (),
+    dmarc: str = "v=DMARC1; p=none",
+    web: Sequence[str] = (),
 ) -> tuple[DomainRecord, ...]:
     """All records a domain should have. Names are A-labels.
 
@@ -92,16 +97,24 @@ def wanted(
         challenge: left out when it is empty, as for a domain that was marked by hand.
         bounce_host: domain of our own return paths, where it has one.
         tracking: host of links in its mail, where it has one, and the name of ours it should lead to.
+        senders: mechanisms of SPF that stand for us; without any the name of ours.
+        others: those that stand for others who send for the domain.
+        dmarc: text of the record.
+        web: addresses the host of links should have, in the place of leading to a name.
     """
+    us = " ".join(senders or (f"a:{hostname}",))
     records = [DomainRecord(Purpose.CHALLENGE, challenge_name(domain), challenge)] if challenge else []
     records += [DomainRecord(Purpose.DKIM, name, text) for name, text in dkim]
-    records.append(DomainRecord(Purpose.SPF, domain, f"v=spf1 a:{hostname} ~all"))
-    records.append(DomainRecord(Purpose.DMARC, f"_dmarc.{domain}", "v=DMARC1; p=none"))
+    records.append(DomainRecord(Purpose.SPF, domain, " ".join(("v=spf1", us, *others, "~all"))))
+    records.append(DomainRecord(Purpose.DMARC, f"_dmarc.{domain}", dmarc))
     if bounce_host:
         records.append(DomainRecord(Purpose.BOUNCE_MX, bounce_host, f"10 {hostname}.", "MX"))
         # Nothing but this relay sends from there, so nobody else may.
-        records.append(DomainRecord(Purpose.BOUNCE_SPF, bounce_host, f"v=spf1 a:{hostname} -all"))
-    if tracking is not None and tracking[0] != tracking[1]:
+        records.append(DomainRecord(Purpose.BOUNCE_SPF, bounce_host, f"v=spf1 {us} -all"))
+    if tracking is not None and web:
+        for each in web:
+            records.append(DomainRecord(Purpose.TRACKING, tracking[0], each, "AAAA" if ":" in each else "A"))
+    elif tracking is not None and tracking[0] != tracking[1]:
         records.append(DomainRecord(Purpose.TRACKING, tracking[0], f"{tracking[1]}.", "CNAME"))
     return tuple(records)
 

@@ -27,6 +27,7 @@ import dns.rcode
 import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
+import dns.rdtypes.ANY.CAA
 import dns.rdtypes.ANY.MX
 import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TXT
@@ -36,7 +37,7 @@ import dns.reversename
 import dns.ttl
 
 from relay.config import Dns
-from relay.dns.answer import Answer, DnsFailure, Mx, Status
+from relay.dns.answer import Answer, Caa, DnsFailure, Mx, Status
 from relay.dns.cache import Cache, Once
 from relay.dns.servers import Server, Servers
 from relay.dns.wire import PAYLOAD, Unanswered, ask
@@ -106,6 +107,10 @@ class Resolver:
         """What PTR records call an IP address, lower case, without the dot at the end. Raises as `mx`."""
         name = dns.reversename.from_address(address).to_text(omit_final_dot=True)
         return await self._look_up(name, dns.rdatatype.PTR, _name)
+
+    async def caa(self, name: str) -> Answer[Caa]:
+        """CAA records of exactly this name (RFC 8659). Raises as `mx`."""
+        return await self._look_up(name, dns.rdatatype.CAA, _caa)
 
     async def close(self) -> None:
         """Stop the questions under way."""
@@ -232,6 +237,11 @@ def _txt(record: dns.rdata.Rdata) -> str:
 def _address(record: dns.rdata.Rdata) -> str:
     assert isinstance(record, dns.rdtypes.IN.A.A | dns.rdtypes.IN.AAAA.AAAA)
     return str(record.address)
+
+
+def _caa(record: dns.rdata.Rdata) -> Caa:
+    assert isinstance(record, dns.rdtypes.ANY.CAA.CAA)
+    return Caa(record.tag.decode("ascii", "replace").lower(), record.value.decode("utf-8", "replace"))
 
 
 def _name(record: dns.rdata.Rdata) -> str:

@@ -1,7 +1,7 @@
-"""May an address send for a domain, by its SPF record?
+"""May an address send for a domain, by its SPF record? And mechanisms that people write, checked.
 
-In:  a domain, an address, and a resolver.
-Out: the result (RFC 7208 section 2.6) and, where it is no plain answer, why.
+In:  a domain, an address, and a resolver; or the name and the value of a mechanism.
+Out: the result (RFC 7208 section 2.6) and, where it is no plain answer, why; the mechanism as a record has it.
 
 Enough of RFC 7208 for records as people write them: all, ip4, ip6, a, mx, include, exists and redirect, at most ten
 look-ups. Macros and `ptr` depend on each message, so a record that comes to them is `unknown` here.
@@ -10,13 +10,21 @@ look-ups. Macros and `ptr` depend on each message, so a record that comes to the
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from relay.dns.answer import Status
 from relay.dns.resolver import Resolver
+from relay.model.address import ascii_domain, printable
 
 LOOKUPS = 10  # RFC 7208 section 4.6.4
 _RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
+
+
+_MECHANISMS = ("include", "a", "mx", "ip4", "ip6", "exists", "ptr")
+COUNTED = frozenset({"include", "a", "mx", "exists", "ptr"})  # those that cost a look-up
+_LENGTHS = re.compile(r"(?:/(?P<v4>\d{1,3}))?(?://(?P<v6>\d{1,3}))?", re.ASCII)
+_MACRO = re.compile(r"%(?:%|_|-|\{[slodipvh](?:[1-9]\d?\d?)?r?[.\-+,/_=]*\})", re.ASCII | re.IGNORECASE)
 
 
 class SpfError(Exception):
@@ -47,6 +55,63 @@ async def records(resolver: Resolver, domain: str) -> list[str]:
     """The SPF records of a domain; there should be one. Raises DnsFailure, ValueError."""
     texts = (await resolver.txt(domain)).records
     return [each for each in texts if each.lower() == "v=spf1" or each.lower().startswith("v=spf1 ")]
+
+
+def mechanism(name: str, value: str) -> str:
+    """`ip4` and `192.0.2.0/24` as a record has them. `a`, `mx` and `ptr` need no value.
+
+    Raises ValueError: no such mechanism, or a value that it cannot have.
+    """
+    name, value = name.lower(), value.strip()
+    if name not in _MECHANISMS:
+        raise ValueError(f"expected one of {', '.join(_MECHANISMS)}, not {printable(name, 40)!r}")
+    if name in ("ip4", "ip6"):
+        return f"{name}:{_network(value, 4 if name == 'ip4' else 6)}"
+    target, slash, lengths = value.partition("/")
+    if slash and name not in ("a", "mx"):
+        raise ValueError(f"{name} has no prefix length")
+    _check_lengths(f"{slash}{lengths}")
+    if not target and name in ("include", "exists"):
+        raise ValueError(f"{name} needs a domain")
+    return f"{name}{f':{_target(target)}' if target else ''}{slash}{lengths}"
+
+
+def mechanism_name(text: str) -> str:
+    """Of a mechanism as a record has it."""
+    return text.partition(":")[0].partition("/")[0]
+
+
+def _network(value: str, version: int) -> str:
+    try:
+        network = ipaddress.ip_interface(value)
+    except ValueError:
+        network = None
+    if network is None or network.version != version or "%" in value or not _plain_length(value):
+        wanted = "192.0.2.0/24" if version == 4 else "2001:db8::/32"
+        raise ValueError(f"expected an address or network such as {wanted}, not {printable(value, 60)!r}")
+    return value
+
+
+def _plain_length(value: str) -> bool:
+    """A netmask of four numbers is none."""
+    _, slash, length = value.partition("/")
+    return not slash or (length.isascii() and length.isdigit())
+
+
+def _check_lengths(text: str) -> None:
+    found = _LENGTHS.fullmatch(text)
+    if found is None or int(found["v4"] or 0) > 32 or int(found["v6"] or 0) > 128:
+        raise ValueError(f"expected a prefix length such as /24 or //64, not {printable(text, 40)!r}")
+
+
+def _target(text: str) -> str:
+    plain, macros = _MACRO.subn("x", text)
+    if "%" in plain:
+        raise ValueError(f"not a macro of SPF: {printable(text, 60)!r}")
+    checked = ascii_domain(plain)
+    if "." not in checked and not macros:
+        raise ValueError(f"not a domain name: {printable(text, 60)!r} has no dot")
+    return text if macros else checked
 
 
 class _Evaluation:

@@ -7,6 +7,7 @@ import dns.zone
 import pytest
 
 from relay.config import Dns
+from relay.dns.answer import Caa
 from relay.dns.records import Purpose, challenge_name, check_challenge, wanted
 from relay.dns.resolver import DnsFailure, Resolver
 from tests.peers.dns import DnsServer
@@ -87,3 +88,31 @@ def test_a_domain_with_a_bounce_host_publishes_where_it_leads_and_who_sends_from
         'bounces.example.test. IN TXT "v=spf1 a:relay.test -all"',
     ]
     assert [each.purpose for each in records[-2:]] == [Purpose.BOUNCE_MX, Purpose.BOUNCE_SPF]
+
+
+def test_senders_and_others_stand_in_spf_and_a_host_of_links_may_have_addresses() -> None:
+    records = wanted(
+        "example.test",
+        "relay.test",
+        [],
+        bounce_host="bounces.example.test",
+        tracking=("clicks.example.test", "relay.test"),
+        senders=("ip4:192.0.2.1", "ip6:2001:db8::1"),
+        others=("include:spf.example.net",),
+        dmarc="v=DMARC1; p=reject",
+        web=("192.0.2.1", "2001:db8::1"),
+    )
+    assert [(each.name, each.kind, each.text) for each in records] == [
+        ("example.test", "TXT", "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 include:spf.example.net ~all"),
+        ("_dmarc.example.test", "TXT", "v=DMARC1; p=reject"),
+        ("bounces.example.test", "MX", "10 relay.test."),
+        ("bounces.example.test", "TXT", "v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 -all"),
+        ("clicks.example.test", "A", "192.0.2.1"),
+        ("clicks.example.test", "AAAA", "2001:db8::1"),
+    ]
+
+
+async def test_records_of_authorities_are_read(resolver: Resolver, server: DnsServer) -> None:
+    server.set("example.test", "CAA", '0 issue ";"', '128 Iodef "mailto:a@example.test"')
+    assert (await resolver.caa("example.test")).records == (Caa("issue", ";"), Caa("iodef", "mailto:a@example.test"))
+    assert (await resolver.caa("below.example.test")).records == ()
