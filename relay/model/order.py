@@ -18,6 +18,7 @@ class Act(StrEnum):
     RELEASE = "release"  # held mail is queued again, due when it was; its lifetime begins anew
     FAIL = "fail"  # return it to its sender: ends as failed, with a DSN where one is wanted
     DELETE = "delete"  # end it without a word to its sender: cancelled
+    DROP = "drop"  # forget the contents of messages that have ended, by their ids; what became of them stays
     ERASE = "erase"  # forget a person: `selection.address` vanishes from contents, recipients and journal
 
 

@@ -128,6 +128,9 @@ class Queue(Protocol):
             hold     queued ones become held; `release` makes them queued again, due when they were.
             fail     queued and held ones become queued, due now and `Due.doomed` with the order's reason.
             delete   queued and held ones become cancelled.
+            drop     the contents of messages that have ended are forgotten; `changed` counts the messages,
+                     `in_flight` those that have not ended and were left alone. The selection has ids, of submissions,
+                     and perhaps their account; nothing else (ValueError).
             erase    the address is replaced by `erased@invalid` in recipients and journal; contents that
                      went to it alone are forgotten; its unfinished recipients are cancelled. The selection has
                      the address and nothing else (ValueError).

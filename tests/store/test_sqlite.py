@@ -28,6 +28,7 @@ from relay.store.sqlite import (
 from relay.store.sqlite import statements as sql
 from tests.store.contract import DAY, QueueContract
 from tests.store.contract_choosing import ChoosingContract
+from tests.store.contract_dropping import DroppingContract
 from tests.store.contract_links import LinksContract
 from tests.store.contract_orders import ErasingContract, OrdersContract
 from tests.store.contract_reading import ReadingContract
@@ -95,6 +96,10 @@ class TestChoosing(ChoosingContract):
 
 
 class TestOrders(OrdersContract):
+    pass
+
+
+class TestDropping(DroppingContract):
     pass
 
 

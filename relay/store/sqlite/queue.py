@@ -36,6 +36,7 @@ from relay.store.sqlite import contents, lookup, prune, reserve
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.acting import act
 from relay.store.sqlite.connect import connect_writer, fetch
+from relay.store.sqlite.dropping import drop
 from relay.store.sqlite.erasing import erase
 from relay.store.sqlite.layout import DATABASE, read_cursor
 from relay.store.sqlite.opening import Opened, open_shard
@@ -203,8 +204,10 @@ class SqliteQueue:
 
         Raises:
             StoreFull, StoreDown: some of it may not be done.
-            ValueError: an erasure without an address, or with more than that.
+            ValueError: an erasure without an address, or with more than that; contents to drop without ids.
         """
+        if order.act is Act.DROP:
+            return await drop(self._read, self.writer.write, self._forget, order)
         if order.act is Act.ERASE:
             return await erase(self._read, self.writer.write, self._forget, self._messages, self._known, order, now)
         return await act(self._read, self.writer.write, self._messages, order, now)

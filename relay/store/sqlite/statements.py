@@ -337,6 +337,9 @@ SANDBOX_BYTES: Final = "select ifnull(sum(bytes), 0) from message where sandbox 
 TO_DROP: Final = "select key, id from message where drop_after is not null and ended + drop_after <= ? limit ?"
 TO_CUT: Final = "select key, id from message where cut_after is not null and ended + cut_after <= ? limit ?"
 
+# still_open: whether a message has yet to end.
+STILL_OPEN: Final = "select ended is null from message where key = ?"
+
 # contents: all of a message.
 CONTENTS: Final = "select key, octets from content where key between ? and ?"
 
