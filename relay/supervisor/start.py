@@ -152,7 +152,7 @@ class _Relay:
 
 def _keep(relay: _Relay, workers: int, ready: Callable[[Mapping[str, int]], None] | None, notifier: Notifier) -> int:
     config = relay.sockets.config
-    relay.sharers = workers
+    relay.sharers = workers + 1  # the web worker delivers, too
     ports = {each.name: each.port for each in config.listeners} | {"http": config.http.port}
     if config.http.https.port is not None:
         ports["https"] = config.http.https.port

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from relay.config import Config, Listener
 from relay.smtp.sni import Certificates
 
-WEB_SHARD = 1000  # reserved for the web worker: what it journals, and what will be submitted over HTTP
+WEB_SHARD = 1000  # the web worker's: what readers of mail did, and what is submitted to the API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

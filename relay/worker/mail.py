@@ -12,60 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from random import Random
 
 from relay.config import Config, Listener, ListenerKind, Purpose
-from relay.delivery.agent import Agent
-from relay.delivery.leeway import Leeway
-from relay.delivery.route import Router
-from relay.dns.resolver import Resolver
-from relay.limits.client import BrokerLimits
 from relay.model.clock import system_clock
-from relay.model.ids import IdSource
-from relay.model.message import Due
-from relay.model.suppression import Suppression
 from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
-from relay.store.assets import Assets
 from relay.store.interface import StoreDown, StoreFull
-from relay.store.sqlite import (
-    SqliteIdempotency,
-    SqliteQueue,
-    SqliteRegistry,
-    SqliteSuppressions,
-    open_idempotency,
-    open_registry,
-    open_suppressions,
-)
 from relay.submission.campaigns import REMEMBERED as CAMPAIGNS_REMEMBERED
-from relay.submission.directory import LAG, Directory
-from relay.submission.examine import Keys
-from relay.submission.intake import Intake
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
-from relay.transform.dkim import sign
-from relay.worker.clockstep import steady_clock, watch
 from relay.worker.context import Context
 from relay.worker.keyring import rotate
 from relay.worker.lifeline import Lifeline
-from relay.worker.linkkeys import LinkKeys
-from relay.worker.orders import Orders
-from relay.worker.outward import Outward
 from relay.worker.process import on_reload, serve, until_stopped
 from relay.worker.returning import Returning
-from relay.worker.returnkeys import ReturnKeys
-from relay.worker.shards import open_queues, prune
-from relay.worker.stored import Stored
+from relay.worker.rooms import Rooms, open_rooms
 
 logger = logging.getLogger("relay.worker")
 
-REGISTRY = "registry.db"
-SUPPRESSIONS = "suppressions.db"
-IDEMPOTENCY = "idempotency.db"
-SETTLE_EVERY = 10.0  # seconds
 FORGET_EVERY = 3600.0  # seconds
 SESSIONS = 0.4  # share of the drain that sessions may take; delivery has as much, and the rest is for the disk
 
@@ -75,29 +41,16 @@ def run(context: Context) -> int:
 
 
 async def _work(context: Context, lifeline: Lifeline) -> None:
-    limits = BrokerLimits(context.limits, context.sharers, system_clock)
-    await limits.start()
-    queues = await open_queues(context)
-    keys = await _open_keys(context, queues)
-    worker = _assemble(context, limits, queues, keys)
+    worker = _assemble(context, await open_rooms(context))
     reloads: asyncio.Queue[Config] = asyncio.Queue()
     on_reload(context, lifeline, reloads.put_nowait)
-    await worker.outward.start()
     # The limits serve the drain, too: whoever gives back a place must be heard.
-    running = {
-        "limits": asyncio.create_task(limits.run()),
-        "delivery": asyncio.create_task(worker.outward.run()),
-        "pruning": asyncio.create_task(prune(queues)),
-        "settling": asyncio.create_task(_settle(worker.intake)),
-        "forgetting": asyncio.create_task(_forget(worker)),
-        "reloading": asyncio.create_task(_reload(worker, reloads)),
-        "the clock": asyncio.create_task(watch(worker.begin_anew, system_clock, steady_clock)),
-        "orders": asyncio.create_task(Orders(queues, worker.registry, worker.outward, system_clock).run()),
-    }
+    tasks = {**worker.rooms.tasks(), "forgetting": _forget(worker), "reloading": _reload(worker, reloads)}
     if context.shard == 0:  # it always runs, and one process is enough
-        running["keys"] = asyncio.create_task(rotate((worker.returning.keys, worker.links)))
+        tasks["keys"] = rotate((worker.rooms.paths, worker.rooms.links))
     if context.tls is not None:
-        running["certificates"] = asyncio.create_task(context.tls.watch())
+        tasks["certificates"] = context.tls.watch()
+    running = {name: asyncio.create_task(task) for name, task in tasks.items()}
     try:
         await worker.listen()
         lifeline.ready()
@@ -107,46 +60,19 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         for task in running.values():
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
-    for queue in queues.values():
-        await queue.close()
-    await keys.close()
-    worker.suppressions.close()
-    worker.registry.close()
-    await limits.close()
-
-
-async def _open_keys(context: Context, queues: Mapping[int, SqliteQueue]) -> SqliteIdempotency:
-    """The keys of submissions; those our shards left open are settled before any mail comes. Raises StoreDown."""
-    data = context.config.data
-    keys = await open_idempotency(data / IDEMPOTENCY)
-    for shard in queues:
-        try:
-            if released := await keys.resolve(shard, Stored(data)):
-                logger.info("shard %d: %d keys of submissions that were never stored are free again", shard, released)
-        except (StoreDown, StoreFull) as error:  # they are answered with 451 until the next start
-            logger.error("the keys of shard %d cannot be settled: %s", shard, error)
-    return keys
+    await worker.rooms.close()
 
 
 @dataclass(slots=True)
 class _Worker:
-    """The rooms of one worker, put together."""
+    """The rooms of one worker, with its doors."""
 
     context: Context
     config: Config
-    queues: Mapping[int, SqliteQueue]
-    registry: SqliteRegistry
-    directory: Directory
-    limits: BrokerLimits
-    suppressions: SqliteSuppressions
-    keys: SqliteIdempotency
+    rooms: Rooms
     budget: Budget
     logins: Logins
-    intake: Intake
-    outward: Outward
     returning: Returning
-    links: LinkKeys
-    assets: Assets
     doors: list[SubmissionDoor]
     servers: list[Server]
 
@@ -169,10 +95,10 @@ class _Worker:
             listener=listener,
             settings=self.config.limits,
             sandbox=self.config.sandbox.enabled,
-            directory=self.directory,
+            directory=self.rooms.directory,
             logins=self.logins,
-            limits=self.limits,
-            intake=self.intake,
+            limits=self.rooms.limits,
+            intake=self.rooms.intake,
             clock=system_clock,
         )
         self.doors.append(door)
@@ -189,126 +115,44 @@ class _Worker:
         sandbox = config.sandbox.enabled
         self.budget.memory, self.budget.sessions = config.limits.memory, config.limits.sessions
         self.logins.reconfigure(config.limits)
-        self.intake.reconfigure(config)
         for door in self.doors:
             door.reconfigure(config.limits, sandbox)
         self.returning.reconfigure(config)
-        self.links.reconfigure(config)
-        self.assets.limit = config.tracking.assets
         for server in self.servers:
             server.reconfigure(config.limits)
-        for queue in self.queues.values():
-            queue.reconfigure(config.retention, config.sandbox, config.tracking.life)
-        await self.outward.replace(config)
-
-    async def begin_anew(self) -> None:
-        """Delivery forgets what it remembers with times of a clock that was set."""
-        await self.outward.replace(self.config)
+        await self.rooms.reload(config)
 
     async def drain(self) -> None:
         seconds = self.config.processes.drain
         for server in self.servers:
             server.close()
         await asyncio.gather(*(server.drain(seconds * SESSIONS) for server in self.servers))
-        await self.outward.drain(seconds * SESSIONS)
-        await self.intake.close()
+        await self.rooms.drain(seconds * SESSIONS)
         await self.returning.close()
         self.logins.close()
 
 
-def _assemble(
-    context: Context, limits: BrokerLimits, queues: Mapping[int, SqliteQueue], keys: SqliteIdempotency
-) -> _Worker:
-    config, own = context.config, queues[context.shard]
-    registry = open_registry(config.data / REGISTRY)
-    suppressions = open_suppressions(config.data / SUPPRESSIONS, LAG)
-    directory = Directory(registry, LAG)
-    paths = ReturnKeys(registry, system_clock)
-    ids = IdSource(context.shard, system_clock, after=own.last_id)
-    outward = _outward(context, limits, queues, ids, directory, suppressions, paths)
-    logins = Logins(directory, limits, config.limits, system_clock)
-    links = LinkKeys(registry, system_clock, config)
-    assets = Assets(config.data, config.tracking.assets, system_clock)
-    intake = Intake(
+def _assemble(context: Context, rooms: Rooms) -> _Worker:
+    config = context.config
+    returning = Returning(
         config=config,
-        queue=own,
-        ids=ids,
-        directory=directory,
-        dispatch=outward,
-        limits=limits,
-        suppressions=suppressions,
-        idempotency=keys,
-        keys=Keys(link=links.newest, returns=paths.newest),
-        host=assets.put,
-        stored=Stored(config.data),
+        keys=rooms.paths,
+        queue=rooms.own,
+        ids=rooms.ids,
+        dispatch=rooms.outward,
+        limits=rooms.limits,
         clock=system_clock,
     )
-    returning = Returning(
-        config=config, keys=paths, queue=own, ids=ids, dispatch=outward, limits=limits, clock=system_clock
-    )
-    budget = Budget(config.limits.memory, config.limits.sessions)
     return _Worker(
         context=context,
         config=config,
-        queues=queues,
-        registry=registry,
-        directory=directory,
-        limits=limits,
-        suppressions=suppressions,
-        keys=keys,
-        budget=budget,
-        logins=logins,
-        intake=intake,
-        outward=outward,
+        rooms=rooms,
+        budget=Budget(config.limits.memory, config.limits.sessions),
+        logins=Logins(rooms.directory, rooms.limits, config.limits, system_clock),
         returning=returning,
-        links=links,
-        assets=assets,
         doors=[],
         servers=[],
     )
-
-
-def _outward(
-    context: Context,
-    limits: BrokerLimits,
-    queues: Mapping[int, SqliteQueue],
-    ids: IdSource,
-    directory: Directory,
-    suppressions: SqliteSuppressions,
-    paths: ReturnKeys,
-) -> Outward:
-    leeway = Leeway(system_clock, steady_clock)  # over all agents
-    own_ports = frozenset(listener.port for listener, _ in context.listeners)
-
-    def signed(content: bytes, domain: str) -> bytes:
-        return sign(content, directory.signers(domain), system_clock())
-
-    def suppressed(due: Due) -> Sequence[Suppression]:
-        message = due.message
-        options = message.resolved.options
-        whose, group = due.recipient.address, options.suppression_group
-        return suppressions.matching(message.account, whose, options.stream, system_clock(), group)
-
-    def delivery(config: Config) -> tuple[Agent, Resolver]:
-        resolver = Resolver(config.dns, system_clock)
-        router = Router(config.delivery, config.sandbox.enabled, config.hostname, own_ports, resolver, system_clock)
-        agent = Agent(
-            config=config,
-            queues=queues,
-            router=router,
-            limits=limits,
-            clock=system_clock,
-            random=Random(),
-            ids=ids,
-            home=context.shard,
-            sign=signed,
-            suppressed=suppressed,
-            return_path=paths.path,
-            leeway=leeway,
-        )
-        return agent, resolver
-
-    return Outward(delivery, context.config)
 
 
 async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
@@ -320,29 +164,20 @@ async def _reload(worker: _Worker, reloads: asyncio.Queue[Config]) -> None:
         logger.info("reloaded")
 
 
-async def _settle(intake: Intake) -> None:
-    while True:
-        await asyncio.sleep(SETTLE_EVERY)
-        try:
-            await intake.settle()
-        except (StoreDown, StoreFull) as error:
-            logger.error("idempotency keys of mail that was not stored wait: %s", error)
-
-
 async def _forget(worker: _Worker) -> None:
     while True:
         await asyncio.sleep(FORGET_EVERY)
         try:
-            await worker.keys.prune(system_clock() - worker.config.limits.idempotency)
-            await worker.keys.prune_answers(system_clock() - worker.config.limits.idempotency)
-            await worker.keys.prune_claims(system_clock() - CAMPAIGNS_REMEMBERED)
+            await worker.rooms.idempotency.prune(system_clock() - worker.config.limits.idempotency)
+            await worker.rooms.idempotency.prune_answers(system_clock() - worker.config.limits.idempotency)
+            await worker.rooms.idempotency.prune_claims(system_clock() - CAMPAIGNS_REMEMBERED)
         except (StoreDown, StoreFull) as error:
             logger.error("old idempotency keys cannot be forgotten: %s", error)
         if worker.context.shard != 0:  # one process is enough for what all share
             continue
         try:
-            unused = system_clock() - worker.links.valid  # no link of a message that shows them works any more
-            if pruned := await asyncio.to_thread(worker.assets.prune, unused):
+            unused = system_clock() - worker.rooms.links.valid  # no link of a message that shows them works any more
+            if pruned := await asyncio.to_thread(worker.rooms.assets.prune, unused):
                 logger.info("%d hosted pictures that were not shown for long are forgotten", pruned)
         except (StoreDown, StoreFull) as error:
             logger.error("old hosted pictures cannot be forgotten: %s", error)

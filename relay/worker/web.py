@@ -1,9 +1,10 @@
-"""The web worker: the HTTP application in a process of its own, so that a slow page stalls no SMTP session.
+"""The web worker: all of HTTP in a process of its own, so that a slow page stalls no SMTP session.
 
 In:  a `Context`: sockets, the web shard, configuration.
-Out: answers; what readers of mail did, in the journal of the web shard.
+Out: answers; what readers of mail did, and what was submitted to the API, in the web shard; mail, delivered from
+     there as a mail worker does it.
 
-The end: no more requests; then what readers did in the last seconds is written, and the shard closed.
+The end: no more requests; then delivery stops, what readers did in the last seconds is written, and the shard closed.
 """
 
 from __future__ import annotations
@@ -16,23 +17,21 @@ from typing import TYPE_CHECKING
 
 from relay.config import Config
 from relay.model.clock import system_clock
-from relay.model.message import Lane
 from relay.model.order import Act, Order
-from relay.store.assets import Assets
-from relay.store.sqlite import SqliteQueue, open_registry, open_suppressions
-from relay.worker.context import WEB_SHARD, Context
+from relay.worker.context import Context
 from relay.worker.lifeline import Lifeline
-from relay.worker.mail import REGISTRY, SUPPRESSIONS
-from relay.worker.orders import Orders
 from relay.worker.process import on_reload, serve, until_stopped
-from relay.worker.shards import open_queues, prune
+from relay.worker.rooms import Rooms, open_rooms
 
 if TYPE_CHECKING:
+    from relay.web.api.build import Api
     from relay.web.application import State
     from relay.web.serve import HttpServer
     from relay.web.tracking.build import Links
 
 logger = logging.getLogger("relay.worker")
+
+REQUESTS, DELIVERY = 0.5, 0.3  # shares of the drain
 
 
 def run(context: Context) -> int:
@@ -40,18 +39,16 @@ def run(context: Context) -> int:
 
 
 async def _work(context: Context, lifeline: Lifeline) -> None:
-    # Only here: FastAPI takes half a second and ten megabytes that no other process needs.
+    # Only here: no other process needs the rooms of HTTP.
     from relay.web.application import State, application
     from relay.web.health import Seen
     from relay.web.serve import HttpServer
     from relay.web.tracking.build import Links
 
     assert context.http is not None, "the web worker needs the HTTP socket"
-    queues = await open_queues(context)
-    registry = open_registry(context.config.data / REGISTRY)
-    suppressions = open_suppressions(context.config.data / SUPPRESSIONS)
-    assets = Assets(context.config.data, context.config.tracking.assets, system_clock)
-    links = Links(context.config, registry, suppressions, queues[WEB_SHARD].record, system_clock, assets)
+    rooms = await open_rooms(context)
+    links = Links(context.config, rooms.registry, rooms.suppressions, rooms.own.record, system_clock, rooms.assets)
+    api = _api(context.config, rooms)
     state = State(context.config, system_clock)
     reloads: asyncio.Queue[Config] = asyncio.Queue()
 
@@ -64,19 +61,20 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
 
     lifeline.hear("status", status)
     on_reload(context, lifeline, reloads.put_nowait)
-    grace = context.config.processes.drain / 2
-    servers = {"http": HttpServer(links.front(application(state)), context.http, grace)}
-    running: dict[str, asyncio.Task[None]] = {}
+    drain = context.config.processes.drain
+    shown = links.front(application(state, api.door))
+    servers = {"http": HttpServer(shown, context.http, drain * REQUESTS)}
+    tasks = {**rooms.tasks(erasing), "the API": api.run()}
     if context.https is not None and context.tls is not None:
         context.tls.catch_up()
         tls = context.tls.context(context.config.http.https.minimum_tls)
-        servers["https"] = HttpServer(links.front(None), context.https, grace, tls)
-        running["certificates"] = asyncio.create_task(context.tls.watch())
+        shown = links.front(application(state, api.door, pages=False))
+        servers["https"] = HttpServer(shown, context.https, drain * REQUESTS, tls)
+        tasks["certificates"] = context.tls.watch()
+    tasks["reloading"] = _reload(context, state, links, api, rooms, reloads)
+    running = {name: asyncio.create_task(task) for name, task in tasks.items()}
     serving = {name: asyncio.create_task(server.run(), name=name) for name, server in servers.items()}
     journal = asyncio.create_task(links.journal.run(), name="journal")
-    running["pruning"] = asyncio.create_task(prune(queues))
-    running["orders"] = asyncio.create_task(Orders(queues, registry, _Nobody(), system_clock, erasing).run())
-    running["reloading"] = asyncio.create_task(_reload(context, state, links, queues[WEB_SHARD], reloads))
     try:
         if await _all_answer(servers, serving):
             lifeline.ready()
@@ -84,6 +82,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         for server in servers.values():
             server.stop()
         await asyncio.gather(*serving.values())
+        await rooms.drain(drain * DELIVERY)
     finally:
         for task in (*running.values(), *serving.values()):
             task.cancel()
@@ -91,10 +90,23 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
         links.journal.stop()  # only now: nothing comes any more
         await asyncio.gather(journal, return_exceptions=True)
     await links.close()
-    for queue in queues.values():
-        await queue.close()
-    suppressions.close()
-    registry.close()
+    await api.close()
+    await rooms.close()
+
+
+def _api(config: Config, rooms: Rooms) -> Api:
+    from relay.web.api.build import Api
+
+    return Api(
+        config=config,
+        registry=rooms.registry,
+        suppressions=rooms.suppressions,
+        idempotency=rooms.idempotency,
+        directory=rooms.directory,
+        intake=rooms.intake,
+        limits=rooms.limits,
+        clock=system_clock,
+    )
 
 
 async def _all_answer(servers: dict[str, HttpServer], serving: dict[str, asyncio.Task[None]]) -> bool:
@@ -114,23 +126,18 @@ async def _answering(servers: Iterable[HttpServer]) -> None:
 
 
 async def _reload(
-    context: Context, state: State, links: Links, queue: SqliteQueue, reloads: asyncio.Queue[Config]
+    context: Context, state: State, links: Links, api: Api, rooms: Rooms, reloads: asyncio.Queue[Config]
 ) -> None:
     while True:
         config = await reloads.get()
+        while not reloads.empty():
+            config = reloads.get_nowait()  # only the last one counts
         state.config = config
         if context.tls is not None:
             try:
                 context.tls.reload(config.certificate, config.key, config.web_certificates)
             except OSError as error:
                 logger.error("the old certificates stay in use: %s", error)
-        queue.reconfigure(config.retention, config.sandbox, config.tracking.life)
+        await rooms.reload(config)
         await links.reconfigure(config)
-
-
-class _Nobody:
-    """Whom orders tell of mail that is due: the web shard has none."""
-
-    def waiting(self, shard: int, lanes: Iterable[Lane], due: float) -> None: ...
-
-    def resume(self, site: str) -> None: ...
+        await api.reconfigure(config)
