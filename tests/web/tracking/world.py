@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-
 from relay.config import Config, parse
 from relay.model.account import Account, Domain, LinkKey
 from relay.model.envelope import Envelope, Recipient
@@ -36,8 +34,8 @@ from relay.store.sqlite import (
     shard_directory,
 )
 from relay.transform.token import make
+from relay.web.application import Application, application
 from relay.web.application import State as ApplicationState
-from relay.web.application import application
 from relay.web.serve import HttpServer
 from relay.web.tracking.build import Links
 from relay.worker.context import WEB_SHARD
@@ -193,7 +191,7 @@ async def world(
     links = Links(config, registry, suppressions, record, time, assets)
     links.journal._window = window
     it = World(data, config, registry, suppressions, queues[0], queues[1], links, key, assets, 0, recorded, time)
-    inner: FastAPI | None = application(ApplicationState(config, time)) if application_too else None
+    inner: Application | None = application(ApplicationState(config, time)) if application_too else None
     sock = socket.create_server(("127.0.0.1", 0))
     it.port = sock.getsockname()[1]
     server = HttpServer(links.front(inner), sock, 1)
