@@ -26,8 +26,8 @@ def check(
     `fail`, with what to do. Exit code 1 when something fails; warnings alone give 0. A relay-wide sandbox asks no
     DNS, unless with --network.
     """
-    from relay.cli.checks.finding import Level
     from relay.cli.examine import examine
+    from relay.manage.finding import Level
 
     if offline and network:
         raise typer.BadParameter("--offline and --network exclude one another", param_hint="--network")

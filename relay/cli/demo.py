@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from relay.cli.files import write_private
-from relay.cli.keys import make_keys
 from relay.manage import secret
+from relay.manage.keys import make_keys
 from relay.model.account import Account, Algorithm, Credential, Domain, KeyState, Scope, Token
 from relay.store.interface import NotFound, Registry
 
@@ -75,13 +75,26 @@ def found_demo(registry: Registry, data: Path, at: float) -> Secrets:
         registry.add_account(Account(name=ACCOUNT, created=at))
     _found_domain(registry, at)
     _found_credential(registry, secrets, at, lost=known is None)
+    _found_token(registry, secrets, at)
+    return secrets
+
+
+def _found_token(registry: Registry, secrets: Secrets, at: float) -> None:
+    """Its mail is the demo credential's; so is that of a token that was made before tokens had a credential."""
     token_id = secrets.token.partition(".")[0]
     if not _has(registry.token, token_id):
-        digest = secret.token_digest(secrets.token)
-        registry.add_token(
-            Token(id=token_id, account=ACCOUNT, digest=digest, scopes=frozenset(Scope), created=at, note="relay init")
+        token = Token(
+            id=token_id,
+            account=ACCOUNT,
+            digest=secret.token_digest(secrets.token),
+            scopes=frozenset(Scope),
+            created=at,
+            note="relay init",
+            credential=secrets.username,
         )
-    return secrets
+        registry.add_token(token)
+    elif not (token := registry.token(token_id)).credential:
+        registry.update_token(replace(token, credential=secrets.username))
 
 
 def _found_domain(registry: Registry, at: float) -> None:

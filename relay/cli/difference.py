@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from relay.cli.desired import AccountPart, CredentialPart, Desired, DomainPart, PresetPart
-from relay.cli.keys import make_keys
 from relay.manage import secret
+from relay.manage.keys import make_keys
 from relay.manage.rules import describe_quota
 from relay.model.account import Account, Algorithm, Credential, DkimKey, Domain, KeyState, Preset
 from relay.model.spelling import duration_text, option_text

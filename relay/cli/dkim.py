@@ -54,7 +54,7 @@ def make(
     as_json: JsonOption = False,
 ) -> None:
     """Make keys, which sign from now on, and print their TXT records."""
-    from relay.cli.keys import make_keys
+    from relay.manage.keys import make_keys
 
     plain = normal(name)
     with registry(load_settings(config)) as opened:
@@ -101,7 +101,8 @@ def rotate(
     as_json: JsonOption = False,
 ) -> None:
     """Change keys in two steps, so that every message has a signature that passes."""
-    from relay.cli.keys import describe, make_keys
+    from relay.cli.keys import describe
+    from relay.manage.keys import make_keys
 
     checked = load_settings(config)
     plain = normal(name)
@@ -143,12 +144,12 @@ def _retire(opened: Registry, config: Config, active: list[DkimKey], force: bool
 
 def _published(config: Config, keys: list[DkimKey]) -> None:
     """Raises CommandError unless DNS has the record of each key."""
-    from relay.cli.keys import record
     from relay.cli.lookup import texts
+    from relay.manage.keys import published, record
 
     names = {record(key).name: key for key in keys}
     for name, said in texts(config, list(names)).items():
-        if not any(f"p={names[name].public_base64}" in each.replace(" ", "") for each in said):
+        if not published(names[name], said):
             raise CommandError(f"{name} is not published yet, so nothing was retired (--force does it all the same)")
 
 
@@ -175,7 +176,8 @@ def record_command(
 
 
 def _print_records(keys: list[DkimKey], as_json: bool) -> None:
-    from relay.cli.keys import describe_record, record
+    from relay.cli.keys import describe_record
+    from relay.manage.keys import record
 
     found = [record(each) for each in keys]
     if as_json:

@@ -28,8 +28,9 @@ from relay.cli.frame import settings as load_settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
+from relay.manage import names
 from relay.manage.rules import shown_options
-from relay.model.account import Algorithm, Domain, KeyState
+from relay.model.account import Domain
 from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ Name = Annotated[str, typer.Argument(metavar="DOMAIN", help="The domain, as in m
 @app.command("add", epilog=examples("relay domain add example.com --account shop"))
 def add(name: Name, account: AccountOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Add a domain with DKIM keys, and print the TXT record that proves it is yours."""
-    from relay.cli.keys import describe_record, make_keys
+    from relay.cli.keys import describe_record
     from relay.manage import secret
+    from relay.manage.keys import make_keys, missing
 
     plain = normal(name)
     now = system_clock()
@@ -64,8 +66,7 @@ def add(name: Name, account: AccountOption = None, config: ConfigOption = None, 
         holder = owner(opened, account)
         _must_be_new(opened, plain)
         opened.add_domain(Domain(name=plain, account=holder, challenge=secret.challenge(), created=now))
-        have = {each.algorithm for each in opened.keys(plain) if each.state is KeyState.ACTIVE}
-        make_keys(opened, plain, [each for each in Algorithm if each not in have], now)
+        make_keys(opened, plain, missing(opened.keys(plain)), now)
         domain = opened.domain(plain)
     if as_json:
         print_json({**_describe(domain), "record": describe_record(_challenge(domain))})
@@ -163,7 +164,8 @@ def bounces(
 
     Its MX record must name the hostname of this relay, which needs a listener with `purpose: returns`.
     """
-    from relay.cli.lookup import exchangers
+    from relay.cli.lookup import ask
+    from relay.manage.hosts import bounces_lacking
 
     checked = load_settings(config)
     plain = normal(name)
@@ -174,11 +176,9 @@ def bounces(
                 f"{plain} has no bounce host: {program()} domain set {plain} --bounce-host bounces.{plain}",
                 ExitCode.NOT_FOUND,
             )
-        if not force and checked.hostname.lower() not in (found := exchangers(checked, domain.bounce_host)):
-            has = f"has MX {', '.join(found)}" if found else "has no MX record"
-            raise CommandError(
-                f"{domain.bounce_host} {has}; it should have: {domain.bounce_host}. IN MX 10 {checked.hostname}."
-            )
+        host = domain.bounce_host
+        if not force and (lacking := ask(checked, lambda resolver: bounces_lacking(resolver, checked, host))):
+            raise CommandError(lacking)
         now = system_clock()
         domain = replace(domain, bounce_verified=now)
         opened.update_domain(domain)
@@ -233,23 +233,13 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
 @app.command("records", epilog=examples("relay domain records example.com"))
 def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the DNS records a domain should have, as zone file lines."""
-    from relay.cli.checks.tracking import target
-    from relay.cli.keys import describe_record, record
-    from relay.dns.records import wanted
+    from relay.cli.keys import describe_record
+    from relay.manage.advice import advised
 
     checked = load_settings(config)
     plain = normal(name)
     with registry(checked) as opened:
-        domain = opened.domain(plain)
-        keys = [record(each) for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
-    found = wanted(
-        plain,
-        checked.hostname,
-        [(each.name, each.text) for each in keys],
-        domain.challenge,
-        bounce_host=domain.bounce_host,
-        tracking=(domain.tracking_host, target(checked)) if domain.tracking_host else None,
-    )
+        found = advised(opened.domain(plain), opened.keys(plain), checked, system_clock())
     if as_json:
         print_json([{**describe_record(each), "purpose": each.purpose.value} for each in found])
         return
@@ -260,16 +250,10 @@ def records(name: Name, config: ConfigOption = None, as_json: JsonOption = False
 
 def normal(name: str, hint: str = "DOMAIN") -> str:
     """A domain in A-labels and lower case; `hint` names the parameter. Raises BadParameter."""
-    import idna
-
     try:
-        plain = idna.encode(name.strip().rstrip("."), uts46=True).decode().lower()
-    except idna.IDNAError as error:
-        why = "its labels have letters, digits and -" if name.isascii() else str(error)
-        raise typer.BadParameter(f"{name!r} is no domain name: {why}", param_hint=hint) from error
-    if "." not in plain:
-        raise typer.BadParameter(f"{name!r} is no domain name: it has no dot", param_hint=hint)
-    return plain
+        return names.plain(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
 def _challenge(domain: Domain) -> DomainRecord:

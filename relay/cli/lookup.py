@@ -12,7 +12,7 @@ from relay.model.account import Domain
 from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
-    from relay.dns.records import Proof, Way
+    from relay.dns.records import Proof
     from relay.dns.resolver import Resolver
 
 T = TypeVar("T")
@@ -27,34 +27,18 @@ def texts(config: Config, names: Sequence[str]) -> Mapping[str, tuple[str, ...]]
     async def look(resolver: Resolver) -> dict[str, tuple[str, ...]]:
         return {name: (await resolver.txt(name)).records for name in names}
 
-    return _ask(config, look)
+    return ask(config, look)
 
 
 def proof(config: Config, domain: Domain) -> Proof:
     """Whether the domain's challenge is published, and what stands there. Raises CommandError as `texts` does."""
     from relay.dns.records import check_challenge
 
-    return _ask(config, lambda resolver: check_challenge(resolver, domain.name, domain.challenge))
+    return ask(config, lambda resolver: check_challenge(resolver, domain.name, domain.challenge))
 
 
-def exchangers(config: Config, domain: str) -> tuple[str, ...]:
-    """The hosts its MX records name, lower case; none where there are none. Raises CommandError as `texts` does."""
-
-    async def look(resolver: Resolver) -> tuple[str, ...]:
-        return tuple(each.host.lower().rstrip(".") for each in (await resolver.mx(domain)).records)
-
-    return _ask(config, look)
-
-
-def way(config: Config, host: str) -> Way:
-    """Where a host of links leads, and where it should. Raises CommandError as `texts` does."""
-    from relay.cli.checks.tracking import ours
-    from relay.dns.records import check_way
-
-    return _ask(config, lambda resolver: check_way(resolver, host, ours(config)))
-
-
-def _ask(config: Config, look: Callable[[Resolver], Awaitable[T]]) -> T:
+def ask(config: Config, look: Callable[[Resolver], Awaitable[T]]) -> T:
+    """What a look-up comes to. Raises CommandError as `texts` does."""
     from relay.dns.answer import DnsFailure
     from relay.dns.resolver import Resolver
 

@@ -17,6 +17,7 @@ import typer
 from relay.cli.domain import Name, normal, print_domain
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, operator, program, registry
 from relay.cli.frame import settings as load_settings
+from relay.manage.hosts import tracked_for
 from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
@@ -76,21 +77,17 @@ def tracking(
 
 def _must_be_free(opened: Registry, host: str, domain: Domain) -> None:
     """Raises CommandError: it is another account's."""
-    for each in opened.domains():
-        if host and each.tracking_host == host and each.account != domain.account:
-            raise CommandError(f"{host} is the tracking host of {each.name}, which is of account {each.account}")
+    other = tracked_for(opened, host, domain.account)
+    if other is not None:
+        raise CommandError(f"{host} is the tracking host of {other.name}, which is of account {other.account}")
 
 
 def _lacking(config: Config, host: str) -> str:
     """What DNS should say and does not; "" when the host leads here. Raises CommandError."""
-    from relay.cli.checks.tracking import target
-    from relay.cli.lookup import way
+    from relay.cli.lookup import ask
+    from relay.manage.hosts import tracking_lacking
 
-    found = way(config, host)
-    if found.leads:
-        return ""
-    has = f"leads to {', '.join(found.found)}" if found.found else "leads nowhere"
-    return f"{host} {has}; it should have: {host}. IN CNAME {target(config)}."
+    return ask(config, lambda resolver: tracking_lacking(resolver, config, host))
 
 
 def _keep(opened: Registry, before: Domain, after: Domain, *, forced: bool) -> None:

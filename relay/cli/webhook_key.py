@@ -61,7 +61,7 @@ def key(
 
 def make(opened: SqliteWebhooks, config: Config) -> DkimKey:
     """A new key, under the domain of the configuration."""
-    from relay.cli.keys import selector
+    from relay.manage.keys import selector
     from relay.transform.keys import generate
 
     now = system_clock()

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
-from relay.cli.checks import machine
 from relay.config import Dns, Egress
 from relay.dns.resolver import Resolver
 from relay.dns.spf import evaluate
+from relay.manage.ours import sources
 from tests.cli.conftest import CONFIG, Cli
 from tests.peers.dns import DnsServer
 
@@ -44,8 +44,8 @@ def server() -> Iterator[DnsServer]:
 @pytest.fixture
 def asked(ready: Cli, server: DnsServer, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """A relay that sends, from an address of the Internet, and asks this server."""
-    for module in ("names", "domains"):
-        monkeypatch.setattr(f"relay.cli.checks.{module}.sources", lambda egress, ipv6: [US])
+    for module in ("cli.checks.names", "manage.ours"):
+        monkeypatch.setattr(f"relay.{module}.sources", lambda egress, ipv6: [US])
     configure(ready, server, {})
     for key in ready.json("dkim", "record", "example.com"):
         server.load({key["name"]: {"TXT": [quoted(key["value"])]}})
@@ -123,8 +123,8 @@ def test_spf_is_evaluated_for_the_address_mail_leaves_from(
     ready: Cli, monkeypatch: pytest.MonkeyPatch, record: str, level: str, words: str
 ) -> None:
     zone = GOOD.replace('"v=spf1 a:relay.test -all"', record)
-    for module in ("names", "domains"):
-        monkeypatch.setattr(f"relay.cli.checks.{module}.sources", lambda egress, ipv6: [US])
+    for module in ("cli.checks.names", "manage.ours"):
+        monkeypatch.setattr(f"relay.{module}.sources", lambda egress, ipv6: [US])
     with DnsServer(zone) as server:
         server.load(DMARC)
         configure(ready, server, {})
@@ -134,8 +134,8 @@ def test_spf_is_evaluated_for_the_address_mail_leaves_from(
 
 
 def test_what_is_not_published_or_published_wrongly_is_named(ready: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("names", "domains"):
-        monkeypatch.setattr(f"relay.cli.checks.{module}.sources", lambda egress, ipv6: [US])
+    for module in ("cli.checks.names", "manage.ours"):
+        monkeypatch.setattr(f"relay.{module}.sources", lambda egress, ipv6: [US])
     names = [key["name"] for key in ready.json("dkim", "record", "example.com")]
     zone = {
         "relay.test": {"A": [US]},
@@ -257,6 +257,6 @@ def test_the_names_of_an_address_are_looked_up() -> None:
 
 
 def test_the_addresses_others_see_are_those_of_the_egress_or_the_kernels_choice() -> None:
-    assert machine.sources(Egress(ipv4="9.9.9.9", ipv6="2620:fe::9"), ipv6=False) == ["9.9.9.9"]
-    assert machine.sources(Egress(ipv4="10.0.0.9"), ipv6=True) == []  # what others see is known to the NAT alone
-    assert all(ipaddress.ip_address(each).is_global for each in machine.sources(Egress(), ipv6=True))
+    assert sources(Egress(ipv4="9.9.9.9", ipv6="2620:fe::9"), ipv6=False) == ["9.9.9.9"]
+    assert sources(Egress(ipv4="10.0.0.9"), ipv6=True) == []  # what others see is known to the NAT alone
+    assert all(ipaddress.ip_address(each).is_global for each in sources(Egress(), ipv6=True))

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from relay.cli.certificate import self_signed
-from relay.cli.checks.tracking import certified, ours, target
+from relay.cli.checks.tracking import certified
 from relay.config import parse
+from relay.manage.ours import ours, target
 from relay.model.account import Domain
 from relay.store.sqlite import open_registry
 from tests.cli.conftest import CONFIG, Cli

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.cli.frame import program
 from relay.config import Config, ListenerKind
 from relay.config.outside import unresolved
+from relay.manage.finding import Finding, fail, ok, warn
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.cli.checks.finding import Finding, fail, ok
 from relay.cli.frame import program
 from relay.config import Config
+from relay.manage.finding import Finding, fail, ok
 from relay.model.account import Account, Credential, DkimKey, Domain, KeyState, Preset
 from relay.model.address import printable
 from relay.model.clock import iso

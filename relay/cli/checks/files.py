@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.cli.frame import program
 from relay.cli.possession import foreign, user
 from relay.config import Config
+from relay.manage.finding import Finding, fail, ok, warn
 
 INODES = 20_000  # free ones under which large messages may soon find no file
 

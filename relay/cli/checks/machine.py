@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import ipaddress
 import os
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
-from relay.config import Config, Egress
+from relay.config import Config
+from relay.manage.finding import Finding, fail, ok, warn
 from relay.model.clock import iso
 
 AHEAD = 60.0  # seconds by which a file may be newer than now
@@ -132,23 +131,3 @@ def egresses(config: Config) -> Iterator[Finding]:
                 yield fail(subject, f"cannot leave from {address}: {error.strerror}", advice)
             else:
                 yield ok(subject, f"leaves from {address}")
-
-
-def sources(egress: Egress, *, ipv6: bool) -> list[str]:
-    """The addresses from which its mail reaches the Internet, as far as this machine knows; none behind a NAT."""
-    chosen = [each for each in (egress.ipv4, egress.ipv6 if ipv6 else "") if each]
-    return [each for each in chosen or _chosen_by_the_kernel(ipv6=ipv6) if ipaddress.ip_address(each).is_global]
-
-
-def _chosen_by_the_kernel(*, ipv6: bool) -> list[str]:
-    found = []
-    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
-        if family == socket.AF_INET6 and not ipv6:
-            continue
-        try:
-            with socket.socket(family, socket.SOCK_DGRAM) as probe:
-                probe.connect((far, 25))  # nothing is sent; the kernel only chooses
-                found.append(str(probe.getsockname()[0]))
-        except OSError:
-            continue
-    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
-from relay.cli.checks.machine import sources
 from relay.config import Config
 from relay.dns.answer import DnsFailure, Status
 from relay.dns.resolver import Resolver
+from relay.manage.finding import Finding, fail, ok, warn
+from relay.manage.ours import sources
 
 _PTR = "have the owner of the address (your provider) set it; many receivers refuse mail without"
 

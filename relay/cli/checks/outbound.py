@@ -7,11 +7,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from random import Random
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.config import Config, Egress
 from relay.dns.answer import DnsFailure
 from relay.dns.mx import lookup
 from relay.dns.resolver import Resolver
+from relay.manage.finding import Finding, fail, ok, warn
 
 PROBE = "gmail.com"  # takes mail from everybody, on many hosts, day and night
 TIMEOUT = 10.0  # seconds for connection and greeting

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.config import Config, Purpose
 from relay.config.outside import unresolved
+from relay.manage.finding import Finding, fail, ok, warn
 from relay.submission.control.policy import policy_faults
 
 

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from relay.cli.checks.finding import Finding, fail, ok, warn
 from relay.cli.frame import program
 from relay.config import Config
 from relay.dns.answer import DnsFailure
-from relay.dns.records import check_way
 from relay.dns.resolver import Resolver
+from relay.manage.advice import today
+from relay.manage.finding import Finding, fail, ok, warn
+from relay.manage.standing import Standing
 from relay.model.account import Domain
-from relay.model.address import is_ip
-
-
-def target(config: Config) -> str:
-    """The name of ours that hosts of links should lead to."""
-    base = _base(config)
-    return base if base and not is_ip(base) else config.hostname
-
-
-def ours(config: Config) -> list[str]:
-    """Names and addresses under which links reach us."""
-    return list(dict.fromkeys(each for each in (config.hostname, _base(config)) if each))
+from relay.model.clock import system_clock
 
 
 def certified(config: Config, domains: Iterable[Domain]) -> Iterator[Finding]:
@@ -49,35 +38,17 @@ def certified(config: Config, domains: Iterable[Domain]) -> Iterator[Finding]:
 
 async def leading(config: Config, domains: Sequence[Domain], resolver: Resolver) -> AsyncIterator[Finding]:
     """What DNS says of each host that is for a verified domain."""
-    seen: set[str] = set()
+    seen = Standing(config, resolver, today(system_clock()), program())
+    told: set[str] = set()
     for domain in domains:
         host = domain.tracking_host
-        if not host or host in seen or domain.verified is None:
+        if not host or host in told or domain.verified is None:
             continue
-        seen.add(host)
-        subject = f"tracking host {host}"
+        told.add(host)
         try:
-            way = await check_way(resolver, host, ours(config))
+            yield await seen.tracking(domain)
         except (DnsFailure, ValueError) as error:
-            yield warn(subject, f"could not be looked up: {error}", "try again later")
-            continue
-        if way.leads:
-            yield (
-                ok(subject, "leads to us")
-                if domain.tracking_verified is not None
-                else warn(subject, "leads to us and is not used yet", f"{program()} domain tracking {domain.name}")
-            )
-            continue
-        text = f"leads to {', '.join(way.found)}, and not to us" if way.found else "leads nowhere"
-        advice = f"publish {host}. CNAME {target(config)}."
-        if domain.tracking_verified is None:
-            yield warn(subject, f"{text}: it is not used yet", advice)
-        else:
-            yield fail(subject, f"{text}: links in mail that was sent lead nowhere", advice)
-
-
-def _base(config: Config) -> str:
-    return urlsplit(config.tracking.base or "").hostname or ""
+            yield warn(f"tracking host {host}", f"could not be looked up: {error}", "try again later")
 
 
 def _served(config: Config) -> tuple[Path, frozenset[str]]:

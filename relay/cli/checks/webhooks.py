@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 
-from relay.cli.checks.finding import Finding, ok, warn
 from relay.config import Config
+from relay.manage.finding import Finding, ok, warn
 from relay.model.clock import iso
 from relay.model.webhook import Signature, Webhook
 from relay.report.webhooks.outbox import Outbox, read_outbox
