@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from relay.cli.frame import ConfigOption, relay_data, settings, store_errors
-from relay.cli.output import print_json, print_line, print_table, text, times_as_text
+from relay.cli.output import print_json, print_line, print_table, text
 from relay.cli.times import ago
 from relay.model.clock import iso
 from relay.model.event import Event, EventName
 from relay.model.ids import Id
+from relay.model.times import times_as_text
 
 if TYPE_CHECKING:
     from relay.report.search import Filter

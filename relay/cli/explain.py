@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, relay_data, settings, store_errors
-from relay.cli.output import print_json, times_as_text
+from relay.cli.output import print_json
+from relay.model.times import times_as_text
 
 
 def explain(

@@ -85,18 +85,3 @@ def text(value: Any) -> str:
 
 def when(at: float | None) -> str | None:
     return None if at is None else iso(at)
-
-
-_TIMES = frozenset({"at", "received", "deadline", "next", "next_attempt", "ended", "until", "due", "arrival"})
-
-
-def times_as_text(value: Any) -> Any:
-    """The same in JSON's types, with the numbers that are times as text."""
-    if isinstance(value, Mapping):
-        return {
-            name: iso(inner) if name in _TIMES and isinstance(inner, int | float) else times_as_text(inner)
-            for name, inner in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [times_as_text(each) for each in value]
-    return value

@@ -188,6 +188,7 @@ class Attempt:
             host=host.name if host else "",
             address=host.address if host else "",
             port=host.port if host else 0,
+            local=connection.local if connection else "",
             tls=connection.tls if connection else "",
             demand=self._route.tls.value if self._route.tls_asked else "",
             dsn=connection is not None and connection.offers.dsn,

@@ -53,6 +53,7 @@ class Facts:
     host: str = ""
     address: str = ""
     port: int = 0
+    local: str = ""  # our own end
     tls: str = ""
     demand: str = ""  # how much TLS the message demanded, if it did
     seconds: float | None = None  # how long the attempt took
@@ -70,6 +71,8 @@ class Facts:
             given["host"] = self.host
             given["address"] = self.address
             given["port"] = self.port
+            if self.local:
+                given["local"] = self.local
             given["tls"] = self.tls
         if self.demand:
             given["demand"] = self.demand

@@ -54,7 +54,8 @@ STEPS = (
     ) without rowid;
     """,
     """
-    -- what a message was labelled with: kind is tag, campaign, message_ref or from (its reverse-path, lower case)
+    -- what a message was labelled with: kind is tag, campaign, message_ref, template (its number) or from (its
+    -- reverse-path, lower case)
     create table labelled (
         kind text not null,
         value text not null,
@@ -102,6 +103,8 @@ STEPS = (
     -- up to where the addresses of clients were cut out of events of a name
     create table cut (name text primary key, at real not null, id integer not null) without rowid;
     """,
+    # what is counted under one name, without a look at all the others
+    "create index counted_name on counted (kind, account, name, hour)",
 )
 
 # the last journal row folded of each shard
@@ -111,6 +114,8 @@ LAST_EVENT = "select ifnull(max(id), 0) from event"
 ADD_EVENT = "insert into event (id, shard, seq, at, name, message, account, data) values (?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ABOUT = "insert or ignore into about (address, at, event, domain) values (?, ?, ?, ?)"
 ADD_LABEL = "insert or ignore into labelled (kind, value, message, at) values (?, ?, ?, ?)"
+FIRST_SINCE = "select min(id) - 1 from event where at >= ?"
+BEARING = "select count(*) from (select 1 from labelled where kind = ? and value = ? limit ?)"
 HISTORY = "select shard, seq, data from event where message = ? order by at, id"
 LABELLED = "select message from labelled where kind = ? and value = ? order by message desc limit ?"
 # forget: the oldest first, a slice at a time, so that folding never waits long
@@ -131,6 +136,31 @@ ONCE = "insert or ignore into once (message, recipient, name) values (?, ?, ?)"
 SITE = """
 select event.data ->> 'site' from about join event on event.id = about.event
  where about.address = ? and event.message = ? and event.name = 'delivered' order by about.at desc limit 1
+"""
+# what is known of the message an event is about
+RECEIVED = "select data from event where message = ? and name = 'received' order by at, id limit 1"
+DELIVERED = """
+select event.data from about join event on event.id = about.event
+ where about.address = ? and event.message = ? and event.name = 'delivered' order by about.at desc limit 1
+"""
+# by name of what is counted: days, then what there was on a day; a tag, and those that were active of late
+DAYS = """
+with recursive hours(hour) as (select :first union all select hour + 1 from hours where hour < :last)
+select hours.hour / 24, counted.event from hours cross join counted
+    on counted.hour = hours.hour and counted.kind = 'account' and counted.account = :account and counted.name = ''
+ group by 1, 2 order by 1
+"""
+TAG = """
+select event, variant, sum(count), min(hour), max(hour) from counted indexed by counted_name
+ where kind = 'tag' and account = :account and name = :name
+   and event in ('received', 'delivered', 'opened', 'clicked')
+ group by 1, 2
+"""
+RECENT_TAGS = """
+select name, max(hour) from counted
+ where hour >= :since and kind = 'tag' and account = :account and name <> :other
+   and event in ('received', 'delivered', 'opened', 'clicked') and (variant like 'test%') = :test
+ group by 1 order by 2 desc, 1 limit :limit
 """
 # strikes: each day counts once
 STRIKE = "insert or ignore into strike (day, account, address, class) values (?, ?, ?, ?)"

@@ -17,7 +17,9 @@ from relay.model.event import Event, EventName
 from relay.store.interface import Entry
 
 Row = tuple[int, int, float, str, str, str, str]  # shard, seq, at, name, message, account, JSON
-Label = tuple[str, str]  # kind (tag, campaign, message_ref, from) and value; all events of a message are found by it
+Label = tuple[
+    str, str
+]  # kind (tag, campaign, message_ref, template, from) and value; all events of a message are found by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,11 @@ def labels(event: Event) -> tuple[Label, ...]:
         return ()
     found = [("tag", each) for each in _each_once(event.data.get("tags"), lower=False)]
     found += [(each, str(event.data[each])) for each in ("campaign", "message_ref") if event.data.get(each)]
-    if event.name is EventName.RECEIVED and (sender := event.data.get("from")):
-        found.append(("from", str(sender).lower()))
+    if event.name is EventName.RECEIVED:
+        if sender := event.data.get("from"):
+            found.append(("from", str(sender).lower()))
+        if template := event.data.get("template"):
+            found.append(("template", str(template)))
     return tuple(found)
 
 

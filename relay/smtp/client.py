@@ -83,6 +83,7 @@ class Connection:
     tls: str  # "TLSv1.3 TLS_AES_256_GCM_SHA384", with " verified" where it was; "" in clear text
     opening: list[str]  # conversation up to here
     tls_broken: str = ""  # why we speak clear text where TLS was offered
+    local: str = ""  # our own IP address
     used: int = 0  # transactions
     clean: bool = True
     ahead: bool = False  # the next letter's envelope may go out behind a message
@@ -204,6 +205,7 @@ class Client:
 
     async def _open(self, hop: Hop, said: list[str], plain: bool, broken: str) -> Connection:
         sock = await self._socket(hop.host, said)
+        local: str = sock.getsockname()[0]
         smtp = aiosmtplib.SMTP(
             hostname=hop.host.name or hop.host.address,
             sock=sock,
@@ -225,7 +227,7 @@ class Client:
                 raise Failed(Answer(Step.EHLO, Reply(421, "4.4.2", "connection closed by the server"), Trouble.LOST))
             speaker = Speaker(cast(asyncio.Transport, smtp.transport), self._timeouts)
             ready = True
-            return Connection(hop, speaker, offers, tls, said, broken or refused)
+            return Connection(hop, speaker, offers, tls, said, broken or refused, local)
         finally:
             if not ready:
                 _drop(smtp, sock)

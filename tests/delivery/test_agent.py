@@ -79,6 +79,7 @@ async def test_a_message_arrives_byte_for_byte_and_its_event_tells_all(
         "host": "mx1.example.net",
         "address": "127.0.0.1",
         "port": receiver.port,
+        "local": "127.0.0.1",
         "tls": "",
     }
     assert event.data["conversation"][-4:] == [

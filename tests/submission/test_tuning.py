@@ -115,6 +115,7 @@ async def test_a_message_that_was_made_of_a_template_before_keeps_its_text_and_i
     assert b"<p>for ann@example.net</p>" in content and b"Subject: Hi" not in content and b"<h1>" not in content
     [event] = [each for each in house.events() if each.name is EventName.RECEIVED]
     assert event.data["options"]["template"] == "welcome"
+    assert event.data["template"] == house.registry.template("demo", "welcome").id > 0
     with pytest.raises(Refused, match="no template other"):
         await house.intake().take(submission(html("Template: other", "TemplateApplied: yes")))
 

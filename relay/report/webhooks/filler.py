@@ -183,15 +183,12 @@ class Filler:
         try:
             if self._report is None:
                 self._report = database.open_to_read(self._data)
-            rows = fetch(self._report, RECEIVED, (message,)) if self._report is not None else []
+            rows = fetch(self._report, database.RECEIVED, (message,)) if self._report is not None else []
         except (apsw.Error, StoreDown) as error:
             self._report = None
             logger.debug("the report database cannot be asked about %s: %s", message, error)
             return {}
         return self._learn(Event.from_json(rows[0][0])) if rows else {}
-
-
-RECEIVED = "select data from event where message = ? and name = 'received' order by at, id limit 1"
 
 
 def _url(event: Event) -> str:

@@ -22,8 +22,8 @@ from typing import Any
 
 from relay.model.clock import iso
 from relay.model.event import Event, EventName
-from relay.model.reply import Reply
 from relay.model.webhook import RESUBSCRIBED, TYPES
+from relay.report.facts import id_of, reply_of, returned_as, state_of
 
 # Words of an event that stand nowhere else in our shape.
 _DETAILS = frozenset(
@@ -53,7 +53,6 @@ _MESSAGE = {"message_id": "message_id", "ref": "message_ref"} | {
     word: word for word in ("campaign", "stream", "tenant", "metadata")
 }
 ABOUT = ("from", "message_id", "message_ref", "tags", "campaign", "stream", "tenant", "metadata")
-_STATES = {"MAIL": "mailfrom", "RCPT": "rcptto", "DATA": "data", "BDAT": "data", "EHLO": "ehlo", "HELO": "helo"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,7 @@ def body_of(told: Told, mime: str | None = None) -> dict[str, Any]:
 
 def wants_mime(told: Told) -> str:
     """Id of the submission whose content belongs into the body; "" for none."""
-    data = told.event.data
-    return str(data.get("forwarded") or data.get("kept") or "") if told.kind in ("bounce", "abuse") else ""
+    return returned_as(told.event) if told.kind in ("bounce", "abuse") else ""
 
 
 def test_event(name: EventName, at: float, account: str) -> Event:
@@ -107,21 +105,6 @@ def test_event(name: EventName, at: float, account: str) -> Event:
     elif name is EventName.COMPLAINED:
         words |= {"feedback": "abuse", "from": "feedback@example.net"}
     return Event(name=name, at=at, message="0" * 16, recipient=1, account=account, data=words)
-
-
-def state_of(conversation: object) -> str:
-    """The step that was refused last, as SMTPeter calls it. What was sent along behind a refused MAIL or RCPT, and
-    refused for that, does not count."""
-    lines = conversation if isinstance(conversation, list) else str(conversation).splitlines()
-    command, state, decided = "", "connect", False
-    for line in map(str, lines):
-        if line.startswith("C: "):
-            command = line[3:].split(" ", 1)[0].split(":", 1)[0].upper()
-            decided = decided and command != "MAIL"
-        elif line.startswith(("S: 4", "S: 5")) and not decided:
-            state = _STATES.get(command, "message") if command else "connect"
-            decided = command in ("MAIL", "RCPT")
-    return state
 
 
 def _relay(told: Told) -> dict[str, Any]:
@@ -154,18 +137,14 @@ def _relay(told: Told) -> dict[str, Any]:
 
 def _message(told: Told) -> dict[str, Any]:
     said = {**told.about, **told.event.data}
-    whole = {"id": _id(told.event), "base_id": told.event.message, "tags": list(said.get("tags") or ())}
+    whole = {"id": id_of(told.event), "base_id": told.event.message, "tags": list(said.get("tags") or ())}
     return whole | {name: said[word] for name, word in _MESSAGE.items() if said.get(word)}
-
-
-def _id(event: Event) -> str:
-    return event.message if event.recipient is None else f"{event.message}-{event.recipient}"
 
 
 def _smtp(data: Mapping[str, Any]) -> dict[str, Any]:
     if "reply" not in data:
         return {}
-    reply = _reply(data)
+    reply = reply_of(data)
     found: dict[str, Any] = {"code": reply.code, "enhanced": reply.status, "text": reply.text}
     names = {"remote_mx": "host", "remote_ip": "address", "egress": "egress", "tls": "tls"}
     return found | {name: data[word] for name, word in names.items() if data.get(word)}
@@ -175,7 +154,7 @@ def _bounce(event: Event) -> dict[str, Any]:
     names = (EventName.FAILED, EventName.BOUNCED, EventName.EXPIRED, EventName.DEFERRED, EventName.SUPPRESSED)
     if event.name not in names:
         return {}
-    found = {"class": event.data.get("class"), "sub": event.data.get("status") or _reply(event.data).status}
+    found = {"class": event.data.get("class"), "sub": event.data.get("status") or reply_of(event.data).status}
     return {name: value for name, value in found.items() if value}
 
 
@@ -195,7 +174,7 @@ def _smtpeter(told: Told, mime: str | None) -> dict[str, Any]:
     event, data = told.event, told.event.data
     said = {**told.about, **data}
     found: dict[str, Any] = {
-        "id": _id(event),
+        "id": id_of(event),
         "type": told.kind,
         "timestamp": datetime.fromtimestamp(event.at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "time": int(event.at),
@@ -227,14 +206,6 @@ def _smtpeter(told: Told, mime: str | None) -> dict[str, Any]:
 
 
 def _result(data: Mapping[str, Any]) -> dict[str, Any]:
-    reply = _reply(data)
+    reply = reply_of(data)
     found = {"code": reply.code, "extended": reply.status, "description": reply.text}
     return {name: value for name, value in found.items() if value}
-
-
-def _reply(data: Mapping[str, Any]) -> Reply:
-    """What the other side said, as far as it is known."""
-    try:
-        return Reply.parse(str(data.get("reply") or data.get("diagnostic") or ""))
-    except ValueError:
-        return Reply(0, str(data.get("status", "")), str(data.get("reply") or data.get("diagnostic") or ""))

@@ -45,6 +45,7 @@ class Merging:
     """Whose placeholders are filled in, and with what."""
 
     template: Template | None
+    template_id: int = 0  # number of the stored template that the message is of, also where it was applied before
     block: str = "content"
     shared: Mapping[str, Any]
     own: Mapping[str, Mapping[str, Any]]  # by recipient's address
@@ -67,8 +68,7 @@ class Tuning:
     @property
     def template_id(self) -> int:
         """Number of the stored template; 0: there is none."""
-        template = self.merging.template if self.merging is not None else None
-        return template.id if template is not None else 0
+        return self.merging.template_id if self.merging is not None else 0
 
     @property
     def links(self) -> bool:
@@ -232,17 +232,19 @@ def _merging(
 ) -> Merging | None:
     if not merges(options):
         return None
-    template = None
+    template, number = None, 0
     if options.template:
         template = look_up(account, options.template, options.template_version)
         if template is None:
             version = "" if options.template_version is None else f" in version {options.template_version}"
             text = f"template: account {account} has no template {options.template}{version}"
             raise Refused(554, "5.6.0", f"{text}; `relay template list` names them")
+        number = template.id
         if options.template_applied:
             template = None
     return Merging(
         template=template,
+        template_id=number,
         block=options.template_block,
         shared=options.merge_global,
         own=options.merge,

@@ -27,6 +27,7 @@ class Happened:
     client: str  # as it may be told
     agent: str
     referer: str
+    secure: bool  # over https
     verdict: Verdict
 
 
@@ -46,6 +47,7 @@ def happened(
         client=shown(asked.client, how),
         agent=agent,
         referer=asked.referer,
+        secure=asked.secure,
         verdict=verdict(click=name is EventName.CLICKED, agent=agent, prefetch=asked.prefetch, since_delivery=since),
     )
 
@@ -54,6 +56,8 @@ def event_of(what: Happened, judged: Verdict | None = None) -> Event:
     """`judged`: what else is known by now, if nothing was against it before."""
     found = what.verdict if what.verdict.machine or judged is None else judged
     data = told(what.tracked) | _asker(what.client, what.agent, what.referer)
+    if what.secure:
+        data["secure"] = True
     if what.link is not None:
         data["link"] = what.link
         data["url"] = url_told(what.tracked, what.link)
