@@ -1,6 +1,7 @@
 """Make the handbook's tables from the code they describe.
 
-In:  `config/schema.py`, `model/event.py`, `submission/control/registry.py`, and the commands' own help.
+In:  `config/schema.py`, `model/event.py`, `submission/control/registry.py`, `web/api/table.py`, and the commands' own
+     help.
 Out: pages beside this module. `python -m relay.handbook.generate` writes them; `--check` writes nothing and
      fails when one is stale, so that a page never says what the program no longer does.
 """
@@ -19,6 +20,7 @@ from pydantic import BaseModel
 
 from relay.config import Config
 from relay.config.values import Duration, Size
+from relay.handbook.api_pages import pages
 from relay.handbook.options_page import options_page
 from relay.model.event import WORDS, EventName
 from relay.model.spelling import duration_text
@@ -201,12 +203,19 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def main(arguments: list[str]) -> int:
     stale = []
-    for name, make in PAGES.items():
-        path, text = HERE / name, make()
+    wanted = {name: make() for name, make in PAGES.items()} | pages(_MADE)
+    gone = [path for path in (HERE / "api").glob("*.md") if f"api/{path.name}" not in wanted]
+    for path in gone:
+        stale.append(f"api/{path.name}")
+        if "--check" not in arguments:
+            path.unlink()
+    for name, text in wanted.items():
+        path = HERE / name
         if path.exists() and path.read_text() == text:
             continue
         stale.append(name)
         if "--check" not in arguments:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
     verb = "is stale" if "--check" in arguments else "written"
     sys.stdout.write("".join(f"relay/handbook/{name}: {verb}\n" for name in stale))

@@ -26,6 +26,7 @@ from relay.web.api import answers, body, tokens
 from relay.web.api.body import Gone
 from relay.web.api.call import Answer, Asked, Call, Caller
 from relay.web.api.cors import Cors
+from relay.web.api.docs import Docs
 from relay.web.api.once import HEADER, Once, fingerprint
 from relay.web.api.pace import Paces
 from relay.web.api.problem import Problem, refused
@@ -43,8 +44,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 VERSIONS = {"/v1/": 1, "/v2/": 2}
 WORKED_ON = 96 << 20  # octets of large bodies that are read at once; others wait
 _PIECE = 64 << 10
-_COMMON = (
-    (b"cache-control", b"no-store"),
+_NOT_KEPT = (b"cache-control", b"no-store")
+_SAFE = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
@@ -55,7 +56,9 @@ class Door:
     def __init__(self, services: Services, calls: Iterable[Call], once: Once, clock: Clock) -> None:
         self._services = services
         self._once = once
+        calls = tuple(calls)
         self._routes = Routes(calls)
+        self._docs = Docs(calls)
         self._clock = clock
         self._paces = Paces()
         self._cargo = Cargo(WORKED_ON)
@@ -95,6 +98,8 @@ class Door:
             raise Problem("plain_http", "the API is spoken over https; plain HTTP is for this machine itself")
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         path = raw.decode("latin-1")
+        if request.method in ("GET", "HEAD") and (page := self._docs.answer(path[3:])) is not None:
+            return page
         call, values = self._route(request.method, path[3:])
         query = split(scope["query_string"])
         token = tokens.find(tokens.given(_field(request, b"authorization"), query), self._services.directory)
@@ -216,7 +221,9 @@ class Door:
             raise Problem("internal", "a fault of the relay's; its log says more") from error
 
     async def _out(self, answer: Answer, more: list[tuple[bytes, bytes]], send: Send, *, head: bool) -> None:
-        fields = [*_COMMON, *more]
+        fields = [*_SAFE, *more]
+        if "Cache-Control" not in answer.headers:
+            fields.append(_NOT_KEPT)
         if answer.media:
             fields.append(_JSON if answer.media == "application/json" else (b"content-type", answer.media.encode()))
         fields += [
