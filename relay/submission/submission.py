@@ -28,6 +28,7 @@ class Submission:
     esmtp: bool = True
     authenticated: bool = True  # by AUTH; False for a network that is bound to a credential
     listener: str = ""
+    http: bool = False  # it came by the HTTP API, not by SMTP
     bare_lf: bool = False  # a bare LF was turned into CRLF
     warnings: tuple[str, ...] = ()  # of the door
     properties: Mapping[str, Any] | None = None  # options asked for beside the message, by any of their names

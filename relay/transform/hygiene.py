@@ -9,7 +9,8 @@ RFC 5322 section 3.6.3 (Bcc), RFC 3848 and RFC 6531 section 4.3 (protocol names 
 
 Why so: the client's address and name are left out of Received unless the operator wants them: where somebody
 sat when he wrote is nobody's business but the operator's, who has it in the log. `for` names a recipient only
-when he is the only one, since others would learn of him.
+when he is the only one, since others would learn of him. No name for HTTP is registered for Received; `HTTP` and `HTTPS` are what
+large web mail services write there, and what readers of headers understand.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Arrival:
     address: str = ""  # of the client
     tls: str = ""  # protocol and cipher; "" in clear text
     esmtp: bool = True
+    http: bool = False  # by the HTTP API, and not by SMTP
     authenticated: bool = True
     smtputf8: bool = False
     recipient: str = ""  # the only one; "" where there are several
@@ -47,7 +49,9 @@ class Arrival:
 
     @property
     def protocol(self) -> str:
-        """ESMTPSA and its kin (RFC 3848); UTF8SMTPSA where SMTPUTF8 was asked for."""
+        """ESMTPSA and its kin (RFC 3848); UTF8SMTPSA where SMTPUTF8 was asked for; HTTP or HTTPS."""
+        if self.http:
+            return "HTTPS" if self.tls else "HTTP"
         if not self.esmtp:
             return "SMTP"
         name = "UTF8SMTP" if self.smtputf8 else "ESMTP"
@@ -87,7 +91,7 @@ def received(arrival: Arrival) -> bytes:
     if not arrival.hide_client:
         where = f"IPv6:{arrival.address}" if ":" in arrival.address else arrival.address
         client = f"from {_fit(arrival.helo) or 'unknown'} ([{_fit(where)}])\r\n\t"
-    tls = f" ({_fit_words(arrival.tls)})" if arrival.tls else ""
+    tls = f" ({_fit_words(arrival.tls)})" if arrival.tls and not arrival.http else ""
     to = f"\r\n\tfor <{arrival.recipient}>" if arrival.recipient else ""
     return (
         f"Received: {client}by {arrival.hostname} with {arrival.protocol}{tls} id {arrival.id}{to};\r\n"

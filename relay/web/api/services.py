@@ -26,6 +26,7 @@ from relay.submission.directory import Directory
 from relay.submission.intake import Intake
 
 THREADS = 4
+FETCHING = 4  # messages whose attachments are fetched at once; each may have one message's size in memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Services:
     limits: Limits
     http: Client  # towards others, guarded
     resolver: Callable[[], Resolver]  # the one in use now
+    fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHING))
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="api"))
 
     @property

@@ -1,0 +1,73 @@
+"""Which property is what: content and routing of SMTPeter's, or an option of ours by any of its names.
+
+In:  the properties of a request. Out: the same in two, SMTPeter's by their plain names and options as they were
+     written; or a Problem that names the nearest there is.
+
+Names are compared without regard to case, `-` and `_`, as those of options are: `replyto` is `replyTo`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from relay.model.address import printable
+from relay.submission.control.grammar import squeezed
+from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, later, named, unknown
+from relay.web.api.problem import Problem
+
+CONTENT: Final = ("from", "to", "cc", "replyto", "subject", "text", "html", "extra", "attachments", "headers", "bcc")
+CLICKS: Final = ("oneclickunsubscribe", "unsubscribepostoneclick")  # two names that one switch had for some days
+OTHER: Final = ("mime", "recipient", "recipients", "envelope", "dsn", "unsubscribe", "template", "patch", *CLICKS)
+PLAIN: Final = frozenset((*CONTENT, *OTHER))
+SPELLED: Final[Mapping[str, str]] = {
+    "replyto": "replyTo",
+    "oneclickunsubscribe": "one-click-unsubscribe",
+    "unsubscribepostoneclick": "unsubscribe-post-one-click",
+}
+_CARRIER = squeezed(CARRIER)
+
+
+@dataclass(slots=True)
+class Sorted:
+    plain: dict[str, Any]  # by plain name
+    options: dict[str, Any]  # as they were written
+    warnings: list[str]
+
+
+def sort(properties: Mapping[str, Any]) -> Sorted:
+    """Raises Problem (unknown_property)."""
+    found = Sorted({}, {}, [])
+    for name, value in properties.items():
+        plain = _plain(name) if len(name) <= 64 else None
+        if plain is None:
+            raise _unknown(name)
+        if not plain:
+            found.options[name] = value
+        elif plain not in found.plain:
+            found.plain[plain] = value
+        else:
+            found.warnings.append(f"{printable(name, 60)}: given by another spelling already; the first one counts")
+    return found
+
+
+@lru_cache(maxsize=2048)
+def _plain(name: str) -> str | None:
+    """The plain name; "" for an option; None for nothing we know."""
+    key = squeezed(name)
+    if key in PLAIN:
+        return key
+    return "" if key in GROUPS or key == _CARRIER or named(name) is not None else None
+
+
+def _unknown(name: str) -> Problem:
+    shown = printable(name, 60)
+    if later(name) is not None:
+        return Problem("unknown_property", f"{shown}: {unknown(name, header=False)}", field=shown)
+    known = {squeezed(each): each for each in BY_NAME} | {each: SPELLED.get(each, each) for each in PLAIN}
+    near = difflib.get_close_matches(squeezed(name)[:80], list(known), n=1)
+    hint = f"; the nearest is {known[near[0]]}" if near else "; GET /v1/options lists those of ours"
+    return Problem("unknown_property", f"{shown}: there is no such property{hint}", field=shown)
