@@ -9,7 +9,8 @@ when RCPT is given: what we take is what we can tell somebody of, so nothing is 
 given out for. A message that went through too many servers is refused, as at every door; its header is not judged
 otherwise, since bounces are written by every kind of program, and one that is refused for its form is one nobody
 ever sees. Complaints go to addresses a receiver was told once, `fbl@` and `abuse@` of a bounce host; such mail is
-taken if it is a report that quotes a return path of ours, which says whom it is about, and no other.
+taken if it is a report that quotes a return path of ours, which says whom it is about, and no other. Reports of
+DMARC go to `dmarc@` the bounce host of a verified domain, and are taken by `reports.py`, or nothing of the mail is.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from enum import Enum, auto
 
 from relay import config
 from relay.bounce.returned import Returned, examine
@@ -32,6 +34,7 @@ from relay.returns.flood import Flood
 from relay.returns.forward import Back
 from relay.returns.keep import Keeper
 from relay.returns.originals import Original, Originals
+from relay.returns.reports import LOCAL, Taking
 from relay.smtp.door import Arrived, Door, SessionInfo
 from relay.smtp.networks import client_key
 from relay.store.interface import NotFound, StoreDown, StoreFull
@@ -42,6 +45,13 @@ ROLES = frozenset({"fbl", "abuse"})
 _RECEIVED = re.compile(rb"^received[ \t]*:", re.IGNORECASE | re.MULTILINE)
 
 
+class Role(Enum):
+    """What an address is for that is no return path."""
+
+    COMPLAINTS = auto()
+    REPORTS = auto()  # of DMARC
+
+
 class ReturnsDoor(Door):
     def __init__(
         self,
@@ -50,6 +60,8 @@ class ReturnsDoor(Door):
         settings: config.Limits,
         read: Callable[[str], ReturnPath],  # the local part of one; raises ValueError
         hosts: Callable[[str], bool],  # is it a host of our return paths?
+        report_hosts: Callable[[str], bool],  # is it one of a verified domain?
+        reports: Taking,
         originals: Originals,
         limits: Limits,
         keeper: Keeper,
@@ -60,13 +72,15 @@ class ReturnsDoor(Door):
         self._settings = listener.held_to(settings)
         self._read = read
         self._hosts = hosts
+        self._report_hosts = report_hosts
+        self._reports = reports
         self._originals = originals
         self._turnstile = Turnstile(limits)
         self._keeper = keeper
         self._flood = flood
         self._clock = clock
-        # By session, what its transaction has named so far; bounded by the recipients it may name. None: a role.
-        self._named: dict[int, dict[str, Original | None]] = {}
+        # By session, what its transaction has named so far; bounded by the recipients it may name.
+        self._named: dict[int, dict[str, Original | Role]] = {}
 
     def reconfigure(self, settings: config.Limits) -> None:
         """Follow a new configuration; sessions that are open do so, too."""
@@ -93,16 +107,22 @@ class ReturnsDoor(Door):
         self._named[id(session)] = {}
 
     def rcpt(self, session: SessionInfo, reverse_path: str, address: str) -> None:
-        self._named[id(session)][address] = None if self._is_role(address) else self._original(address)
+        self._named[id(session)][address] = self._role(address) or self._original(address)
 
-    def _is_role(self, address: str) -> bool:
-        local, _, host = address.rpartition("@")
-        if local.lower() not in ROLES:
-            return False
+    def _role(self, address: str) -> Role | None:
+        """Raises Refused."""
+        local, _, host = address.lower().rpartition("@")
         try:
-            return self._hosts(host.lower())
+            if local in ROLES and self._hosts(host):
+                return Role.COMPLAINTS
+            if local != LOCAL or not self._report_hosts(host):
+                return None
         except StoreDown as down:
             raise _later(down) from down
+        daily = self._reports.settings.daily
+        if self._flood.full((_reports_of(host),), daily, self._clock()):
+            raise Refused(452, "4.7.1", f"At most {daily} reports a day to one address")
+        return Role.REPORTS
 
     def _original(self, address: str) -> Original:
         """What a return path stands for. Raises Refused."""
@@ -133,9 +153,12 @@ class ReturnsDoor(Door):
     ) -> Reply:
         named = self._named.pop(id(session))
         self._check_loop(arrived.octets)
+        reported = await self._take_report(named, arrived.octets)
+        found = [each for each in named.values() if isinstance(each, Original)]
+        if reported and not found and Role.COMPLAINTS not in named.values():
+            return Reply(250, "2.0.0", "Ok: noted")
         returned = examine(arrived.octets)
-        found = [each for each in named.values() if each is not None]
-        if None in named.values():
+        if Role.COMPLAINTS in named.values():
             found += self._quoted(returned, alone=not found)
         # Two spellings of one path are one recipient.
         originals = list({each.id: each for each in found}.values())
@@ -158,6 +181,19 @@ class ReturnsDoor(Door):
         self._flood.add((each.id for each in originals), back.at)
         return Reply(250, "2.0.0", f"Ok: queued as {copies[0]}" if copies else "Ok: noted")
 
+    async def _take_report(self, named: dict[str, Original | Role], octets: bytes) -> bool:
+        """Whether it was sent to where reports go, and is kept now. Raises Refused."""
+        hosts = {address.lower().rpartition("@")[2] for address, each in named.items() if each is Role.REPORTS}
+        if not hosts:
+            return False
+        now = self._clock()
+        try:
+            await self._reports.take(octets, now)
+        except (StoreFull, StoreDown) as fault:
+            raise refusal(fault, log, "a report") from fault
+        self._flood.add([_reports_of(each) for each in hosts], now)
+        return True
+
     def _quoted(self, returned: Returned, alone: bool) -> list[Original]:
         """Whom a complaint to a role is about; `alone`: nothing else says so. Raises Refused."""
         found: list[Original] = []
@@ -178,6 +214,11 @@ class ReturnsDoor(Door):
             limit = self._settings.received
             text = f"the message seems to loop: it has {count} Received fields, over the limit of {limit}"
             raise Refused(554, "5.4.6", text)
+
+
+def _reports_of(host: str) -> str:
+    """What counts the reports to one address; no recipient of ours has such an id."""
+    return f"{LOCAL}@{host}"
 
 
 def _later(down: StoreDown) -> Refused:

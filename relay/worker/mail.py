@@ -20,6 +20,7 @@ from relay.smtp.budget import Budget
 from relay.smtp.door import Door
 from relay.smtp.listen import Server, listen
 from relay.store.interface import StoreDown, StoreFull
+from relay.store.sqlite.reports import Room, prune_reports
 from relay.submission.campaigns import REMEMBERED as CAMPAIGNS_REMEMBERED
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
@@ -169,7 +170,6 @@ async def _forget(worker: _Worker) -> None:
         await asyncio.sleep(FORGET_EVERY)
         try:
             await worker.rooms.idempotency.prune(system_clock() - worker.config.limits.idempotency)
-            await worker.rooms.idempotency.prune_answers(system_clock() - worker.config.limits.idempotency)
             await worker.rooms.idempotency.prune_claims(system_clock() - CAMPAIGNS_REMEMBERED)
         except (StoreDown, StoreFull) as error:
             logger.error("old idempotency keys cannot be forgotten: %s", error)
@@ -181,3 +181,10 @@ async def _forget(worker: _Worker) -> None:
                 logger.info("%d hosted pictures that were not shown for long are forgotten", pruned)
         except (StoreDown, StoreFull) as error:
             logger.error("old hosted pictures cannot be forgotten: %s", error)
+        kept = worker.config.reports
+        try:
+            now, room = system_clock(), Room(kept.bytes, kept.count)
+            if pruned := await asyncio.to_thread(prune_reports, worker.config.data, now - kept.keep, room, now):
+                logger.info("%d old reports of DMARC are forgotten", pruned)
+        except (StoreDown, StoreFull) as error:
+            logger.error("old reports of DMARC cannot be forgotten: %s", error)

@@ -1,11 +1,12 @@
 """Returned mail in one worker: its doors, and what stands behind all of them.
 
 In:  the shard of this process, delivery, the keys of our return paths.
-Out: a door for each returns listener; copies and events in our shard.
+Out: a door for each returns listener; copies and events in our shard; reports of DMARC.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from relay.config import Config, ConfigError, Listener
@@ -17,6 +18,7 @@ from relay.returns.flood import Flood
 from relay.returns.keep import Dispatch, Keeper
 from relay.returns.listener import ReturnsDoor
 from relay.returns.originals import Originals
+from relay.returns.reports import Taking
 from relay.store.interface import Queue
 from relay.worker.returnkeys import ReturnKeys
 
@@ -49,6 +51,7 @@ class Returning:
             dispatch=dispatch,
         )
         self._flood = Flood()
+        self._reports = Taking(config.data, config.reports, keys.owner)
         self._doors: list[ReturnsDoor] = []
 
     def door(self, listener: Listener) -> ReturnsDoor:
@@ -57,6 +60,8 @@ class Returning:
             settings=self._config.limits,
             read=self.keys.read,
             hosts=self.keys.is_host,
+            report_hosts=self.keys.is_report_host,
+            reports=self._reports,
             originals=self._originals,
             limits=self._limits,
             keeper=self._keeper,
@@ -69,6 +74,7 @@ class Returning:
     def reconfigure(self, config: Config) -> None:
         """Take what comes from now on by a new configuration."""
         self._keeper.lifetime = config.delivery.lifetime
+        self._reports.settings = config.reports
         try:
             self._keeper.rules = bounces_of(config)
         except ConfigError as error:  # it was good when the supervisor looked
@@ -79,4 +85,5 @@ class Returning:
     async def close(self) -> None:
         """Wait for what is being stored; no session is left by then."""
         await self._keeper.close()
+        await asyncio.to_thread(self._reports.close)
         self._originals.close()

@@ -1,11 +1,12 @@
 """The keys of our return paths: one is made when the first address is needed, and another each month (`keyring.py`).
 
-In:  recipients whose message leaves under our own return path; local parts that come back.
-Out: addresses; recipients' ids.
+In:  recipients whose message leaves under our own return path; local parts that come back; hosts and domains.
+Out: addresses; recipients' ids; whose a host or domain is.
 """
 
 from __future__ import annotations
 
+from relay.bounce.aggregate import policy_names
 from relay.bounce.returnpath import VALID, ReturnPath, Way, make, read
 from relay.model.account import ReturnKey
 from relay.model.clock import Clock
@@ -26,15 +27,35 @@ class ReturnKeys(Keyring[ReturnKey]):
             valid=VALID,
         )
         self._hosts: frozenset[str] = frozenset()
-        self._hosts_of = -1  # version of the registry they are of
+        self._report_hosts: frozenset[str] = frozenset()
+        self._owners: dict[str, str] = {}  # of verified domains
+        self._read_at = -1  # version of the registry they are of
 
     def is_host(self, host: str) -> bool:
         """Whether return paths of a domain are at this host, lower case. Raises StoreDown."""
-        version = self._registry.version()
-        if version != self._hosts_of:
-            self._hosts = frozenset(each.bounce_host.lower() for each in self._registry.domains() if each.bounce_host)
-            self._hosts_of = version
+        self._follow()
         return host in self._hosts
+
+    def is_report_host(self, host: str) -> bool:
+        """Whether a verified domain has its return paths at this host, lower case. Raises StoreDown."""
+        self._follow()
+        return host in self._report_hosts
+
+    def owner(self, domain: str) -> str | None:
+        """The account that has this domain verified, or the nearest one above it. Raises StoreDown."""
+        self._follow()
+        return next((self._owners[each] for each in policy_names(domain) if each in self._owners), None)
+
+    def _follow(self) -> None:
+        version = self._registry.version()
+        if version == self._read_at:
+            return
+        domains = self._registry.domains()
+        verified = [each for each in domains if each.verified is not None]
+        self._hosts = frozenset(each.bounce_host.lower() for each in domains if each.bounce_host)
+        self._report_hosts = frozenset(each.bounce_host.lower() for each in verified if each.bounce_host)
+        self._owners = {each.name: each.account for each in verified}
+        self._read_at = version
 
     def path(self, due: Due) -> str:
         """The address bounces of a recipient come back to, at the message's `return_host`. Raises StoreDown."""

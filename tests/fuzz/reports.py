@@ -2,16 +2,19 @@
 
 Properties: whatever strangers said, a report of ours reads as three parts with the fields we put into it and no
 other, in lines every server takes; we read our own reports as we meant them; nothing that comes back makes reading
-fail, and what is told of it begins no field; a return path that we did not make is none.
+fail, and what is told of it begins no field; a return path that we did not make is none; a report of DMARC is read,
+or refused with words fit for a reply, and what it says is of bounded size.
 """
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
 from email.message import Message
 from typing import cast
 
+from relay.bounce.aggregate import LARGEST, SENDERS, TEXT, domain_of, read_aggregate, unpack
 from relay.bounce.dsn import delivery_report
 from relay.bounce.notice import Action, Case, Report
 from relay.bounce.returned import TOLD, examine
@@ -22,6 +25,7 @@ from relay.model.address import parse_path
 from relay.model.envelope import Envelope, Recipient, Ret
 from relay.model.ids import parse_id
 from relay.model.reply import Reply
+from relay.returns.reports import read as read_mail
 from tests.fuzz.content import arrived
 from tests.fuzz.peer import harmless
 from tests.fuzz.target import Source, Target
@@ -148,6 +152,28 @@ def check_return_path(octets: bytes) -> None:
     )
 
 
+def check_aggregate(octets: bytes) -> None:
+    """As a mail, as a file and as its XML."""
+    for look in (
+        read_mail,
+        lambda given: (read_aggregate(unpack(given)), b""),
+        lambda given: (read_aggregate(given), b""),
+    ):
+        try:
+            report, xml = look(octets)
+        except ValueError as why:
+            assert str(why).isprintable() and len(str(why)) < 200, why
+            continue
+        assert len(xml) <= LARGEST
+        assert harmless(report.organization + report.email + report.id + report.policy), report
+        assert max(map(len, (report.organization, report.email, report.id, report.policy))) <= TEXT
+        assert (
+            report.id and domain_of(report.domain) == report.domain and domain_of(report.reporter) == report.reporter
+        )
+        assert len(report.sendings) <= SENDERS + 1 and report.begin >= 0 <= report.end
+        assert all(0 <= each.failed_spf <= each.messages >= each.failed_dkim >= 0 for each in report.sendings)
+
+
 def work_report(octets: bytes) -> None:
     case = Case(
         number=1,
@@ -156,6 +182,12 @@ def work_report(octets: bytes) -> None:
         at=AT,
     )
     delivery_report(_report(Action.FAILED, "me@example.com", [case], "", octets, Ret.FULL))
+
+
+def work_aggregate(octets: bytes) -> None:
+    for look in (read_mail, unpack, read_aggregate):
+        with contextlib.suppress(ValueError):
+            look(octets)
 
 
 _WORDS = (
@@ -181,8 +213,25 @@ _PATHS = (
     *(make(each, "0r2k9v1m00000001-7").encode() for each in KEYS),
 )  # fmt: skip
 
+_HEAD = (
+    b"<feedback><report_metadata><org_name>a.example</org_name><date_range><begin>1</begin><end>2</end></date_range>"
+    b"</report_metadata><policy_published><domain>b.example</domain></policy_published>"
+)
+_AGGREGATE = (
+    _HEAD, b"Content-Type: multipart/mixed; boundary=x\r\n\r\n", b"--x\r\n", b"--x--\r\n", b"\r\n\r\n",
+    b"Content-Transfer-Encoding: base64\r\n", b"<?xml version='1.0' encoding='", b"utf-16'?>", b"utf-8'?>",
+    b"cp037'?>",
+    b"\x1f\x8b\x08\0\0\0\0\0\0\x03", b"PK\x03\x04\x14\0\0\0\x08\0", b"PK\x01\x02", b"<record><row><count>9</count>",
+    b"<policy_evaluated><dkim>pass</dkim></policy_evaluated></row>", b"<row><count>99999999999999999</count></row>",
+    b"<identifiers><header_from>c.example</header_from></identifiers>", b"</record>", b"<record>", b"</feedback>",
+    b"<email>me@d.example</email>", b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"<!-- -->", b"<![CDATA[ ]]>", b"&amp;",
+    b"&b;",
+    b"<a xmlns='b'>", b"</a>", b"<a/>", b"\0", b"\xff", b"\xef\xbb\xbf", b"\r\n", b" ", b"\xe2\x80\xae", b"&#27;",
+)  # fmt: skip
+
 TARGETS = (
     Target(name="report", check=check_report, words=_WORDS, work=work_report),
     Target(name="returned", check=check_returned, words=_RETURNED, work=examine, head=_RETURNED[0] + b"--x\r\n"),
     Target(name="returnpath", check=check_return_path, words=_PATHS),
+    Target(name="aggregate", check=check_aggregate, words=_AGGREGATE, work=work_aggregate, head=_HEAD),
 )

@@ -6,12 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from relay.config import Limits, Listener, ListenerKind, Purpose, Retention, Sandbox
 from relay.config.bounces import load_bounces
+from relay.config.reports import Reports
 from relay.model.account import Account, Domain
 from relay.model.envelope import Envelope, Recipient
 from relay.model.event import Event, EventName
@@ -21,10 +22,11 @@ from relay.returns.flood import Flood
 from relay.returns.keep import Keeper
 from relay.returns.listener import ReturnsDoor
 from relay.returns.originals import Originals
+from relay.returns.reports import Taking
 from relay.smtp.budget import Budget
 from relay.smtp.listen import Server, listen
 from relay.store.interface import Queue, Reader
-from relay.store.sqlite import open_queue, open_reader, open_registry, shard_directory
+from relay.store.sqlite import SqliteRegistry, open_queue, open_reader, open_registry, shard_directory
 from relay.worker.returnkeys import ReturnKeys
 from tests.limits.local import LocalLimits
 from tests.smtp.conversation import Client, until
@@ -33,6 +35,7 @@ NOW = 1_795_000_000.0
 HERE, THERE = 3, 5  # the shard of this process, and the one that holds the messages of ours
 HOST = "bounces.example.com"
 LISTENER = Listener.model_validate({"name": "returns", "port": 0, "purpose": Purpose.RETURNS, "kind": "plain"})
+KEPT = Reports()
 assert LISTENER.kind is ListenerKind.PLAIN
 
 
@@ -56,6 +59,7 @@ class Stage:
     told: Told
     originals: Originals
     clock: list[float]
+    registry: SqliteRegistry
     _ids: IdSource = field(default_factory=lambda: IdSource(THERE, lambda: NOW))
 
     async def sent(
@@ -114,6 +118,10 @@ class Stage:
 
         return await asyncio.to_thread(talk)
 
+    def unverify(self) -> None:
+        """The domain of the host is its account's no longer for certain."""
+        self.registry.update_domain(replace(self.registry.domain("example.com"), verified=None))
+
     def journal(self) -> list[Event]:
         return [each.event for each in self.reader.journal(0, 1000)]
 
@@ -131,7 +139,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    tmp_path: Path, *, limits: Limits | None = None, listener: Listener = LISTENER
+    tmp_path: Path, *, limits: Limits | None = None, listener: Listener = LISTENER, kept: Reports = KEPT
 ) -> AsyncIterator[Stage]:
     limits = limits or Limits()
     clock = [NOW]
@@ -158,11 +166,14 @@ async def stage(
         ids=IdSource(HERE, now),
         dispatch=told,
     )
+    reports = Taking(tmp_path, kept, keys.owner)
     door = ReturnsDoor(
         listener=listener,
         settings=limits,
         read=keys.read,
         hosts=keys.is_host,
+        report_hosts=keys.is_report_host,
+        reports=reports,
         originals=originals,
         limits=LocalLimits(1, now),
         keeper=keeper,
@@ -175,11 +186,12 @@ async def stage(
     )
     reader = open_reader(shard_directory(tmp_path, HERE), HERE)
     try:
-        yield Stage(server, keys, here, queues[THERE], reader, told, originals, clock)
+        yield Stage(server, keys, here, queues[THERE], reader, told, originals, clock, registry)
         await until(lambda: server.sessions == 0)
     finally:
         await server.drain(0.0)
         await keeper.close()
+        reports.close()
         originals.close()
         reader.close()
         for queue in queues.values():
