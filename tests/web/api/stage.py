@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from relay.config import Config, Listener, Retention, Sandbox
+from relay.config import Config, Dns, Listener, Retention, Sandbox
 from relay.config.api import Api
 from relay.config.inbound import Http
 from relay.dns.resolver import Resolver
@@ -54,6 +54,7 @@ from relay.worker.linkkeys import LinkKeys
 from relay.worker.returnkeys import ReturnKeys
 from relay.worker.stored import Stored
 from tests.limits.local import LocalLimits
+from tests.peers.dns import DnsServer
 from tests.submission.house import Room
 from tests.transform.verifiers import keys
 
@@ -74,6 +75,7 @@ class Stage:
     client: httpx.AsyncClient  # with a token of all scopes of `shop`
     token: Token
     reporter: Reporter
+    dns: DnsServer  # what the API asks; empty at first
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
 
     def make_token(
@@ -135,6 +137,13 @@ class Stage:
 @asynccontextmanager
 async def staged(data: Path, change: Callable[[Config], Config] = lambda config: config) -> AsyncIterator[Stage]:
     """`change`: makes another configuration of the usual one."""
+    with DnsServer() as dns:
+        async with _staged(data, change, dns) as stage:
+            yield stage
+
+
+@asynccontextmanager
+async def _staged(data: Path, change: Callable[[Config], Config], dns: DnsServer) -> AsyncIterator[Stage]:
     registry = open_registry(data / "registry.db")
     token, whole = _furnish(registry)
     config = change(
@@ -144,6 +153,7 @@ async def staged(data: Path, change: Callable[[Config], Config] = lambda config:
             listeners=(Listener(name="submission", port=2525),),
             http=Http(api=Api(networks=("127.0.0.0/8",))),
             retention=Retention(min_free=0),
+            dns=Dns(servers=(dns.address,)),
         )
     )
     queue = await open_queue(
@@ -180,14 +190,14 @@ async def staged(data: Path, change: Callable[[Config], Config] = lambda config:
         directory=directory,
         intake=intake,
         limits=limits,
-        http=Client(Guard(allow=config.http.api.networks, plain=True)),
+        http=Client(Guard(allow=config.http.api.networks, plain=True), look=_nowhere),
         resolver=lambda: resolver,
     )
     door = Door(services, CALLS, Once(idempotency, lambda: config.limits.idempotency), system_clock)
     async with _served(door) as url:
         client = httpx.AsyncClient(base_url=url, headers=_bearer(whole), timeout=30, trust_env=False)
         reporter = Reporter(config, system_clock)
-        stage = Stage(data, url, registry, queue, room, services, door, client, token, reporter)
+        stage = Stage(data, url, registry, queue, room, services, door, client, token, reporter, dns)
         yield stage
         for each in (client, *stage._clients):
             await each.aclose()
@@ -212,6 +222,11 @@ async def _served(door: Door) -> AsyncIterator[str]:
     server.stop()
     async with asyncio.timeout(20):
         await running
+
+
+async def _nowhere(host: str) -> Sequence[str]:
+    """Nothing but this machine is asked over HTTP."""
+    raise OSError(f"{host} is not looked up in tests")
 
 
 def _furnish(registry: SqliteRegistry) -> tuple[Token, str]:
