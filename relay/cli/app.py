@@ -16,7 +16,7 @@ from typing import Any
 
 import typer
 
-from relay.cli import account, credential, dkim, domain, preset, queue, suppress, template, webhook
+from relay.cli import account, credential, dkim, domain, preset, queue, suppress, template, token, webhook
 from relay.cli.apply import apply
 from relay.cli.backup import backup
 from relay.cli.check import check
@@ -103,6 +103,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(suppress.app, name="suppress")
 app.add_typer(account.app, name="account")
 app.add_typer(credential.app, name="credential")
+app.add_typer(token.app, name="token")
 app.add_typer(preset.app, name="preset")
 app.add_typer(template.app, name="template")
 domain.app.command(

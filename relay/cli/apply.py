@@ -136,7 +136,7 @@ def exported(opened: Registry) -> str:
 
 
 def _account(opened: Registry, name: str) -> dict[str, Any]:
-    from relay.cli.credential import describe
+    from relay.manage.credentials import describe
     from relay.manage.rules import describe_quota
 
     account = opened.account(name)

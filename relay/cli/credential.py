@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,11 @@ from relay.cli.changes import CredentialChanges
 from relay.cli.doubts import doubt
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
-from relay.cli.output import print_fields, print_json, print_table, when
+from relay.cli.output import print_fields, print_json, print_table
 from relay.cli.owner import AccountOption, owner
-from relay.manage.rules import describe_quota, shown_options, shown_quota
+from relay.manage.credentials import check_username, describe, difference
+from relay.manage.rules import shown_options, shown_quota
+from relay.manage.wrong import Wrong
 from relay.model.account import Credential
 from relay.model.clock import system_clock
 from relay.model.spelling import duration_text
@@ -47,7 +49,7 @@ def add(
     from relay.manage import secret
 
     checked = settings(config)
-    check_username(username)
+    check_name(username)
     from relay.submission.login import hash_password
 
     password = secret.password()
@@ -66,10 +68,12 @@ def add(
     _print_once(credential, password, as_json)
 
 
-def check_username(username: str) -> None:
+def check_name(username: str) -> None:
     """Raises BadParameter."""
-    if any(each.isspace() or not each.isprintable() for each in username) or len(username) > 128:
-        raise typer.BadParameter("a user name has up to 128 characters and no spaces", param_hint="--username")
+    try:
+        check_username(username)
+    except Wrong as error:
+        raise typer.BadParameter(error.message, param_hint="--username") from error
 
 
 @app.command(
@@ -106,9 +110,7 @@ def show(username: Username, config: ConfigOption = None, as_json: JsonOption = 
 
 def _audit(opened: Registry, act: str, after: Credential, before: Credential) -> None:
     """Keep who changed it, and what."""
-    old, new = describe(before), describe(after)
-    changed = {name: value for name, value in new.items() if value != old[name]}
-    opened.audit(system_clock(), operator(), act, {"username": after.username, **changed})
+    opened.audit(system_clock(), operator(), act, difference(after, before))
 
 
 @app.command("list", epilog=examples("relay credential list --account shop"))
@@ -182,25 +184,3 @@ def print_credential(credential: Credential, as_json: bool) -> None:
     described["lifetime"] = "-" if credential.lifetime is None else duration_text(credential.lifetime)
     allowed = {f"allowed {name}": list(values) for name, values in sorted(credential.allowed.items())}
     print_fields({**described, **allowed, **shown_options(credential.options), **shown_quota(credential.quota)})
-
-
-def describe(credential: Credential) -> dict[str, Any]:
-    """In JSON's types, without the password's digest."""
-    return {
-        "username": credential.username,
-        "account": credential.account,
-        "disabled": credential.disabled,
-        "sandbox": credential.sandbox,
-        "control_headers": credential.control_headers.value,
-        "on_invalid": credential.on_invalid.value,
-        "grants": sorted(credential.grants),
-        "allowed": {name: list(values) for name, values in credential.allowed.items()},
-        "forbidden": sorted(credential.forbidden),
-        "presets": sorted(credential.presets),
-        "lifetime": credential.lifetime,
-        "refuse_suppressed": credential.refuse_suppressed,
-        "note": credential.note,
-        "created": when(credential.created),
-        "options": dict(credential.options),
-        "quota": describe_quota(credential.quota),
-    }

@@ -17,7 +17,8 @@ counted by their /64. Trusted networks are never banned. Who is banned hears how
 No more passwords of a pair or an address are under examination at once, on all workers, than it has failures left
 before its ban: a hundred guesses at the same time get no further than a hundred in a row.
 
-Unknown and disabled users take as long as others and hear the same words.
+Unknown and disabled users take as long as others and hear the same words; so do those without a password, as the
+credentials of tokens are.
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ class Logins:
     def _usable(self, username: str) -> Credential | None:
         with self._directory:
             credential = self._directory.credential(username)
-            return credential if credential and usable(credential, self._directory) else None
+            if credential is None or not credential.password_hash or not usable(credential, self._directory):
+                return None
+            return credential
 
     def _banned(self, pair: str, client: str) -> Mark | None:
         return self._limits.marked(Kind.BANNED_USER, pair) or self._limits.marked(Kind.BANNED_ADDRESS, client)

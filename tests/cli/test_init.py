@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,18 @@ def test_the_first_run_makes_the_account_demo(ready: Cli) -> None:
     token = registry.token(secrets["token"].partition(".")[0])
     assert token.digest == token_digest(secrets["token"])
     assert token.scopes == {Scope.SEND, Scope.READ, Scope.MANAGE}
+    assert token.credential == secrets["username"]
     assert secrets["sender"] == "me@example.com"
+    registry.close()
+
+
+def test_a_token_of_a_time_when_tokens_had_no_credential_gets_the_one_of_demo(ready: Cli) -> None:
+    secrets = json.loads((ready.home / "var/secrets.json").read_text())
+    registry = open_registry(ready.home / "var/registry.db")
+    before = registry.token(secrets["token"].partition(".")[0])
+    registry.update_token(replace(before, credential=""))
+    ready("init")
+    assert registry.token(before.id) == before
     registry.close()
 
 

@@ -143,6 +143,16 @@ async def test_wrong_unknown_and_disabled_are_refused_alike_and_all_ask_argon2(
     assert verified == ["wrong", "right", "right", "right"]
 
 
+async def test_nobody_logs_in_as_a_credential_without_a_password(
+    hall: Hall, verified: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    hall.change(password_hash="")
+    assert [await hall.check("ann", password) for password in ("right", "", "x")] == [WRONG] * 3
+    assert hall.logins.recall("ann", "", HERE) is None
+    assert len(verified) == 3
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
 async def test_a_changed_password_is_not_remembered_and_a_disabled_one_neither(hall: Hall) -> None:
     assert await hall.check("ann", "right") == "ok"
     hall.change(password_hash=hash_password("new"))

@@ -1,0 +1,162 @@
+"""How far a token reaches: what it may give to credentials, presets and other tokens of its account. Pure.
+
+In:  the token, the credential its mail is sent as, what is before and what shall be.
+Out: nothing, or `Beyond` naming the property at fault.
+
+Grants are the operator's. So a token gives nothing that its own credential has not: no grant, no value that goes with
+one, no default that would need one; and it takes nothing away by which its own credential is bound: its sandbox, what
+it may not ask for, its lifetime. A token without a credential has no grants, and is bound by nothing but that. Only
+what a change adds is looked at: a credential with grants from the operator can be renamed, paused or bound closer by
+any token of the account; but its use (a new password, a token on it) is for those who have as much.
+
+Why so: who may manage may otherwise make itself a credential for anything, and a scope would be no bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from relay.manage.wrong import Beyond
+from relay.model.account import Account, Credential, Preset, Scope, Token
+from relay.model.options import NOTHING
+from relay.model.reply import Refused
+from relay.submission.control.layers import Answer, Layer
+from relay.submission.control.option import Listed, allows
+from relay.submission.control.option import Scope as Circumstances
+from relay.submission.control.permission import check
+from relay.submission.control.registry import BY_NAME
+
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usual:
+    """What holds for mail of the account where nobody says otherwise, and what nobody may ask for."""
+
+    options: Mapping[str, Any]  # in JSON's types
+    forbid: tuple[str, ...] = ()  # by the operator
+    retention: float = 0.0  # seconds that contents are kept
+
+    @classmethod
+    def of(cls, account: Account, defaults: Mapping[str, Any], forbid: tuple[str, ...], retention: float) -> Usual:
+        return cls(options={**defaults, **account.options}, forbid=forbid, retention=retention)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    token: Token
+    own: Credential | None  # None: it has none
+    usual: Usual
+    now: float
+    presets: tuple[Preset, ...] = ()  # of the account
+
+    def fresh(self, bare: Credential) -> Credential:
+        """A new credential, bound from the start as the token's own is."""
+        if self.own is None:
+            return bare
+        return replace(
+            bare,
+            sandbox=self.own.sandbox,
+            forbidden=self.own.forbidden,
+            lifetime=self.own.lifetime,
+            allowed=dict(self.own.allowed),
+        )
+
+    def change(self, before: Credential, after: Credential) -> None:
+        """Whether it may make the one of the other. Raises Beyond."""
+        self._grants(after.grants - before.grants)
+        self._lists(before, after)
+        self._bounds(before, after)
+        self.defaults(before.options, after.options)
+        self._presets(after.presets - before.presets)
+
+    def use(self, credential: Credential, field: str) -> None:
+        """Whether it may have the use of a credential: nothing in it is beyond its own. Raises Beyond."""
+        bare = Credential(
+            username=credential.username, account=credential.account, password_hash="", created=credential.created
+        )
+        try:
+            self.change(self.fresh(bare), credential)
+        except Beyond as error:
+            raise Beyond(field, f"credential {credential.username} has more than this token: {error}") from error
+
+    def scopes(self, wanted: Iterable[Scope]) -> None:
+        """Raises Beyond."""
+        if more := sorted(each.value for each in set(wanted) - self.token.scopes):
+            raise Beyond("scopes", f"this token cannot give {', '.join(more)}, which it has not itself")
+
+    def defaults(self, before: Mapping[str, Any], after: Mapping[str, Any], field: str = "options") -> None:
+        """Whether it may set these options where they need no grant when a message is sent. Raises Beyond."""
+        own = self.own or _NOBODY
+        circumstances = Circumstances(self.now, self.usual.retention, "")
+        for name, value in after.items():
+            if name in before and before[name] == value:
+                continue
+            option = BY_NAME[name]
+            asked = Answer(option.read(value), Layer({}, "default", asked=True), "default")
+            try:
+                check(option, asked, self._base(name), own, self.usual.forbid, circumstances)
+            except Refused as error:
+                said = error.reply.text.removesuffix(" (default)")
+                raise Beyond(f"{field}.{name}", f"{said}; the credential of this token has it not") from error
+
+    def _base(self, name: str) -> Any:
+        if name in self.usual.options:
+            return BY_NAME[name].read(self.usual.options[name])
+        return getattr(NOTHING, name)
+
+    def _grants(self, added: frozenset[str]) -> None:
+        mine = self.own.grants if self.own is not None else frozenset()
+        if more := sorted(added - mine):
+            raise Beyond("grants", f"this token's own credential lacks {', '.join(more)}; the operator gives grants")
+
+    def _lists(self, before: Credential, after: Credential) -> None:
+        mine = self.own or _NOBODY
+        for name in sorted({*before.allowed, *after.allowed, *mine.allowed}):
+            was, shall = before.allowed.get(name, ()), after.allowed.get(name, ())
+            if was == shall:
+                continue
+            rule = BY_NAME[name].permission
+            lacks = rule.grant in after.grants and rule.grant not in mine.grants
+            held = bool(mine.allowed.get(name)) or rule.listed is Listed.NEEDED or bool(rule.always) or lacks
+            more = [
+                each for each in shall if each not in was and held and not _within(mine.allowed.get(name, ()), each)
+            ]
+            if more:
+                raise Beyond(f"allowed.{name}", f"{more[0][:60]} is not on the list of this token's own credential")
+            widens = rule.listed is Listed.NARROWS and (not rule.grant or rule.grant in after.grants)
+            if was and not shall and widens and (mine.allowed.get(name) or lacks):
+                raise Beyond(f"allowed.{name}", "without a list it would have more than this token's own credential")
+
+    def _bounds(self, before: Credential, after: Credential) -> None:
+        own = self.own
+        if own is None:
+            return
+        if own.sandbox and before.sandbox and not after.sandbox:
+            raise Beyond("sandbox", "this token's own credential is in the sandbox, so it lets nobody out")
+        if gone := sorted((before.forbidden - after.forbidden) & own.forbidden):
+            raise Beyond("forbidden", f"this token's own credential may not ask for {', '.join(gone)}, either")
+        longest = own.lifetime
+        if longest is None or after.lifetime == before.lifetime:
+            return
+        if after.lifetime is None or after.lifetime > longest:
+            raise Beyond("lifetime", f"this token's own credential has {longest:g} s at most")
+
+    def _presets(self, added: frozenset[str]) -> None:
+        mine = self.own.presets if self.own is not None else frozenset()
+        known = {each.name: each for each in self.presets}
+        for name in sorted(added - mine):
+            if name in known:
+                self.defaults({}, known[name].options, f"presets.{name}")
+
+
+def _within(patterns: tuple[str, ...], value: str) -> bool:
+    """Whether all that a value of a list lets through is let through by these."""
+    if value in patterns or "*" in patterns:
+        return True
+    return not (_WILD & set(value)) and allows(patterns, value)
+
+
+_NOBODY = Credential(username="", account="", password_hash="", created=0.0)
