@@ -46,7 +46,7 @@ def test_a_token_can_have_an_existing_credential_of_its_account(ready: Cli, regi
 def test_a_token_that_reads_needs_none(ready: Cli, registry: SqliteRegistry) -> None:
     shown = made(ready, "--scope", "read", "--rate", "600")
     kept = registry.token(shown["id"])
-    assert (kept.credential, kept.rate, kept.scopes) == ("", 600, {Scope.READ})
+    assert (kept.credential, kept.rate, kept.scopes) == ("", 600, frozenset({Scope.READ}))
     ready("token", "set", shown["id"], "--scope", "send", code=2)
     assert "needs a credential" in ready.errors
 
@@ -72,7 +72,7 @@ def test_a_token_is_changed_in_what_is_named(ready: Cli, registry: SqliteRegistr
     ident = made(ready, "--note", "old", "--rate", "5")["id"]
     ready("token", "set", ident, "--scope", "read", "--rate", "none")
     kept = registry.token(ident)
-    assert (kept.scopes, kept.rate, kept.note) == ({Scope.READ}, None, "old")
+    assert (kept.scopes, kept.rate, kept.note) == (frozenset({Scope.READ}), None, "old")
     assert registry.audits(1)[0]["act"] == "token set"
     assert registry.audits(1)[0]["detail"] == {"token": ident, "scopes": ["read"], "rate": None}
 

@@ -78,7 +78,7 @@ async def test_token_patch_changes_what_is_named(api: Stage) -> None:
     answer = await api.client.patch(f"/v1/tokens/{ident}", json={"scopes": ["read", "manage"], "rate": 60})
     assert answer.json()["scopes"] == ["read", "manage"]
     kept = api.registry.token(ident)
-    assert (kept.note, kept.rate, kept.scopes) == ("old", 60, {Scope.READ, Scope.MANAGE})
+    assert (kept.note, kept.rate, kept.scopes) == ("old", 60, frozenset({Scope.READ, Scope.MANAGE}))
     audit = api.registry.audits(1)[0]
     assert (audit["act"], audit["detail"]["rate"]) == ("token set", 60)
     bad = await refused(api, {"scopes": ["send"]}, f"/v1/tokens/{ident}", "PATCH")
