@@ -53,6 +53,7 @@ class Param:
     default: Any = None
     least: int | None = None
     most: int | None = None
+    many: bool = False  # it may come several times, and its value is a list; of the query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

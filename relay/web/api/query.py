@@ -40,7 +40,7 @@ def read_query(call: Call, given: Mapping[str, list[str]]) -> dict[str, Any]:
             continue
         param = known.get(name)
         if param is not None:
-            values[name] = value_of(param, texts[-1])
+            values[name] = [value_of(param, each) for each in texts] if param.many else value_of(param, texts[-1])
         elif call.open_query:
             values[name] = texts[-1]
         else:
@@ -49,7 +49,7 @@ def read_query(call: Call, given: Mapping[str, list[str]]) -> dict[str, Any]:
         if param.name not in values:
             if param.required:
                 raise Problem("bad_parameter", f"{param.name}: it is needed", field=param.name)
-            values[param.name] = param.default
+            values[param.name] = [] if param.many else param.default
     return values
 
 
