@@ -85,14 +85,7 @@ async def test_messages_are_found_by_what_happened_to_them_each_once(api: Stage)
     now = api.services.clock()
     data = {"to": "ann@example.net"}
     opened = [
-        Event(
-            name=EventName.OPENED,
-            at=now + n,
-            message=ident,
-            recipient=1,
-            account="shop",
-            data={"to": "ann@x.example"},
-        )
+        Event(name=EventName.OPENED, at=now + n, message=ident, recipient=1, account="shop", data=data)
         for n in range(3)
     ]
     await api.record(*opened)
