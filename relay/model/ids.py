@@ -46,6 +46,11 @@ def shard_of(submission: str) -> int:
     return (int(submission, 32) >> 22) & (SHARDS - 1)
 
 
+def made_at(submission: str) -> float:
+    """When the id was made, to the millisecond."""
+    return (int(submission, 32) >> 32) / 1000
+
+
 class IdSource:
     """Makes the ids of one shard; never the same one twice, also when the clock steps back."""
 

@@ -17,12 +17,11 @@ from typing import Any
 import apsw
 
 from relay.model.event import Event, EventName
-from relay.model.ids import shard_of
 from relay.report import database as sql
 from relay.report.facts import returned_as
 from relay.report.smtpeter import Kind, Said
 from relay.store.interface import NotFound, StoreDown
-from relay.store.sqlite import SqliteReader, open_reader, shard_directory
+from relay.store.readers import Readers
 from relay.store.sqlite.connect import value
 
 logger = logging.getLogger("relay.report")
@@ -36,7 +35,7 @@ class Messages:
         self._data = data
         self._connection = connection
         self._known: OrderedDict[str, tuple[str, int]] = OrderedDict()
-        self._readers: dict[int, SqliteReader] = {}
+        self._readers = Readers(data)
 
     def said(self, event: Event, kind: Kind) -> Said:
         """What a record of that kind needs. Raises StoreDown."""
@@ -50,9 +49,7 @@ class Messages:
         )
 
     def close(self) -> None:
-        for each in self._readers.values():
-            each.close()
-        self._readers.clear()
+        self._readers.close()
 
     def _message(self, event: Event) -> tuple[str, int]:
         """Reverse-path, and number of its template."""
@@ -77,18 +74,13 @@ class Messages:
         if not submission:
             return ""
         try:
-            octets = self._reader(shard_of(submission)).content(submission, 0)
+            octets = self._readers.of(submission).content(submission, 0)
         except (NotFound, ValueError):
             return ""
         except StoreDown as error:
             logger.debug("what came back as %s cannot be read: %s", submission, error)
             return ""
         return octets.decode("utf-8", "replace") if len(octets) <= LARGEST else ""
-
-    def _reader(self, shard: int) -> SqliteReader:
-        if shard not in self._readers:
-            self._readers[shard] = open_reader(shard_directory(self._data, shard), shard)
-        return self._readers[shard]
 
     def _value(self, statement: str, given: tuple[Any, ...]) -> Any:
         try:

@@ -111,13 +111,15 @@ class Record:
     kind: Kind
     recipient: int | None  # its number
     values: Mapping[str, Any]  # by column: text and whole numbers
+    marks: tuple[str, ...] = ()  # `test`, `machine`
 
     def row(self) -> tuple[Any, ...]:
         return tuple(self.values[each] for each in self.kind.columns)
 
     def as_event(self) -> dict[str, Any]:
-        """As event queries answer it."""
-        return {"event": self.kind.event, "data": {each: self.values[each] for each in self.kind.columns}}
+        """As event queries answer it; it is marked as in a webhook."""
+        data = {each: self.values[each] for each in self.kind.columns}
+        return {"event": self.kind.event, "data": data | dict.fromkeys(self.marks, True)}
 
 
 def kinds_of(event: Event) -> list[Kind]:
@@ -134,6 +136,7 @@ def kinds_of(event: Event) -> list[Kind]:
 def records(event: Event, kind: Kind, said: Said = NOTHING) -> Iterator[Record]:
     """Those of one kind, which is of `kinds_of`."""
     data = event.data
+    marks = tuple(each for each in ("test", "machine") if data.get(each))
     usual: dict[str, Any] = {
         "id": id_of(event),
         "time": moment(event.at),
@@ -147,10 +150,10 @@ def records(event: Event, kind: Kind, said: Said = NOTHING) -> Iterator[Record]:
         to = data.get("to") or ()
         for number, address in enumerate([to] if isinstance(to, str) else to, 1):
             whose = {"id": f"{event.message}-{number}", "recipient": address}
-            yield Record(kind, number, usual | whose)
+            yield Record(kind, number, usual | whose, marks)
         return
     usual["recipient"] = data.get("to", "")
-    yield Record(kind, event.recipient, usual | _particular(kind, event, said))
+    yield Record(kind, event.recipient, usual | _particular(kind, event, said), marks)
 
 
 def moment(at: float) -> str:
