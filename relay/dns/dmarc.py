@@ -50,8 +50,12 @@ def record(dmarc: Dmarc, today: date, addresses: Iterable[str]) -> str:
 
 def addresses(domain: Domain) -> tuple[str, ...]:
     """Where its aggregate reports go: to us, where it has a bounce host to take them, and to whom it names."""
-    ours = (f"{LOCAL_PART}@{domain.bounce_host}",) if domain.bounce_host else ()
-    return tuple(dict.fromkeys((*ours, *domain.dmarc.addresses)))
+    return tuple(dict.fromkeys((*ours(domain), *domain.dmarc.addresses)))
+
+
+def ours(domain: Domain) -> tuple[str, ...]:
+    """The one that is ours."""
+    return (f"{LOCAL_PART}@{domain.bounce_host}",) if domain.bounce_host else ()
 
 
 def read(text: str) -> Mapping[str, str] | None:

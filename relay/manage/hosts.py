@@ -32,8 +32,10 @@ async def tracking_lacking(resolver: Resolver, config: Config, host: str) -> str
 
 
 def tracked_for(registry: Registry, host: str, account: str) -> Domain | None:
-    """The domain of another account whose links lead to this host."""
+    """The domain of another account whose links lead to this host. One that is not proved has no right to it."""
+    if not host:
+        return None
     for each in registry.domains():
-        if host and each.tracking_host == host and each.account != account:
+        if each.tracking_host == host and each.account != account and each.verified is not None:
             return each
     return None
