@@ -13,12 +13,19 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Protocol, cast
 
 from tests.bench.content import message
 from tests.bench.job import TURN, Job, Result
 
 FAULTS = 20  # refusals and lost connections after which there is no point in going on
+
+
+class Worker(Protocol):
+    """Who begins messages, by SMTP or otherwise."""
+
+    def begin(self, at: float) -> None: ...
+    def quit(self) -> None: ...
 
 
 class Load:
@@ -44,7 +51,7 @@ class Load:
         self.number = 0
         self.stop = 0.0
         self.open = 0
-        self.ready: deque[Connection] = deque()  # at a rate: who waits for work
+        self.ready: deque[Worker] = deque()  # at a rate: who waits for work
         self.due: deque[float] = deque()  # at a rate: what nobody was ready for
         loop = asyncio.get_running_loop()
         self.paced = False  # at a rate: all its messages have become due
@@ -75,7 +82,7 @@ class Load:
         self.started.append(at)
         return number
 
-    def await_work(self, connection: Connection) -> None:
+    def await_work(self, connection: Worker) -> None:
         self.ready.append(connection)
         if len(self.ready) == self.job.connections and not self.all_ready.done():
             self.all_ready.set_result(None)

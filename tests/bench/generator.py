@@ -23,6 +23,7 @@ import uvloop
 
 from tests.bench.client import Connection, Load
 from tests.bench.job import Job, Result
+from tests.bench.poster import Poster
 
 PATIENCE = 60.0  # seconds without a 250 after which a run has failed
 
@@ -30,7 +31,8 @@ PATIENCE = 60.0  # seconds without a 250 after which a run has failed
 async def _connect(load: Load, session: ssl.SSLSession | None = None) -> None:
     loop = asyncio.get_running_loop()
     try:
-        await loop.create_connection(lambda: Connection(load, session), load.job.host, load.job.port)
+        made = Poster(load) if load.job.token else Connection(load, session)
+        await loop.create_connection(lambda: made, load.job.host, load.job.port)
     except OSError as error:
         load.fault(f"no connection: {error}")
         load.gone()

@@ -20,6 +20,7 @@ class Job:
     resume: bool = False  # connections after the first one of each slot resume its TLS session
     username: str = ""
     password: str = ""
+    token: str = ""  # of the API: the job goes there by POST /v1/send, not by SMTP
     connections: int = 20  # at once
     each: int = 5000  # messages a connection
     seconds: float = 5.0  # new messages are begun for so long

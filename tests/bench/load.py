@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from tests.bench.goal import DIRECT, NO_GOAL, POSTFIX, RELAY, Goal
 from tests.bench.job import Job
-from tests.bench.system import PLAIN, UNSIGNED, System
+from tests.bench.system import API, PLAIN, UNSIGNED, System
 from tests.bench.traffic import Bench, Figures, run
 
 
@@ -59,7 +59,8 @@ class Traffic:
             port=door.port,
             username=door.username,
             password=door.password,
-            tls=self.door != PLAIN,
+            token=door.token,
+            tls=self.door not in (PLAIN, API),
             run=bench.name(),
             seconds=seconds * self.stretch,
             **words,

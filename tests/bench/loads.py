@@ -11,6 +11,7 @@ from __future__ import annotations
 from tests.bench.goal import P99, RELAY, Goal
 from tests.bench.growth import WAITING
 from tests.bench.load import Load, Traffic
+from tests.bench.posted import POSTED
 from tests.bench.system import PLAIN, SECURE, UNSIGNED
 from tests.bench.tuned import QUICK_TUNED, TUNED
 from tests.bench.visits import REDIRECTS, VISITS
@@ -101,5 +102,5 @@ TRAFFIC: tuple[Load, ...] = (
     ),
 )
 TUNING: tuple[Load, ...] = (*TUNED, *VISITS)
-QUICK: tuple[Load, ...] = (*TRAFFIC, *QUICK_TUNED, REDIRECTS)
-LOADS: tuple[Load, ...] = (*TRAFFIC, *TUNING, *WAITING)
+QUICK: tuple[Load, ...] = (*TRAFFIC, *QUICK_TUNED, REDIRECTS, *POSTED[:2])
+LOADS: tuple[Load, ...] = (*TRAFFIC, *TUNING, *POSTED, *WAITING)

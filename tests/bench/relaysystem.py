@@ -27,7 +27,7 @@ from tests.bench import letter
 from tests.bench.accounting import Group, until
 from tests.bench.ends import ROOT
 from tests.bench.links import BASE
-from tests.bench.system import PLAIN, SECURE, UNSIGNED, Door
+from tests.bench.system import API, PLAIN, SECURE, UNSIGNED, Door
 
 PROGRAM = [sys.executable, "-m", "relay"]
 _BARE = "bare"  # user name of the credential whose mail is not signed
@@ -137,6 +137,7 @@ class RelaySystem:
             PLAIN: Door(port=ports["plain"]),
             SECURE: Door(port=ports["submission"], username=told["username"], password=told["password"]),
             UNSIGNED: Door(port=ports["submission"], username=_BARE, password=_PASSWORD),
+            API: Door(port=self.web, token=told["token"]),
         }
 
     def stop(self) -> None:

@@ -69,7 +69,13 @@ class Report:
 
 
 def beside(figures: Sequence[Figures]) -> Iterator[str]:
-    """What mailings and floods have to say besides; medians, memory the highest."""
+    """What mailings, floods and large requests have to say besides; medians, memory the highest."""
+    if many := [each.more["seconds for 1,000"] for each in figures if "seconds for 1,000" in each.more]:
+        yield f"A request with 1,000 recipients: {statistics.median(many):.2f} s, at most {max(many):.2f} s."
+    if large := [each.more for each in figures if "memory most" in each.more]:
+        before, most = (max(each[name] for each in large) / 1e6 for name in ("memory before", "memory most"))
+        took = max(each["seconds for 25 MB"] for each in large)
+        yield f"Attachments of 25 MB: all processes {before:.0f} MB before, {most:.0f} MB at most; {took:.1f} s."
     if mailings := [each.more for each in figures if "largest" in each.more and "copies" in each.more]:
         one, single = (max(each[name] for each in mailings) / 1e6 for name in ("largest", "largest of single"))
         yield f"Largest process while a mailing came in: {one:.0f} MB resident; as single messages: {single:.0f} MB."

@@ -17,10 +17,12 @@ class Door:
     port: int
     username: str = ""
     password: str = ""
+    token: str = ""
 
 
 PLAIN = "plain"  # no TLS, no AUTH; signed
 SECURE = "starttls"  # STARTTLS and AUTH; signed
+API = "api"  # POST /v1/send, plain HTTP, with a token; signed
 UNSIGNED = "unsigned"  # STARTTLS and AUTH; not signed
 
 
