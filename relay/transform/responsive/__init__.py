@@ -6,5 +6,17 @@ from relay.transform.responsive.block import Need
 from relay.transform.responsive.document import Rendered, fields, needed, render
 from relay.transform.responsive.error import DocumentError
 from relay.transform.responsive.fields import Attachment, Fields
+from relay.transform.responsive.images import images, with_images
 
-__all__ = ["Attachment", "DocumentError", "Fields", "Need", "Rendered", "fields", "needed", "render"]
+__all__ = [
+    "Attachment",
+    "DocumentError",
+    "Fields",
+    "Need",
+    "Rendered",
+    "fields",
+    "images",
+    "needed",
+    "render",
+    "with_images",
+]

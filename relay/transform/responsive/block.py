@@ -19,6 +19,7 @@ from relay.transform.responsive.values import NONE, Box, attributes, box, colour
 
 BLOCKS = 1000  # of a document, with what was imported and what feeds gave
 ALIGN = ("left", "center", "right")
+ELSEWHERE = 50  # documents, feeds and texts that one shows; pictures do not count
 OUTPUTS = ("always", "mailonly", "webonly")
 
 
@@ -108,9 +109,13 @@ class Reading:
         self._kinds = kinds
         self._fetched = fetched
         self._count = 0
+        self._elsewhere = 0
 
     def fetched(self, url: str, kind: str, path: str, *, required: bool = True) -> bytes | None:
-        """What lies there; None, and a need, if it was not brought."""
+        """What lies there; None, and a need, if it was not brought. Raises DocumentError: that is too much."""
+        self._elsewhere += kind != "image"
+        if self._elsewhere > ELSEWHERE:
+            raise DocumentError(path, f"a document that shows over {ELSEWHERE} things from elsewhere")
         found = self._fetched.get(url)
         if found is None and not any(each.url == url and each.kind == kind for each in self.needs):
             self.needs.append(Need(url, kind, path, required))

@@ -18,6 +18,8 @@ from relay.transform.responsive.values import attributes, css, fetched_url
 LARGEST = 6
 _SIZES = ("32px", "26px", "22px", "18px", "16px", "14px")  # of headings
 
+_BROKEN = {"word-break": "break-word"}  # a word that is wider than a telephone must not widen the page
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text(Content):
@@ -35,7 +37,7 @@ class Text(Content):
         return self.content.replace("\r\n", "\n")
 
     def cell(self, scope: Scope) -> Mapping[str, str]:
-        return scope.font.css
+        return {**scope.font.css, **_BROKEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class Html(Content):
         return page_text(scope.rewriting.page(self.content))
 
     def cell(self, scope: Scope) -> Mapping[str, str]:
-        return scope.font.css
+        return {**scope.font.css, **_BROKEN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,9 @@ class Heading(Content):
 
     def text(self, scope: Scope) -> str:
         return labelled(self.content.replace("\r\n", "\n"), self.link.address(scope))
+
+    def cell(self, scope: Scope) -> Mapping[str, str]:
+        return _BROKEN
 
     def _look(self, scope: Scope) -> Font:
         sized = Font(size=_SIZES[self.size - 1], line_height="1.3", weight="bold")

@@ -53,7 +53,6 @@ class Scope:
     web: bool  # the page online, not the mail
     rewriting: Rewriting
     outlook: bool = True  # whether Outlook sees it: what it does not see must have no conditions in it
-    pictures: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # natural sizes by address, as far as known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ DEPTH = 20  # objects and arrays within each other
 VALUES = 100_000
 
 
-def measure(values: Mapping[str, object], path: str = "") -> None:
+def measure(values: object, path: str = "") -> None:
     """Raises DocumentError: over a limit."""
     size = count = 0
     waiting: list[tuple[object, int]] = [(values, 1)]

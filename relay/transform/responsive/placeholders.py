@@ -22,6 +22,7 @@ from relay.transform.responsive.error import DocumentError
 
 _LITERAL = re.compile(r"(?is)(\{literal[ \t]*+\})(.*)(\{/literal[ \t]*+\})")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\"|\\(?!"))*+)"')
+_BRACE = re.compile(r"\{(?!\s)")
 _HELD = re.compile("\ue000([0-9]+)\ue001")
 _URL_SAFE = "-._~"
 
@@ -83,7 +84,7 @@ def to_query(source: str) -> str:
 
 def neutral(text: str) -> str:
     """Somebody else's text, as a source that comes out as it."""
-    return text.replace("{", "{ldelim}") if "{" in text else text
+    return _BRACE.sub("{ldelim}", text) if "{" in text else text
 
 
 def masked(source: str, filler: str = "x") -> str:

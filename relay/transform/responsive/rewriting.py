@@ -94,7 +94,7 @@ class Rewriting:
             href = tag.attribute(b"href") if may_link(tag.name) else None
             if href is None or href.value_start < at:
                 continue
-            before = around(octets[href.value_start : href.value_end].decode(), html.unescape).strip()
+            before = around(octets[href.value_start : href.value_end].decode(), _unescaped).strip()
             after = self.url(before)
             if after != before:
                 written = to_attribute(after) if href.quote else f'"{to_attribute(after)}"'
@@ -228,6 +228,11 @@ def _expression(node: Node, name: str, wanted: str) -> Test:
             return False
 
     return found
+
+
+def _unescaped(text: str) -> str:
+    """A value of html as what it means; a brace in it is no construct."""
+    return html.unescape(text).replace("{", "%7B")
 
 
 def _raised(fault: Fault) -> None:
