@@ -4,8 +4,10 @@ effect, what excludes what.
 In:  the options of a message while they are held against one another. Out: the same; or Refused.
 
 Why so: what a message says of a way to unsubscribe is taken for the wish to have one; what a default says of it is
-not, since it may be meant for one stream. Data by recipient make a copy for each: with one content for all, everybody
-would read the first one's name. Strict messages insist on data for everybody; others get the data for all.
+not, since it may be meant for one stream. Data by recipient make a copy for each, with To its own: everybody would
+read all names there. Where a default says that recipients are preserved, To and Cc stay as they were written, as
+SMTPeter's API has it, and contents differ by their data alone. Strict messages insist on data for everybody; others
+get the data for all.
 """
 
 from __future__ import annotations
@@ -52,7 +54,8 @@ def _merge(work: Work, strict: bool) -> None:
     work.put("merge", data)
     if work.value("preserve_recipients") and work.asked("preserve_recipients"):
         work.warn("preserve_recipients", "merge makes a copy for each recipient")
-    if work.value("preserve_recipients") is not False:
+    preserved = work.value("preserve_recipients")
+    if preserved is None or (preserved and work.asked("preserve_recipients")):
         work.imply("preserve_recipients", False, by="merge")
 
 

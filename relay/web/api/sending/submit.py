@@ -44,6 +44,7 @@ REST_DEFAULTS: Final[Mapping[str, Any]] = dict(
         ("deliver_within", "1d"),
         ("dsn_notify", "FAILURE"),
         ("dsn_ret", "HDRS"),
+        ("preserve_recipients", "yes"),  # with data of recipients, too, To is what `to` says
     )
 )
 
