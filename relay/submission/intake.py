@@ -213,6 +213,7 @@ class Intake:
             address=submission.address,
             tls=submission.tls,
             esmtp=submission.esmtp,
+            http=submission.http,
             authenticated=submission.authenticated,
             smtputf8=envelope.smtputf8,
             recipient=envelope.recipients[0].address if len(envelope.recipients) == 1 else "",
