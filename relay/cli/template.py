@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,9 +22,9 @@ from relay.cli.frame import (
 )
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.cli.templates import Part, check, compiled, object_of, read_text
+from relay.cli.templates import object_of, read_text, template_errors
 from relay.model.clock import system_clock
-from relay.model.template import Template
+from relay.model.template import Part, Template
 
 if TYPE_CHECKING:
     from relay.store.interface import Registry
@@ -65,8 +64,10 @@ def put(
 
     What cannot be compiled is refused, with line and column. The newest 20 versions are kept.
     """
+    from relay.manage import templates
+
     check_name(name)
-    given: dict[str, str] = {}
+    given: dict[str, Any] = {}
     if subject is not None:
         given["subject"] = subject
     for part, file in ((Part.HTML, html), (Part.TEXT, text)):
@@ -76,16 +77,13 @@ def put(
         if part in given:
             raise typer.BadParameter(f"{part} is given, too", param_hint="--without")
         given[part] = ""
-    checked = settings(config)
-    with registry(checked) as opened:
+    with registry(settings(config)) as opened, template_errors():
         whose = owner(opened, account)
         before = _newest(opened, whose, name)
-        wanted = replace(before, **given, created=system_clock(), note=note, id=0, version=0)
-        check(wanted)
-        kept = before
-        if not before.version or any(getattr(before, part) != value for part, value in given.items()):
-            kept = opened.put_template(wanted)
-            opened.audit(kept.created, operator(), "template put", _audited(kept))
+        if given:
+            given["document"] = ""  # from now on it is written by hand
+        wanted = replace(before, **given, created=system_clock(), note=note)
+        kept = templates.put(opened, wanted, operator())
     _print(kept, as_json)
 
 
@@ -164,13 +162,15 @@ def render(
     What a message brings by itself (recipient, envelope, webversion, unsubscribe, content) has a value for show,
     unless the data says otherwise.
     """
+    from relay.manage.templates import SHOWN, compiled
     from relay.transform.merge import TemplateError, render_header
 
-    given = {**_SHOWN, **(object_of(data) if data is not None else {})}
-    with registry(settings(config)) as opened:
+    given = {**SHOWN, **(object_of(data) if data is not None else {})}
+    with registry(settings(config)) as opened, template_errors():
         found = opened.template(owner(opened, account), name, version)
+        ready = compiled(found)
     made: dict[str, str] = {}
-    for each, template in compiled(found).items():
+    for each, template in ready.items():
         if part in (None, each):
             try:
                 made[each] = render_header(template, given) if each is Part.SUBJECT else template.render(given)
@@ -192,20 +192,11 @@ def remove(
     name: Name, account: AccountOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
     """Remove a template with all its versions. Messages that are queued stay as they are."""
+    from relay.manage import templates
+
     with registry(settings(config)) as opened:
-        found = opened.template(owner(opened, account), name)
-        opened.remove_template(found.account, name)
-        opened.audit(system_clock(), operator(), "template remove", _audited(found))
+        found = templates.remove(opened, owner(opened, account), name, operator(), system_clock())
     _print(found, as_json)
-
-
-_SHOWN: Mapping[str, Any] = {
-    "recipient": "recipient@example.com",
-    "envelope": "sender@example.com",
-    "webversion": "https://example.com/view",
-    "unsubscribe": "https://example.com/unsubscribe",
-    "content": "(the message's own text)",
-}
 
 
 def _newest(opened: Registry, account: str, name: str) -> Template:
@@ -219,11 +210,9 @@ def _shown(text: str) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else "" if each == "\r" else " " for each in text)
 
 
-def _audited(template: Template) -> dict[str, Any]:
-    return {"account": template.account, "template": template.name, "id": template.id, "version": template.version}
-
-
 def _described(template: Template) -> dict[str, Any]:
+    from relay.manage.templates import compiled
+
     variables = sorted({each for made in compiled(template).values() for each in made.variables})
     return {
         "template": template.name,

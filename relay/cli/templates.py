@@ -1,27 +1,17 @@
-"""What `relay template` is given: files, data, and templates that have to be compiled before they are kept."""
+"""What `relay template` is given: files and data; and what is said where they make no template."""
 
 from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from relay.cli.frame import CommandError, ExitCode
-from relay.model.template import Template
 
-if TYPE_CHECKING:
-    from relay.transform.merge import Template as Compiled
-
-SUBJECT = 2000  # characters
 OCTETS = 4 << 20  # of a file
-
-
-class Part(StrEnum):
-    SUBJECT = "subject"
-    HTML = "html"
-    TEXT = "text"
 
 
 def read_text(file: Path) -> str:
@@ -52,27 +42,16 @@ def object_of(file: Path) -> dict[str, Any]:
     return found
 
 
-def check(template: Template) -> None:
-    """Raises CommandError: nothing in it, too long, or not to be compiled."""
-    if not (template.subject or template.html or template.text):
-        raise CommandError("a template has a subject, html or text: say --subject, --html or --text", ExitCode.USAGE)
-    if len(template.subject) > SUBJECT or any(each in template.subject for each in "\r\n"):
-        raise CommandError(f"subject: one line of at most {SUBJECT} characters", ExitCode.USAGE)
-    compiled(template)
+@contextmanager
+def template_errors() -> Iterator[None]:
+    """What cannot be a template becomes an error of the command."""
+    from relay.manage.templates import Uncompiled
+    from relay.manage.wrong import Wrong
 
-
-def compiled(template: Template) -> dict[Part, Compiled]:
-    """Raises CommandError with a line for each part that cannot be compiled."""
-    from relay.transform.merge import TemplateError, compile
-
-    made: dict[Part, Compiled] = {}
-    faults: list[str] = []
-    for part in Part:
-        if source := getattr(template, part):
-            try:
-                made[part] = compile(source)
-            except TemplateError as error:
-                faults.append(f"{template.name}: {error.within(part)}")
-    if faults:
-        raise CommandError("\n".join(faults))
-    return made
+    try:
+        yield
+    except Uncompiled as error:
+        raise CommandError(str(error)) from error
+    except Wrong as error:
+        hint = "" if error.field else ": say --subject, --html or --text"
+        raise CommandError(f"{error}{hint}", ExitCode.USAGE) from error

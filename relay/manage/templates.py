@@ -1,7 +1,7 @@
 """Stored templates: what may be kept, under which name, and what is written down of it.
 
 In:  a registry; texts in the template language, or a document with the texts it was rendered to.
-Out: the template as it is kept; or `Misformed`, `Uncompiled`, and the registry's NotFound and Exists.
+Out: the template as it is kept; or `Wrong`, `Uncompiled`, and the registry's NotFound and Exists.
 
 A template written by hand has no document; it is shown as a small one, so that whoever reads documents reads it, too.
 """
@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any, Final
 
-from relay.model.template import NAME, Template
+from relay.manage.wrong import Wrong
+from relay.model.template import NAME, Part, Template
 from relay.store.interface import Exists, NotFound, Registry
 from relay.transform.merge import Template as Compiled
 from relay.transform.merge import TemplateError, compile
@@ -22,20 +22,14 @@ from relay.transform.merge import TemplateError, compile
 SUBJECT: Final = 2000  # characters
 DOCUMENT: Final = 1 << 20  # octets of its JSON
 UNTITLED: Final = "template"
-
-
-class Part(StrEnum):
-    SUBJECT = "subject"
-    HTML = "html"
-    TEXT = "text"
-
-
-class Misformed(ValueError):
-    """Nothing in it, or too long; `part` is at fault: one of `Part`, `name`, or "" for the whole."""
-
-    def __init__(self, part: str, text: str) -> None:
-        super().__init__(text)
-        self.part = part
+# What a message brings by itself, for show.
+SHOWN: Final[Mapping[str, Any]] = {
+    "recipient": "recipient@example.com",
+    "envelope": "sender@example.com",
+    "webversion": "https://example.com/view",
+    "unsubscribe": "https://example.com/unsubscribe",
+    "content": "(the message's own text)",
+}
 
 
 class Uncompiled(ValueError):
@@ -62,21 +56,21 @@ def compiled(template: Template) -> dict[Part, Compiled]:
 
 
 def check(template: Template) -> None:
-    """Raises Misformed, Uncompiled."""
+    """Raises Wrong, Uncompiled."""
     if not (template.subject or template.html or template.text):
-        raise Misformed("", "a template has a subject, html or text")
+        raise Wrong("", "a template has a subject, html or text")
     if len(template.subject) > SUBJECT or any(each in template.subject for each in "\r\n"):
-        raise Misformed(Part.SUBJECT, f"subject: one line of at most {SUBJECT} characters")
+        raise Wrong(Part.SUBJECT, f"subject: one line of at most {SUBJECT} characters")
     if len(template.document.encode()) > DOCUMENT:
-        raise Misformed("", f"a document has at most {DOCUMENT >> 20} MiB as JSON")
+        raise Wrong("", f"a document has at most {DOCUMENT >> 20} MiB as JSON")
     compiled(template)
 
 
 def name_of(given: Any) -> str:
-    """The name of a document. Raises Misformed."""
+    """The name of a document. Raises Wrong."""
     text = given.strip() if isinstance(given, str) else ""
     if not 0 < len(text) <= NAME or not text.isprintable():
-        raise Misformed("name", f"name: a text of 1 to {NAME} printable characters")
+        raise Wrong("name", f"name: a text of 1 to {NAME} printable characters")
     return text
 
 
@@ -87,7 +81,7 @@ def free_name(registry: Registry, account: str) -> str:
 
 
 def add(registry: Registry, wanted: Template, who: str) -> Template:
-    """Keep one that is new; without a name it gets one. Raises Misformed, Uncompiled, Exists."""
+    """Keep one that is new; without a name it gets one. Raises Wrong, Uncompiled, Exists."""
     if wanted.name and _named(registry, wanted.account, wanted.name) is not None:
         raise Exists(f"there is a template {wanted.name} already; PUT changes it")
     return _kept(registry, replace(wanted, name=wanted.name or free_name(registry, wanted.account)), who)
@@ -96,7 +90,7 @@ def add(registry: Registry, wanted: Template, who: str) -> Template:
 def change(registry: Registry, wanted: Template, who: str) -> Template:
     """Keep a new version of the template of that id. What is as it was makes none.
 
-    Raises Misformed, Uncompiled, NotFound, Exists.
+    Raises Wrong, Uncompiled, NotFound, Exists.
     """
     before = registry.template(wanted.account, str(wanted.id))
     if before.id != wanted.id:
@@ -105,7 +99,7 @@ def change(registry: Registry, wanted: Template, who: str) -> Template:
 
 
 def put(registry: Registry, wanted: Template, who: str) -> Template:
-    """Keep it under its name, new or not. Raises Misformed, Uncompiled."""
+    """Keep it under its name, new or not. Raises Wrong, Uncompiled."""
     number = _named(registry, wanted.account, wanted.name)
     return add(registry, wanted, who) if number is None else change(registry, replace(wanted, id=number), who)
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 VERSIONS = 20  # of a template that are kept, the newest among them
 NAME = 64  # characters
+
+
+class Part(StrEnum):
+    """What a message is given by it."""
+
+    SUBJECT = "subject"
+    HTML = "html"
+    TEXT = "text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,14 +82,11 @@ async def read_properties(services: Services, asked: Asked, properties: Mapping[
 
 
 async def _from_template(services: Services, asked: Asked, properties: Mapping[str, Any], found: Sorted) -> Sorted:
-    """What a template comes to; where it is one that is put on the message itself, the option of that name."""
+    """What a template comes to; the option of that name stays, which events name it by."""
     prepared = await template.prepare(services, asked, properties)
-    if prepared is None:
-        if _some(found.plain.get("patch")):
-            raise Problem("bad_value", "patch: this template is no document that can be changed", field="patch")
-        found.options["template"] = found.plain["template"]
-        return found
     made = sort(prepared.properties)
+    if "template" in made.plain:
+        made.options["template"] = made.plain.pop("template")
     made.warnings[:0] = [*found.warnings, *prepared.warnings]
     return made
 

@@ -1,0 +1,97 @@
+"""ResponsiveEmail documents with what they show of elsewhere: fetched, rendered.
+
+In:  a document, the guarded client for HTTP, and whoever runs work in a thread.
+Out: what the renderer makes of it; `DocumentError`, or `Unfetched`, which names the property at fault.
+
+At most `FETCHES` things are fetched for a document, of `OCTETS` each, and within `SECONDS` together; what an imported
+document imports counts, too.
+
+Why so: feeds and imports are fetched anew each time a document is rendered, when it is sent above all, since a feed
+is there for its news. What is stored beside a template is rendered when it is stored, for those who send with it by a
+header field, where nobody would wait for other servers. A required part that cannot be fetched is an error and not a
+gap: a newsletter without its articles is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
+
+from relay.http.client import Client, Failed, Failure
+from relay.transform.responsive import Need, Rendered, needed, render
+
+FETCHES: Final = 10
+OCTETS: Final = 1 << 20  # of each
+SECONDS: Final = 10.0  # of all together
+REDIRECTS: Final = 3
+
+Turn = AbstractAsyncContextManager[Any]  # a semaphore
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads(Protocol):
+    """Runs something in a thread."""
+
+    async def __call__(self, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T: ...
+
+
+class Unfetched(Exception):
+    """Something the document needs could not be fetched. `path`: JSON pointer of the property that names it."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__(f"{path}: {text}")
+        self.path = path
+
+
+async def rendered(
+    client: Client, threaded: Threads, turn: Turn, document: Mapping[str, Any], *, web: bool = False
+) -> Rendered:
+    """`turn`: held while something is fetched; `web`: as a page online, not as a mail.
+
+    Raises DocumentError, Unfetched.
+    """
+    fetched, failed = await _gathered(client, threaded, turn, document)
+    made = await threaded(render, document, web=web, fetched=fetched)
+    return replace(made, warnings=(*made.warnings, *failed.values())) if failed else made
+
+
+async def _gathered(
+    client: Client, threaded: Threads, turn: Turn, document: Mapping[str, Any]
+) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What there is by URL, and what is said of what is not there. Raises DocumentError, Unfetched."""
+    fetched: dict[str, bytes] = {}
+    failed: dict[str, str] = {}
+    clock = asyncio.get_running_loop().time
+    left = SECONDS
+    while True:
+        needs = await threaded(needed, document, fetched)
+        wanted = {each.url: each for each in needs if each.url not in failed}
+        if not wanted:
+            return fetched, failed
+        if len(fetched) + len(failed) + len(wanted) > FETCHES:
+            last = list(wanted.values())[-1]
+            raise Unfetched(last.path, f"a document fetches at most {FETCHES} things")
+        async with turn:
+            begun = clock()
+            answers = await asyncio.gather(*(_fetch(client, each, left) for each in wanted.values()))
+            left -= clock() - begun
+        for need, answer in zip(wanted.values(), answers, strict=True):
+            if isinstance(answer, bytes):
+                fetched[need.url] = answer
+            elif need.required:
+                raise Unfetched(need.path, answer.text)
+            else:
+                failed[need.url] = f"{need.path}: {answer.text}; left out"
+
+
+async def _fetch(client: Client, need: Need, left: float) -> bytes | Failed:
+    if left <= 0:
+        return Failed(Failure.TIMEOUT, f"what the document shows did not come within {SECONDS:g} s together")
+    try:
+        return (await client.get(need.url, limit=OCTETS, timeout=left, redirects=REDIRECTS)).content()
+    except Failed as failed:
+        return failed
