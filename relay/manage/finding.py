@@ -18,6 +18,7 @@ class Finding:
     subject: str  # a key of the configuration, a file, a name in DNS
     text: str  # continues the subject: "is not there"
     advice: str = ""  # what to do
+    sound: bool = False  # a warning that finds no fault with the subject itself
 
     def line(self) -> str:
         return f"{self.level}: {self.subject} {self.text}" + (f"; {self.advice}" if self.advice else "")
@@ -27,8 +28,8 @@ def ok(subject: str, text: str) -> Finding:
     return Finding(Level.OK, subject, text)
 
 
-def warn(subject: str, text: str, advice: str = "") -> Finding:
-    return Finding(Level.WARN, subject, text, advice)
+def warn(subject: str, text: str, advice: str = "", *, sound: bool = False) -> Finding:
+    return Finding(Level.WARN, subject, text, advice, sound)
 
 
 def fail(subject: str, text: str, advice: str = "") -> Finding:

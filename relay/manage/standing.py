@@ -65,7 +65,7 @@ class Standing:
                 return fail(subject, f"cannot be used: {verdict.why}", "mend it")
             if verdict.result == "unknown":
                 text = f"cannot be judged from here, for {verdict.why}"
-                return warn(subject, text, "test it with a real message")
+                return warn(subject, text, "test it with a real message", sound=True)
             if verdict.result == "fail":
                 return fail(subject, f"forbids {address}, from which mail leaves", add)
             if verdict.result != "pass":
@@ -103,7 +103,7 @@ class Standing:
         found = []
         if not any(each.purpose is Purpose.RETURNS for each in self.config.listeners):
             advice = "add one with `purpose: returns` on port 25"
-            found.append(warn(subject, "has no listener that takes what comes back", advice))
+            found.append(warn(subject, "has no listener that takes what comes back", advice, sound=True))
         hostname = self.config.hostname.lower()
         answer = await self.resolver.mx(domain.bounce_host)
         hosts = [each.host for each in answer.records] or [domain.bounce_host]
@@ -123,8 +123,10 @@ class Standing:
         way = await check_way(self.resolver, host, ours(self.config))
         used = domain.tracking_verified is not None
         if way.leads:
-            again = f"{self.program} domain tracking {domain.name}"
-            return ok(subject, "leads to us") if used else warn(subject, "leads to us and is not used yet", again)
+            if used:
+                return ok(subject, "leads to us")
+            advice = f"{self.program} domain tracking {domain.name}"
+            return warn(subject, "leads to us and is not used yet", advice, sound=True)
         text = f"leads to {', '.join(way.found)}, and not to us" if way.found else "leads nowhere"
         advice = f"publish {host}. CNAME {target(self.config)}."
         if not used:

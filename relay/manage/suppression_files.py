@@ -18,9 +18,11 @@ from relay.manage.suppression_exports import Translate, dialect, squeezed
 from relay.manage.suppressions import COLUMNS, entry
 from relay.manage.times import ahead_or_at, instant
 from relay.model.address import printable
-from relay.model.suppression import Suppression
+from relay.model.suppression import Cause, Suppression
 
+COMPLAINT = "a complaint has no end: only the operator of the relay takes one off the list"
 LONGEST_LINE = 1 << 20  # characters; a quote that is never closed would swallow the rest of the file
+LONG = "\udfff\n"  # what stands for a longer line; no text has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Usual:
     account: str = ""
     cause: str = ""  # "": by hand
     created: float  # which is now
+    own: bool = False  # an account reads them for itself, so a complaint has no end
 
 
 def read(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression | Bad]:
@@ -60,7 +63,7 @@ def read(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[
 
 def _bounded(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        yield line.replace("\0", "") if len(line) <= LONGEST_LINE else ""
+        yield line.replace("\0", "") if len(line) <= LONGEST_LINE else LONG
 
 
 def _rows(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression | Bad]:
@@ -136,27 +139,42 @@ def _entries(
 
 
 def _entry(line: int, given: Mapping[str, str], known: frozenset[str], usual: Usual) -> Suppression | Bad:
+    if why := _unreadable("".join(given.values())):
+        return Bad(line, why)
     whose = given.get("account", "").strip() or usual.account
     if whose and whose not in known:
         return Bad(line, f"no account {printable(whose, 60)}")
     try:
+        cause = given.get("cause", "").strip() or usual.cause or "hand"
         times = {
             name: _time(name, given[name].strip(), usual.created)
             for name in ("until", "created")
             if given.get(name, "").strip()
         }
-        return entry(
+        found = entry(
             given.get("address", ""),
             created=times.get("created", usual.created),
             account=whose,
             stream=given.get("stream", ""),
             group=given.get("group", ""),
-            cause=given.get("cause", "").strip() or usual.cause or "hand",
+            cause=cause,
             note=given.get("note", ""),
             until=times.get("until"),
         )
     except ValueError as error:
         return Bad(line, str(error))
+    endless = usual.own and found.cause is Cause.COMPLAINT
+    return Bad(line, COMPLAINT) if endless and found.until is not None else found
+
+
+def _unreadable(text: str) -> str:
+    if LONG[0] in text:
+        return f"a line has at most {LONGEST_LINE:,} characters"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    return ""
 
 
 def _time(column: str, said: str, now: float) -> float:

@@ -67,7 +67,7 @@ async def test_token_get_shows_one_and_those_of_others_are_404(api: Stage) -> No
     other = api.make_token(account="other").partition(".")[0]
     for ident in (other, "nope"):
         for method in ("GET", "PATCH", "DELETE"):
-            body = {} if method == "PATCH" else None
+            body: dict[str, Any] | None = {} if method == "PATCH" else None
             answer = await api.client.request(method, f"/v1/tokens/{ident}", json=body)
             assert answer.status_code == 404, (method, answer.text)
     assert api.registry.token(other).account == "other"
