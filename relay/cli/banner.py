@@ -1,11 +1,12 @@
 """What `relay serve` prints once it answers: where it listens, and lines that send a message when pasted.
 
-Each of the three is one line for a POSIX shell, and verifies the relay's certificate. The octets are CRLF, as
-SMTP wants them.
+Each of them is one line for a POSIX shell; those that speak TLS verify the relay's certificate. The octets of SMTP
+end lines with CRLF, as it wants them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -63,6 +64,7 @@ def _lines(config: Config, access: Mapping[str, Any]) -> list[str]:
         "",
         python(access, port, authority),
         "",
+        *([rest(config, access), ""] if config.http.api.enabled and access.get("token") else []),
         f"Then see what became of it:  {program()} events   {program()} explain ID",
     ]
 
@@ -81,6 +83,16 @@ def curl(access: Mapping[str, Any], port: int, authority: Path) -> str:
         f"printf {quote(message)} | curl -sS smtp://{access['host']}:{port} --ssl-reqd "
         f"--cacert {quote(str(authority))} --user {quote(access['username'] + ':' + access['password'])} "
         f"--mail-from {quote(access['sender'])} --mail-rcpt {_TO} --upload-file -"
+    )
+
+
+def rest(config: Config, access: Mapping[str, Any]) -> str:
+    properties = {"recipient": _TO, "from": access["sender"], "subject": "Hello from HTTP", "text": "It works."}
+    anywhere = config.http.address in ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
+    where = _where("127.0.0.1" if anywhere else config.http.address, access["ports"]["http"])
+    return (
+        f"curl -sS http://{where}/v1/send -H {quote('Authorization: Bearer ' + access['token'])} "
+        f"-H 'Content-Type: application/json' -d {quote(json.dumps(properties))}"
     )
 
 

@@ -18,8 +18,18 @@ import yaml
 from tests.e2e.harness import ROOT, Relay
 from tests.tools import tool
 
-LINES = {"swaks": r"^swaks .*$", "curl": r"^printf .*\| curl .*$", "python": r"^python3 -c .*$"}
-SUBJECTS = {"swaks": "Hello from swaks", "curl": "Hello from curl", "python": "Hello from Python"}
+LINES = {
+    "swaks": r"^swaks .*$",
+    "curl": r"^printf .*\| curl .*$",
+    "python": r"^python3 -c .*$",
+    "rest": r"^curl -sS http://.*$",
+}
+SUBJECTS = {
+    "swaks": "Hello from swaks",
+    "curl": "Hello from curl",
+    "python": "Hello from Python",
+    "rest": "Hello from HTTP",
+}
 
 
 def local() -> dict[str, object]:
@@ -68,7 +78,7 @@ def test_the_health_page_answers(relay: Relay) -> None:
 @pytest.mark.parametrize("client", LINES)
 def test_a_pasted_line_sends_a_message(relay: Relay, client: str) -> None:
     if client != "python":
-        tool(client)
+        tool("curl" if client == "rest" else client)
     found = re.search(LINES[client], relay.printed, re.MULTILINE)
     assert found, relay.printed
     path = f"{Path(tool('swaks')).parent}:" if client == "swaks" else ""
