@@ -21,6 +21,7 @@ from relay.report.fold import addresses, domain_of, labels
 from relay.report.webhooks.letters import forget
 from relay.store.erasure import Eraser
 from relay.store.interface import StoreDown
+from relay.store.requests import Requests
 from relay.store.sqlite import answers
 from relay.store.sqlite.connect import Row, fetch, value
 
@@ -37,6 +38,7 @@ def erase(data: Path, address: str) -> int:
     """
     eraser = Eraser(address)
     forget(data, eraser.needle)
+    Requests(data).erase(address)
     answers.forget(data / "idempotency.db", address)
     reading = sql.open_to_read(data)
     if reading is None:

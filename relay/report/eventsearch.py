@@ -165,14 +165,17 @@ class _Terms:
             self.add(f"{at} < :until", until=until)
 
     def concern(self) -> None:
-        """Message, address and domain, each looked for at the event."""
+        """Message, address and domain, looked for at the event."""
         self.message()
-        about = (
-            "exists (select 1 from about where about.{0} = :{0} and about.at = event.at and about.event = event.id)"
-        )
-        for name, given in (("address", self._wanted.address), ("domain", self._wanted.domain)):
-            if given:
-                self.add(about.format(name), **{name: given.lower()})
+        if terms := self.about():
+            self.add(f"exists (select 1 from about where {terms} and at = event.at and event = event.id)")  # noqa: S608
+
+    def about(self) -> str:
+        """What a row of `about` has to say, if anything."""
+        wanted = {"address": self._wanted.address.lower(), "domain": self._wanted.domain.lower()}
+        given = {name: text for name, text in wanted.items() if text}
+        self.given.update(given)
+        return " and ".join(f"about.{name} = :{name}" for name in given)
 
     def message(self) -> None:
         wanted = self._wanted
@@ -200,9 +203,7 @@ def _newest(connection: apsw.Connection, wanted: Wanted, before: Place | None) -
     if about:
         source = _ABOUT
         terms.message()
-        for name, given in (("address", wanted.address), ("domain", wanted.domain)):
-            if given:
-                terms.add(f"about.{name} = :{name}", **{name: given.lower()})
+        terms.add(terms.about())
     else:
         terms.concern()
         if wanted.message:
