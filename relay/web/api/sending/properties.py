@@ -70,6 +70,8 @@ async def read_properties(services: Services, asked: Asked, properties: Mapping[
     if plain.get("mime") is not None:
         octets, utf8 = await _ready(services, found, fields), False
     else:
+        if _some(plain.get("bcc")):
+            found.warnings.append("bcc: it has no effect; who is to get a hidden copy stands in recipients")
         octets, utf8 = await _built(services, plain, fields, bare=templated)
     return Found(
         octets=octets,
