@@ -180,6 +180,13 @@ class Intake:
             dropped=_dropped(case.addressed, finished),
         )
 
+    async def add_own(self, make: Callable[[str, float], NewMessage]) -> str:
+        """Store a message of the relay's own, which then waits in the queue; its id. `make` gets that and the time,
+        in a thread. Raises StoreFull, StoreDown."""
+        identity = self._ids.new()
+        await self._storing.add(await self._in_thread(partial(make, identity, self._clock())))
+        return identity
+
     def rejected(self, event: Event) -> None:
         """Journal what a door refused before there was a message. Best effort; nobody waits for it."""
         self._rejections.add(event)

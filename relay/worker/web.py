@@ -64,7 +64,7 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     drain = context.config.processes.drain
     shown = links.front(application(state, api.door))
     servers = {"http": HttpServer(shown, context.http, drain * REQUESTS)}
-    tasks = {**rooms.tasks(erasing), "the API": api.run()}
+    tasks = {**rooms.tasks(erasing), "the API": api.run(), "data requests": api.services.requests.run()}
     if context.https is not None and context.tls is not None:
         context.tls.catch_up()
         tls = context.tls.context(context.config.http.https.minimum_tls)

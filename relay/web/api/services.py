@@ -24,6 +24,7 @@ from relay.store.beside import Idempotency, Suppressions
 from relay.store.interface import Registry
 from relay.submission.directory import Directory
 from relay.submission.intake import Intake
+from relay.web.requests.desk import DataRequests
 
 THREADS = 4
 FETCHING = 4  # messages whose attachments are fetched at once; each may have one message's size in memory
@@ -45,7 +46,11 @@ class Services:
     http: Client  # towards others, guarded
     resolver: Callable[[], Resolver]  # the one in use now
     fetching: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(FETCHING))
+    requests: DataRequests = field(init=False)  # of data; who owns the services keeps its `run` going
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="api"))
+
+    def __post_init__(self) -> None:
+        self.requests = DataRequests(self)
 
     @property
     def data(self) -> Path:
