@@ -24,7 +24,7 @@ from mimetypes import MimeTypes
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from relay.http.client import Failed, Response
+from relay.http.client import Failed, Failure, Response
 from relay.model.address import printable
 from relay.transform.compose.bodies import encoded, rewrapped, seven_bit
 from relay.transform.compose.fields import quoted
@@ -184,7 +184,7 @@ async def _of_data(services: Services, wanted: _Wanted) -> Attachment:
     kind = wanted.type or _guessed(wanted.name)
     try:
         if kind.startswith("message/"):
-            return await services.threaded(_message, wanted, kind, _decoded(wanted.data))
+            return await services.threaded(_message, wanted, wanted.name, kind, _decoded(wanted.data))
         if len(wanted.data) > THREAD:
             pieces, _ = await services.threaded(rewrapped, wanted.data)
         else:
@@ -199,17 +199,17 @@ async def _of_answer(services: Services, wanted: _Wanted, response: Response) ->
     name = wanted.name or _name_of(response.url, wanted.where)
     kind = wanted.type or _answered(response, name)
     if kind.startswith("message/"):
-        return await services.threaded(_message, wanted, kind, response.body)
+        return await services.threaded(_message, wanted, name, kind, response.body)
     pieces = await services.threaded(encoded, response.body)
     return Attachment(type=kind, name=name, body=pieces, inline=wanted.inline, content_id=wanted.cid)
 
 
-def _message(wanted: _Wanted, kind: str, octets: bytes) -> Attachment:
+def _message(wanted: _Wanted, name: str, kind: str, octets: bytes) -> Attachment:
     """A message is not encoded (RFC 2046 section 5.2.1): one that cannot stand as it is goes as any file does."""
     plain = seven_bit(octets) if octets else None
     if plain is None:
-        return Attachment(type=OCTETS, name=wanted.name, body=encoded(octets), inline=wanted.inline)
-    return Attachment(type=kind, name=wanted.name, body=(plain,), plain=True, inline=wanted.inline)
+        return Attachment(type=OCTETS, name=name, body=encoded(octets), inline=wanted.inline)
+    return Attachment(type=kind, name=name, body=(plain,), plain=True, inline=wanted.inline)
 
 
 def _decoded(data: str) -> bytes:
@@ -264,6 +264,8 @@ async def _fetch(services: Services, wanted: _Wanted, room: _Room) -> Response:
         response = await services.http.get(wanted.url, limit=max(room.left, 0), timeout=EACH, redirects=REDIRECTS)
         response.content()
     except Failed as failed:
+        if failed.failure is Failure.TOO_LARGE:
+            room.take(room.left + 1, wanted.where)
         raise Problem("fetch", f"{field}: {failed.text}", field=field) from None
     room.take(len(response.body), wanted.where)
     return response
