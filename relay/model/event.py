@@ -42,7 +42,7 @@ WORDS: Mapping[str, str] = {
     "from": "reverse-path of the message; empty is the null one",
     "to": "forward-path; a list where it concerns several",
     "author": "address in the From field",
-    "pathless": "true: the client named no reverse-path, and `from` is the author's address",
+    "pathless": "true: the client named no reverse-path; `from` is empty, or the author's address",
     "message_id": "the Message-ID field, as it came",
     "size": "octets",
     "peer": "address and port of the client",

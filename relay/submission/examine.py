@@ -122,7 +122,8 @@ class Examiner:
             if options.webhook_url and options.webhook_url not in directory.webhook_urls(account.name):
                 text = f"webhook_url: account {account.name} has no webhook {options.webhook_url}"
                 raise lacking(text, resolved.sources.get("webhook_url", ""))
-            tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
+            if submission.resent is None:
+                tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
             host, told = return_host(
                 header,
                 addressed.envelope,
@@ -179,6 +180,8 @@ class Examiner:
     def _resolve(
         self, submission: Submission, controls: Controls, credential: Credential, account: Account, author: str
     ) -> Resolved:
+        if submission.resent is not None:
+            return submission.resent.resolved
         return resolve(
             controls,
             submission.parameters,

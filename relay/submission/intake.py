@@ -47,6 +47,7 @@ from relay.submission.record import Decided, distinct, new_message, rejected
 from relay.submission.rejections import Rejections
 from relay.submission.storing import Parcel, Storing
 from relay.submission.submission import Rehearsed, Submission, Taken
+from relay.submission.tuning.resending import again
 from relay.submission.tuning.tuner import Host, Party, Tuner
 from relay.submission.variants import Finished, finish
 from relay.transform.headers import Header
@@ -128,7 +129,7 @@ class Intake:
             if _long_header(submission.octets):
                 read = await self._in_thread(self._examiner.reading(submission))
             case = self._examiner.examine(submission, read)
-            copied = self._room(case.copies * len(submission.octets))
+            copied = self._room(_copies(submission, case))
             ident = self._ids.new()
             finished = await self._finish(submission, ident, case)
             if case.copies and case.tuning is not None:  # data and links may have made more of them
@@ -165,7 +166,7 @@ class Intake:
         try:
             read = await self._in_thread(self._examiner.reading(submission))
             case = self._examiner.examine(submission, read)
-            copied = self._room(case.copies * len(submission.octets))
+            copied = self._room(_copies(submission, case))
             finished = await self._finish(submission, self._ids.new(), case)
         finally:
             self._copied -= copied
@@ -227,10 +228,13 @@ class Intake:
             hide_client=content.hide_client,
         )
         tune = None
-        if case.tuning is not None:
+        if case.tuning is not None or submission.resent is not None:
             people = tuple(each.address for each in envelope.recipients[: case.addressed.wanted])
             party = Party(id=ident, sender=envelope.reverse_path, people=people)
-            tune = partial(self._tuner.tune, case.tuning, case.header, case.remove, party)
+            if submission.resent is not None:
+                tune = partial(again, submission.resent, party, self._keys.link(), self._keys.returns())
+            elif case.tuning is not None:
+                tune = partial(self._tuner.tune, case.tuning, case.header, case.remove, party)
         work = partial(
             finish,
             case.header,
@@ -244,7 +248,7 @@ class Intake:
             tune,
             max(self._config.limits.copies, self._config.limits.size),
         )
-        long = case.tuning is not None and case.tuning.long
+        long = submission.resent is not None or (case.tuning is not None and case.tuning.long)
         small = len(submission.octets) * (case.copies or 1) <= THREAD_OCTETS and case.copies <= THREAD_COPIES
         if small and not long:
             return work()
@@ -301,6 +305,7 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
             resolved=resolved,
             addressed=addressed,
             plan=planned,
+            template=case.tuning.template_id if case.tuning is not None else 0,
             return_host=case.return_host,
             targets=finished.targets,
             links=finished.links,
@@ -329,6 +334,13 @@ def _parcel(submission: Submission, ident: str, case: Case, finished: Finished, 
         key=key,
         turn=whose,
     )
+
+
+def _copies(submission: Submission, case: Case) -> int:
+    """Octets of all contents, where there may be several."""
+    if submission.resent is not None and submission.resent.personal:
+        return sum(map(len, submission.resent.contents))
+    return case.copies * len(submission.octets)
 
 
 def _people(case: Case) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ def _received(submission: Submission, decided: Decided, header: Header) -> Event
     data = _facts(submission, envelope.reverse_path, envelope.recipients)
     data["size"] = len(decided.contents[0])
     data["author"] = decided.author
-    if submission.pathless and envelope.reverse_path:
+    if submission.pathless:
         data["pathless"] = True
     if message_id := _message_id(header):
         data["message_id"] = message_id

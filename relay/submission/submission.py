@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.model.account import Login
+from relay.model.account import LinkKey, Login
 from relay.model.envelope import NO_PARAMETERS, Envelope, Parameters
 from relay.model.light import light
 from relay.model.options import Resolved
 from relay.submission.plan import Plan
+
+
+@light(frozen=True, slots=True, kw_only=True)
+class Resent:
+    """A message that left before, and is to leave again."""
+
+    id: str  # of that submission
+    resolved: Resolved  # the options that hold again; nothing is resolved anew
+    contents: tuple[bytes, ...]  # as they left
+    which: tuple[int, ...]  # number of each recipient's content, by place
+    targets: Mapping[int, tuple[str, ...]]  # where links lead, by number of the content
+    keys: tuple[LinkKey, ...]  # with which links were signed, those that are still known
+
+    @property
+    def personal(self) -> bool:
+        return len(self.contents) > 1
 
 
 @light(frozen=True, slots=True, kw_only=True)
@@ -35,6 +51,7 @@ class Submission:
     defaults: Mapping[str, Any] | None = None  # what holds at this door where nobody says otherwise, by name
     key: str = ""  # the door's own idempotency key, for a message that brings none
     pathless: bool = False  # the client named no reverse-path, and wants no notification
+    resent: Resent | None = None  # it left before; `octets` is its first content, without our fields on top
 
 
 @light(frozen=True, slots=True)

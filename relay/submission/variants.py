@@ -62,7 +62,7 @@ def finish(
     Raises:
         Refused: 554 5.6.0 a line is too long and may not be encoded, or Cc cannot be read; 552 5.3.4 over `most`.
     """
-    if options is NOTHING:
+    if options is NOTHING and tune is None:
         octets, told = _signed(tidy(header, arrival, remove), content.long_lines, signers, arrival.at)
         return Finished((octets,), told)
     if tune is not None:

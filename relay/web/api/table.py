@@ -16,6 +16,7 @@ from relay.web.api.calls import (
     messages,
     options,
     queue,
+    resend,
     responsive,
     send,
     spf,
@@ -29,6 +30,7 @@ from relay.web.api.calls import (
 
 CALLS: tuple[Call, ...] = (
     *send.CALLS,
+    *resend.CALLS,
     *messages.CALLS,
     *stored.CALLS,
     *events.CALLS,

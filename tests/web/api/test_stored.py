@@ -111,14 +111,19 @@ async def test_a_message_without_a_form_of_text_has_an_empty_one(api: Stage) -> 
     assert (await api.get(f"/v1/attachments/{taken.id}")).json() == []
 
 
-@pytest.mark.parametrize("call", ["headers", "header"])
-async def test_headers_and_header_show_the_fields_as_they_left(api: Stage, call: str) -> None:
+async def test_headers_are_the_fields_as_they_left(api: Stage) -> None:
     taken = await take(api)
-    answer = await api.get(f"/v1/{call}/{taken.id}")
+    answer = await api.get(f"/v1/headers/{taken.id}")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=,\r\n and more\r\n" in answer.text
     assert answer.text.startswith("DKIM-Signature:") and f" id {taken.id}" in answer.text
     assert answer.text.endswith('boundary="m"\r\n')
+
+
+async def test_header_is_the_same_by_another_name(api: Stage) -> None:
+    taken = await take(api)
+    one, other = await api.get(f"/v1/header/{taken.id}-1"), await api.get(f"/v1/headers/{taken.id}")
+    assert one.status_code == 200 and one.text == other.text
 
 
 async def test_attachments_lists_files_with_rank_name_type_and_size(api: Stage) -> None:
