@@ -15,13 +15,15 @@ gap: a newsletter without its articles is none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from relay.http.client import Client, Failed, Failure
-from relay.transform.responsive import Need, Rendered, needed, render
+from relay.transform.jsonpatch import pointer
+from relay.transform.merge import TemplateError, compile
+from relay.transform.responsive import DocumentError, Need, Rendered, needed, render
 
 FETCHES: Final = 10
 OCTETS: Final = 1 << 20  # of each
@@ -55,7 +57,10 @@ async def rendered(
     Raises DocumentError, Unfetched.
     """
     fetched, failed = await _gathered(client, threaded, turn, document)
-    made = await threaded(render, document, web=web, fetched=fetched)
+    try:
+        made = await threaded(render, document, web=web, fetched=fetched)
+    except DocumentError as error:
+        raise await threaded(_located, document, error) from error
     return replace(made, warnings=(*made.warnings, *failed.values())) if failed else made
 
 
@@ -95,3 +100,33 @@ async def _fetch(client: Client, need: Need, left: float) -> bytes | Failed:
         return (await client.get(need.url, limit=OCTETS, timeout=left, redirects=REDIRECTS)).content()
     except Failed as failed:
         return failed
+
+
+def _located(document: Mapping[str, Any], error: DocumentError) -> DocumentError:
+    """A fault of the language in the page, told as one of the text of the document that has it.
+
+    Blocks and branches may reach over several texts, so only the page as a whole can be compiled; the text that has
+    the same fault by itself is the one to look at.
+    """
+    if error.path != "/content":
+        return error
+    for path, source in _texts(document.get("content"), error.path):
+        try:
+            compile(source)
+        except TemplateError as fault:
+            if fault.what in error.what:
+                return DocumentError(path, str(fault))
+    return error
+
+
+def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """All texts with their pointers. The renderer has seen to how deep they lie."""
+    if isinstance(value, str):
+        if "{" in value:
+            yield path, value
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _texts(each, path + pointer((name,)))
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _texts(each, path + pointer((place,)))

@@ -120,6 +120,18 @@ async def test_a_message_that_was_made_of_a_template_before_keeps_its_text_and_i
         await house.intake().take(submission(html("Template: other", "TemplateApplied: yes")))
 
 
+async def test_values_of_a_document_are_there_for_who_has_none(house: House) -> None:
+    document = '{"data": {"name": "you", "shop": "Example"}}'
+    house.registry.put_template(
+        Template(account="demo", name="news", created=AT, html="{$name} at {$shop}", document=document)
+    )
+    merge = 'Merge: {"ann@example.net": {"name": "Ann"}, "bob@example.net": {}}'
+    octets = html("Template: news", merge, "Vars: shop=Other")
+    taken = await house.intake().take(submission(octets, "ann@example.net", "bob@example.net"))
+    contents = [await house.queue.content(taken.id, number) for number in (0, 1)]
+    assert b"Ann at Other" in contents[0] and b"you at Other" in contents[1]
+
+
 async def test_who_cannot_be_filled_in_is_left_out_where_the_message_says_so(house: House) -> None:
     fields = (
         'Merge: {"ann@example.net": {"name": 2}, "bob@example.net": {"name": 0}}',

@@ -20,6 +20,7 @@ from relay.model.reply import Refused
 from relay.model.template import Template
 from relay.submission.bounces import ASKED
 from relay.submission.tuning.compose import Work
+from relay.submission.tuning.defaults import defaults
 from relay.transform.listheaders import Wanted, wanted
 from relay.transform.rules import Pixel, Rules
 
@@ -232,7 +233,7 @@ def _merging(
 ) -> Merging | None:
     if not merges(options):
         return None
-    template, number = None, 0
+    template, number, shared = None, 0, options.merge_global
     if options.template:
         template = look_up(account, options.template, options.template_version)
         if template is None:
@@ -242,11 +243,13 @@ def _merging(
         number = template.id
         if options.template_applied:
             template = None
+        elif usual := defaults(template.document):
+            shared = {**usual, **shared}
     return Merging(
         template=template,
         template_id=number,
         block=options.template_block,
-        shared=options.merge_global,
+        shared=shared,
         own=options.merge,
         error=options.merge_error,
     )
