@@ -14,14 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from relay.bounce.aggregate import read_aggregate
 from relay.model.clock import system_clock
 from relay.model.message import State
 from relay.model.order import Selection
 from relay.report import log
 from relay.store.assets import Assets
 from relay.store.readers import Readers
+from relay.store.requests import Request, Requests, new_id
 from relay.store.sqlite import existing_shards, open_reader, open_registry, shard_directory
+from relay.store.sqlite.reports import Room, add_report
+from relay.store.sqlite.reports_read import report_xml
 from relay.web.tracking import pictures
+from tests.bounce.test_aggregate import sample
 from tests.cli.conftest import Cli
 from tests.cli.stage import Post, events, opened, put, states
 from tests.report.stage import reporter
@@ -298,3 +303,14 @@ def test_a_person_is_forgotten_everywhere(ready: Cli) -> None:
 def test_what_is_no_address_is_not_erased(ready: Cli) -> None:
     ready("erase", "@example.net", "--yes", code=2)
     ready("erase", "nonsense", "--yes", code=2)
+
+
+def test_reports_and_data_requests_are_in_it(full: Cli) -> None:
+    data, xml = full.home / "var", sample()
+    assert add_report(data, "demo", read_aggregate(xml), xml, 1_795_000_000.0, Room(1 << 30, 9))
+    asked = Request(id=new_id(), account="demo", credential="", email="ann@example.net", monitor="", asked=1.0)
+    Requests(data).add(asked, 9)
+    full("backup", "copy")
+    full("restore", "copy", "--data", "new")
+    assert report_xml(full.home / "new", "demo", "2026-11-18", "reports.example.net", "example.com", 0) == xml
+    assert Requests(full.home / "new").listing() == [asked]

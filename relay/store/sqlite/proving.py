@@ -25,7 +25,9 @@ ADVICE: Mapping[str, str] = {
     "suppressions.db": f"{_RESTORE}; or {_ASIDE} then mail goes again to every address that was suppressed",
     "idempotency.db": f"{_ASIDE} then what clients hand in again with an idempotency_key is sent twice",
     "webhooks.db": f"{_ASIDE} then webhooks are not told what waited for them",
+    "dmarc.db": f"{_ASIDE} then reports of DMARC that came before are not found any more",
 }
+_APART = frozenset({"dmarc.db"})  # mail goes on without them
 _DAMAGED = (apsw.CorruptError, apsw.NotADBError)
 
 
@@ -38,10 +40,11 @@ class Fault:
 
 
 def faults(data: Path, *, whole: bool) -> Iterator[Fault]:
-    """`whole`: read all of each; else of the registry alone, which is small and which nothing works without."""
+    """`whole`: read all of each; else of the registry alone, which is small and which nothing works without, and open
+    those that mail needs."""
     for name, advice in ADVICE.items():
         path = data / name
-        if not os.path.lexists(path):
+        if not os.path.lexists(path) or (name in _APART and not whole):
             continue
         if not path.is_file() or not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             yield Fault(path, "is no file that this user may read and write", "look at its owner and mode", True)
