@@ -34,18 +34,16 @@ class Told:
     more: bool = False
 
 
-def smtpeter(data: Path, wanted: Wanted, before: Place | None, most: int = RECORDS) -> Told:
-    """The newest first; a page ends with the event by which it has `most` records. Raises StoreDown."""
+def smtpeter(data: Path, wanted: Wanted, before: Place | None) -> Told:
+    """The newest first; a page ends with the event by which it has RECORDS. Raises StoreDown."""
     connection = sql.open_to_read(data)
     if connection is None:
         return Told([], "")
     with closing(connection), closing(Messages(data, connection)) as messages:
-        return _gathered(connection, messages, wanted, before, most)
+        return _gathered(connection, messages, wanted, before)
 
 
-def _gathered(
-    connection: apsw.Connection, messages: Messages, wanted: Wanted, before: Place | None, most: int
-) -> Told:
+def _gathered(connection: apsw.Connection, messages: Messages, wanted: Wanted, before: Place | None) -> Told:
     told: list[dict[str, Any]] = []
     octets = 0
     while True:
@@ -54,7 +52,7 @@ def _gathered(
             for record in _of(each, messages, wanted):
                 told.append(record.as_event())
                 octets += len(record.values.get("mime", ""))
-            if len(told) >= most or octets >= OCTETS:
+            if len(told) >= RECORDS or octets >= OCTETS:
                 over = page.more or number < len(page.events)
                 return Told(told, str(each.place) if over else "", over)
         if page.next is None:

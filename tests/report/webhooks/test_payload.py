@@ -11,8 +11,9 @@ import pytest
 
 from relay.model.event import Event, EventName
 from relay.model.webhook import SMTPETER, TYPES, Format, Shape, Webhook, events_of, kinds
+from relay.report.facts import state_of
 from relay.report.webhooks.body import write
-from relay.report.webhooks.payload import Told, body_of, event_id, pack, state_of, unpack
+from relay.report.webhooks.payload import Told, body_of, event_id, pack, unpack
 from tests.http.site import site
 from tests.report.stage import event, new_ids
 from tests.report.webhooks.stage import said, stage
