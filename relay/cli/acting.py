@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from relay.cli.frame import operator, relay_data
 from relay.cli.progress import Progress, progress
-from relay.cli.selection import describe
+from relay.manage import queue
 from relay.model.clock import system_clock
 from relay.model.order import Act, Done, Order, Selection
 
@@ -68,17 +67,8 @@ def give(config: Config, act: Act, selection: Selection, reason: str = "", wait:
             reason=reason,
             lifetime=config.delivery.lifetime if act is Act.RELEASE else 0.0,
         )
-        order = opened.add_order(wanted)
-        opened.audit(now, order.who, f"queue {act.value}", {**_audited(order), "order": order.number})
+        order = queue.give(opened, wanted)
         return asyncio.run(_until_done(config, opened, order, wait, shown))
-
-
-def _audited(order: Order) -> Mapping[str, object]:
-    """Who asks to be forgotten must not be remembered in the audit."""
-    told = describe(order.selection)
-    if order.act is Act.ERASE:
-        told = {"domain": order.selection.address.rpartition("@")[2]}
-    return {**told, "reason": order.reason} if order.reason else told
 
 
 async def _until_done(config: Config, registry: Registry, order: Order, wait: float, shown: Progress) -> Came:
@@ -129,14 +119,3 @@ async def _act(config: Config, registry: Registry, shard: int) -> str:
     finally:
         await queue.close()
     return ""
-
-
-def count(config: Config, selection: Selection) -> Mapping[str, int]:
-    """How many recipients fit, by state; without waiting for anybody. Raises CommandError."""
-    from relay.cli.shards import every_reader
-
-    found: dict[str, int] = {}
-    for reader in every_reader(config):
-        for state, number in reader.matching(selection).items():
-            found[state.value] = found.get(state.value, 0) + number
-    return found

@@ -86,13 +86,14 @@ def _address(given: str) -> str:
 
 def _found(config: Config, address: str) -> tuple[int, int, int]:
     """Recipients, events (a thousand at most are counted) and suppressions."""
-    from relay.cli.acting import count
+    from relay.cli.shards import every_reader
     from relay.cli.suppress import opened
+    from relay.manage.queue import count
     from relay.model.message import State
     from relay.report.search import Filter
     from relay.report.search import events as search
 
-    recipients = sum(count(config, Selection(address=address, states=tuple(State))).values())
+    recipients = count(every_reader(config), Selection(address=address, states=tuple(State))).total()
     with store_errors(config.data):
         events = len(search(config.data, Filter(address=address), 1000))
     with opened(config) as listed:

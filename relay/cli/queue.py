@@ -12,17 +12,17 @@ import typer
 from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, group, program, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
-from relay.cli.selection import Asked, check_names, is_everything
+from relay.cli.selection import Asked, check_names
 from relay.cli.times import seconds_of
+from relay.manage import queue as manage
 from relay.manage.rules import shown_options
-from relay.model.ids import Id, parse_id
+from relay.model.ids import parse_id
 from relay.model.message import Message, State
 from relay.model.order import Act, Selection
 
 if TYPE_CHECKING:
     from relay.cli.acting import Came
     from relay.config import Config
-    from relay.store.interface import RecipientState
 
 
 class _Listing(typer.core.TyperGroup):
@@ -80,11 +80,7 @@ def listing(
         shown = _counts(checked, selection)
         print_json(shown) if as_json else print_fields(shown)
         return
-    found: list[tuple[Message, RecipientState]] = []
-    for reader in every_reader(checked):
-        found += reader.listing(selection, limit)
-    found.sort(key=lambda each: (each[1].next_attempt or each[0].received, each[0].id, each[1].number))
-    described = [_describe(*each) for each in found[:limit]]
+    described = [manage.describe(*each) for each in manage.listing(every_reader(checked), selection, limit)]
     if as_json:
         print_json(described)
     else:
@@ -122,7 +118,7 @@ def show(
     if not states:
         raise CommandError(f"{wanted.submission} has no recipient {wanted.recipient}", ExitCode.NOT_FOUND)
     described = _describe_message(message)
-    recipients = [_describe(message, each) for each in states]
+    recipients = [manage.describe(message, each) for each in states]
     if as_json:
         print_json({**described, "recipients": recipients})
         return
@@ -150,53 +146,28 @@ def _describe_message(message: Message) -> dict[str, Any]:
     }
 
 
-def _describe(message: Message, recipient: RecipientState) -> dict[str, Any]:
-    return {
-        "id": str(Id(message.id, recipient.number)),
-        "state": recipient.state.value,
-        "attempts": recipient.attempts,
-        "next": when(recipient.next_attempt),
-        "from": message.envelope.reverse_path or "<>",
-        "to": recipient.address,
-        "account": message.account,
-        "credential": message.credential,
-        "received": when(message.received),
-        "deadline": when(message.deadline),
-        "ended": when(recipient.ended),
-        "size": message.size,
-        "site": recipient.site,
-        "reply": recipient.reply,
-    }
-
-
-_WAITING = (State.QUEUED, State.HELD)
-# What each act changes, and what is said of it.
-_ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
+# What is said of each act.
+_ACTS: Mapping[Act, tuple[str, tuple[str, ...]]] = {
     Act.RETRY: (
-        (State.QUEUED,),
         "Try queued mail now, whatever its next attempt was.\n\nA send window that is closed still holds. With "
-        "--site, a pause of that site ends, too.",
+        "--site, and without --account, a pause of that site ends, too.",
         ("relay queue retry 0f3k2m9s8t7u6v5a-1", "relay queue retry --site mx.example.net"),
     ),
     Act.HOLD: (
-        (State.QUEUED,),
         "Hold queued mail until it is released.\n\nWhat is being sent just now is not stopped. Mail that comes later "
         "is not held.",
         ("relay queue hold --campaign spring --reason 'wrong prices'", "relay queue hold --account shop --dry-run"),
     ),
     Act.RELEASE: (
-        (State.HELD,),
         "Let held mail go: it is queued again, due when it was.\n\nIt is tried for its whole lifetime from then on, "
         "or until its deliver_by.",
         ("relay queue release --campaign spring", "relay queue release 0f3k2m9s8t7u6v5a"),
     ),
     Act.FAIL: (
-        _WAITING,
         "Return waiting mail to its sender: it ends as failed, with a report where one is wanted.",
         ("relay queue fail --domain gone.example --reason 'this domain takes no mail any more'",),
     ),
     Act.DELETE: (
-        _WAITING,
         "End waiting mail without a word to its sender: it ends as cancelled.",
         ("relay queue delete --send-cancel-id newsletter-17", "relay queue delete --tag test --older 1d"),
     ),
@@ -205,7 +176,7 @@ _ACTS: Mapping[Act, tuple[tuple[State, ...], str, tuple[str, ...]]] = {
 
 def _command(act: Act) -> Callable[..., None]:
     """All acts ask for the same things."""
-    states, _, _ = _ACTS[act]
+    states = manage.CHANGES[act]
 
     @gather
     def run(
@@ -227,7 +198,7 @@ def _command(act: Act) -> Callable[..., None]:
     return run
 
 
-for _one, (_, _help, _lines) in _ACTS.items():
+for _one, (_help, _lines) in _ACTS.items():
     app.command(_one.value, help=_help, epilog=examples(*_lines))(_command(_one))
 
 
@@ -242,17 +213,18 @@ def _act(
     yes: bool,
     as_json: bool,
 ) -> None:
-    from relay.cli.acting import count, give
+    from relay.cli.acting import give
+    from relay.cli.shards import every_reader
 
     seconds = seconds_of(wait)
     check_names(config, selection)
-    found = count(config, selection)
+    found = {state.value: number for state, number in manage.count(every_reader(config), selection).items()}
     concerned = sum(found.get(each.value, 0) for each in states)
     in_flight = found.get(State.FLIGHT.value, 0)
     if dry_run:
         _say_dry(act, concerned, in_flight, as_json)
         return
-    if is_everything(selection) and not yes:
+    if manage.is_everything(selection) and not yes:
         _confirm(act, concerned)
     came = give(config, act, selection, reason, seconds)
     idle = not (as_json or came.changed or came.outstanding)
@@ -282,7 +254,7 @@ def _left(act: Act, states: tuple[State, ...], counts: Mapping[str, int]) -> str
     """Why nothing was changed: what fits, and is in a state the act is not for."""
     already = {Act.HOLD: State.HELD, Act.RELEASE: State.QUEUED}.get(act)
     said = []
-    for state in _WAITING:
+    for state in manage.WAITING:
         if state not in states and (number := counts.get(state.value, 0)):
             verb = "is" if number == 1 else "are"
             said.append(f"{number} that {'fits' if number == 1 else 'fit'} {verb} {state.value}")

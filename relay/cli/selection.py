@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,32 +67,6 @@ def _domain(given: str) -> str:
     from relay.cli.domain import normal
 
     return normal(given, "--domain")
-
-
-def is_everything(selection: Selection) -> bool:
-    """Whether it names nothing but states."""
-    return not describe(selection).keys() - {"states"}
-
-
-def describe(selection: Selection) -> dict[str, Any]:
-    """What is given of it, in JSON's types."""
-    from relay.model.clock import iso
-
-    found: dict[str, Any] = {
-        "ids": list(selection.ids),
-        "domain": selection.domain,
-        "site": selection.site,
-        "account": selection.account,
-        "credential": selection.credential,
-        "tag": selection.tag,
-        "campaign": selection.campaign,
-        "send_cancel_id": selection.send_cancel_id,
-        "address": selection.address,
-        "states": [each.value for each in selection.states],
-        "before": None if selection.before is None else iso(selection.before),
-        "since": None if selection.since is None else iso(selection.since),
-    }
-    return {name: value for name, value in found.items() if value}
 
 
 def check_names(config: Config, selection: Selection) -> None:

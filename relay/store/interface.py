@@ -196,6 +196,17 @@ class Entry:
         return f"{self.shard}.{self.seq}"
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for a domain."""
+
+    domain: str
+    queued: int
+    flight: int
+    held: int
+    due: float | None  # earliest next attempt of what is queued; None: nothing is
+
+
 class Reader(Protocol):
     """A shard, read from outside its owner. Synchronous."""
 
@@ -223,6 +234,9 @@ class Reader(Protocol):
 
     def matching(self, selection: Selection) -> Mapping[State, int]:
         """How many recipients fit, by state."""
+
+    def backlog(self, selection: Selection, limit: int = 100) -> list[Backlog]:
+        """The domains with the most recipients that fit and have not ended; `selection.states` is passed over."""
 
     def counts(self) -> Mapping[State, int]:
         """Recipients by state; final ones are counted while their message is kept."""
@@ -324,6 +338,9 @@ class Registry(Protocol):
 
     def add_order(self, order: Order) -> Order:
         """Keep an order; returns it with its number."""
+
+    def order(self, number: int) -> Order:
+        """Raises NotFound."""
 
     def orders(self, shard: int) -> list[Order]:
         """Those that shard has not done yet, in order."""

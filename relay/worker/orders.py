@@ -102,8 +102,9 @@ class Orders:
             shard,
             acted.in_flight,
         )
-        if order.act is Act.RETRY and order.selection.site:
-            self._dispatch.resume(order.selection.site)  # who names the site wants no more patience with it
+        if order.act is Act.RETRY and order.selection.site and not order.selection.account:
+            # Who names the site wants no more patience with it; but an account does not speak for the others' mail.
+            self._dispatch.resume(order.selection.site)
         for state in acted.lanes:
             self._dispatch.waiting(shard, (state.lane,), state.due)
 

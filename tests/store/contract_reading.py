@@ -12,7 +12,7 @@ from relay.model.event import Event, EventName
 from relay.model.message import NewMessage, State
 from relay.model.options import Archive, Options, Resolved
 from relay.model.order import Selection
-from relay.store.interface import NotFound, Queue
+from relay.store.interface import Backlog, NotFound, Queue
 from tests.store.contract import DAY, Shard
 from tests.store.mail import HELLO, NOON, deferred, delivered, ids, in_flight, mail
 
@@ -84,6 +84,26 @@ class ReadingContract:
         assert addresses((State.DELIVERED, State.FAILED)) == ["done@example.net"]
         assert reader.listing(Selection(states=(State.DELIVERED,)))[0][0] == done.message
         assert reader.counts() == {State.QUEUED: 2, State.HELD: 1, State.DELIVERED: 1}
+        await queue.close()
+
+    async def test_a_backlog_is_told_by_domain_the_longest_first(self, shard: Shard) -> None:
+        queue = await shard.open()
+        await queue.add(mail("b@example.org", due=NOON + 1))
+        await queue.add(mail("held@example.net", state=State.HELD, due=NOON + 3))
+        await queue.add(mail("a@example.net", due=NOON + 5))
+        await queue.add(mail("c@example.net", due=NOON + 4))
+        done = mail("done@example.com", state=State.FLIGHT)
+        await queue.add(done)
+        await queue.add(mail("flying@example.edu", state=State.FLIGHT))
+        await queue.settle([delivered(in_flight(done)[0])])
+        reader = shard.reader()
+        assert reader.backlog(Selection()) == [
+            Backlog("example.net", 2, 0, 1, NOON + 4),
+            Backlog("example.edu", 0, 1, 0, None),
+            Backlog("example.org", 1, 0, 0, NOON + 1),
+        ]
+        assert [each.domain for each in reader.backlog(Selection(), 1)] == ["example.net"]
+        assert reader.backlog(Selection(account="nobody")) == []
         await queue.close()
 
     # --- forgetting -----------------------------------------------------------------------------------

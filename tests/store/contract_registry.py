@@ -238,6 +238,9 @@ class RegistryContract:
         assert other.version() > version
         assert (first, second.number, second.selection) == (replace(ORDER, number=1), 2, selection)
         assert other.orders(0) == other.orders(1) == [first, second]
+        assert other.order(second.number) == second
+        with pytest.raises(NotFound):
+            other.order(7)
         done = Done(order=1, shard=1, at=NOON + 2, changed=3, in_flight=1)
         other.order_done(done)
         other.order_done(replace(done, changed=4))

@@ -16,7 +16,7 @@ import apsw
 from relay.model.event import Event
 from relay.model.message import Message, State
 from relay.model.order import Selection
-from relay.store.interface import Entry, NotFound, RecipientState, StoreDown, Tracked
+from relay.store.interface import Backlog, Entry, NotFound, RecipientState, StoreDown, Tracked
 from relay.store.sqlite import lookup, selecting
 from relay.store.sqlite import statements as sql
 from relay.store.sqlite.connect import check_version, connect_frozen, connect_reader, fetch
@@ -90,6 +90,9 @@ class SqliteReader:
 
     def matching(self, selection: Selection) -> Mapping[State, int]:
         return self._run(lambda connection: selecting.counts(connection, selection))
+
+    def backlog(self, selection: Selection, limit: int = 100) -> list[Backlog]:
+        return [Backlog(*row) for row in self._run(lambda it: selecting.backlog(it, selection, limit))]
 
     def counts(self) -> Mapping[State, int]:
         rows = self._run(lambda connection: fetch(connection, sql.COUNTS))

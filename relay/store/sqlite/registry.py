@@ -187,6 +187,12 @@ class SqliteRegistry:
         with self._transaction() as connection:
             return rows.order_of(fetch(connection, sql.ADD_ORDER, rows.order_row(order))[0])
 
+    def order(self, number: int) -> Order:
+        found = self._rows(sql.ORDER, number)
+        if not found:
+            raise NotFound(f"no order {number}")
+        return rows.order_of(found[0])
+
     def orders(self, shard: int) -> list[Order]:
         return [rows.order_of(row) for row in self._rows(sql.ORDERS, shard)]
 

@@ -103,6 +103,7 @@ insert into queue_order (at, who, act, selection, reason, lifetime) values (?, ?
 returning number, at, who, act, selection, reason, lifetime
 """
 # orders: those a shard has not done yet, in order.
+ORDER: Final = "select number, at, who, act, selection, reason, lifetime from queue_order where number = ?"
 ORDERS: Final = """
 select number, at, who, act, selection, reason, lifetime from queue_order
  where not exists (select 1 from order_done where order_done.number = queue_order.number and shard = ?)

@@ -90,6 +90,11 @@ def counts(connection: apsw.Connection, selection: Selection) -> Mapping[State, 
     return {State(state): number for state, number in fetch(connection, counted, asked)}
 
 
+def backlog(connection: apsw.Connection, selection: Selection, limit: int) -> list[Row]:
+    """By domain what fits and has not ended, the most first."""
+    return fetch(connection, sql.BACKLOG, {**given(selection, OPEN), "limit": limit})
+
+
 def _statement(wanted: Sequence[State]) -> str:
     if tuple(wanted) == (State.QUEUED,):
         return sql.LIST_QUEUED  # by the index of what waits

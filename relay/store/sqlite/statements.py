@@ -197,6 +197,16 @@ LIST_OPEN: Final = f"""
  order by next_attempt nulls last, recipient.key limit :limit
 """
 
+# backlog: by domain what has not ended, the most first.
+BACKLOG: Final = f"""
+select recipient.domain, sum(state = 'queued'), sum(state = 'flight'), sum(state = 'held'),
+       min(case when state = 'queued' then next_attempt end)
+  from message as waiting indexed by message_open cross join recipient
+ where waiting.sandbox in (0, 1) and waiting.ended is null
+   and recipient.key between waiting.key << 24 and waiting.key << 24 | 16777215 and {_FITS}
+ group by recipient.domain order by count(*) desc, recipient.domain limit :limit
+"""  # noqa: S608 - made of constants
+
 # list_any: ended ones too: the whole table is read.
 LIST_ANY: Final = f"""
 {_STATE} from recipient where {_FITS}
