@@ -25,7 +25,6 @@ _OCTETS = LINE // 4 * 3 << 10  # what a block stands for
 _SPACE = b" \t\r\n"
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _ASCII = bytes(range(128))
-_ENDS = re.compile(r"\r\n?|\n")
 _LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n|\0")
 
 
@@ -38,8 +37,9 @@ class Part:
 
 def text_part(text: str, kind: str) -> Part:
     """`kind`: text/plain or text/html. Raises ValueError: it cannot be sent as UTF-8."""
-    if "\n" in text or "\r" in text:
-        text = _ENDS.sub("\r\n", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\n", "\r\n")
     try:
         octets = text.encode()
     except UnicodeEncodeError:

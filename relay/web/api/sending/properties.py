@@ -35,7 +35,6 @@ from relay.web.api.sending.unsubscribe import read_unsubscribe
 from relay.web.api.services import Services
 
 THREAD: Final = 128 << 10  # characters of a text that is worked on in a thread
-_ENDS = re.compile(r"\r\n|\n")
 _DEADLINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _LEAVING = re.compile(rb"(?:^|\r\n)list-unsubscribe[ \t]*:", re.IGNORECASE)
 _DSN = frozenset(map(squeezed, ("dsn_notify", "dsn_ret", "dsn_envid", "dsn_orcpt")))
@@ -171,13 +170,11 @@ async def _ready(services: Services, found: Sorted, fields: Sequence[bytes]) -> 
 
 def crlf(mime: str) -> bytes:
     """A message with CRLF at the end of every line. Raises Problem."""
-    text = mime
-    if mime.count("\n") != mime.count("\r\n"):
-        text = _ENDS.sub("\r\n", mime)
-    if text.count("\r") != text.count("\r\n"):
+    text = mime.replace("\r\n", "\n")
+    if "\r" in text:
         raise Problem("bad_value", "mime: a CR without its LF; lines end in CRLF, or in LF", field="mime")
     try:
-        octets = text.encode("utf-8")
+        octets = text.replace("\n", "\r\n").encode()
     except UnicodeEncodeError:
         raise Problem("bad_value", "mime: half a character (a lone surrogate)", field="mime") from None
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
