@@ -14,7 +14,7 @@ from relay.transform.responsive.block import Content, Reading
 from relay.transform.responsive.font import Font, font
 from relay.transform.responsive.layout import Place, Scope
 from relay.transform.responsive.link import Link, link
-from relay.transform.responsive.markup import TABLE, element, mso, not_mso
+from relay.transform.responsive.markup import TABLE, beside, element, mso, not_mso
 from relay.transform.responsive.node import Node
 from relay.transform.responsive.placeholders import pieces, to_html
 from relay.transform.responsive.text import labelled
@@ -72,7 +72,7 @@ class Button(Content):
         cell = {"align": "center", "bgcolor": plain_colour(self.color)}
         inside = element("td", words, cell, {"background-color": self.color, **corners})
         return element(
-            "table", f"<tr>{inside}</tr>", {**TABLE, "align": place.align}, {"border-collapse": "separate"}
+            "table", f"<tr>{inside}</tr>", {**TABLE, "align": beside(place.align)}, {"border-collapse": "separate"}
         )
 
     def _shape(self, scope: Scope, font: Font) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from relay.transform.responsive.block import Content, Reading
 from relay.transform.responsive.layout import Place, Scope, row
 from relay.transform.responsive.link import Link, link
-from relay.transform.responsive.markup import TABLE, element, opening
+from relay.transform.responsive.markup import TABLE, beside, element, opening
 from relay.transform.responsive.node import Node, near, text_of
 from relay.transform.responsive.placeholders import check, to_html
 from relay.transform.responsive.platforms import CLOSED, PLATFORMS, SHARING, Shared, profile
@@ -59,7 +59,7 @@ class Icons(Content):
     def html(self, scope: Scope, place: Place) -> str:
         last = len(self.icons) - 1
         cells = "".join(self._cell(each, scope, GAP * (number < last)) for number, each in enumerate(self.icons))
-        made = element("table", f"<tr>{cells}</tr>", {**TABLE, "align": place.align}) if cells else ""
+        made = element("table", f"<tr>{cells}</tr>", {**TABLE, "align": beside(place.align)}) if cells else ""
         if not self.label:
             return made
         given = {"align": place.align}

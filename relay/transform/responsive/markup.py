@@ -32,6 +32,11 @@ def element(name: str, content: str, attributes: Values, css: Values | None = No
     return f"{opening(name, attributes, css)}{content}</{name}>"
 
 
+def beside(align: str) -> str:
+    """The alignment of a table; on the left it stands anyhow, and would let what follows run beside it."""
+    return "" if align == "left" else align
+
+
 def mso(markup: str) -> str:
     """For Outlook on Windows alone, which lays out with Word."""
     return f"<!--[if mso]>{markup}<![endif]-->"
