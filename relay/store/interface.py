@@ -357,8 +357,13 @@ class Registry(Protocol):
     def always_keys(self, account: str) -> list[DkimKey]:
         """Those that sign all mail of an account: of its verified domains, the newest first."""
 
-    def pending_keys(self) -> list[DkimKey]:
-        """Those of all domains that wait for their record."""
+    def pending_keys(self, after: str = "", limit: int = 1000) -> list[DkimKey]:
+        """Those of all domains that wait for their record, by domain and selector; behind `after`, which is those two
+        with a space."""
+
+    def due_keys(self, before: float, after: str = "", limit: int = 1000) -> list[DkimKey]:
+        """Those of ours that sign for a verified domain since before a time, the newest of their algorithm, without
+        a successor that waits. In order and part as `pending_keys`."""
 
     def update_key(self, key: DkimKey) -> None:
         """Replace the key of that domain and selector. Raises NotFound."""

@@ -16,6 +16,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
+from relay.config import Config
+from relay.dns.resolver import Resolver
+from relay.manage.rotation import Rotation
 from relay.model.clock import Clock
 from relay.store.interface import Registry, StoreDown, StoreFull
 
@@ -95,4 +98,19 @@ async def rotate(rings: Sequence[Rotating]) -> None:
                 ring.rotate()
             except (StoreDown, StoreFull) as error:  # the registry may be back for the next look
                 logger.error("keys cannot be renewed: %s", error)
+        await asyncio.sleep(LOOK)
+
+
+async def renew(rotation: Rotation, config: Callable[[], Config], clock: Clock) -> None:
+    """Renew DKIM keys until cancelled, as far as DNS follows. In one process of the relay; a sandbox asks no DNS."""
+    while True:
+        now = config()
+        if not now.sandbox.enabled:
+            resolver = Resolver(now.dns, clock)
+            try:
+                await rotation.round(resolver)
+            except (StoreDown, StoreFull) as error:
+                logger.error("DKIM keys cannot be renewed: %s", error)
+            finally:
+                await resolver.close()
         await asyncio.sleep(LOOK)

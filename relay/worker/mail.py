@@ -15,6 +15,7 @@ import logging
 from dataclasses import dataclass
 
 from relay.config import Config, Listener, ListenerKind, Purpose
+from relay.manage.rotation import Rotation
 from relay.model.clock import system_clock
 from relay.smtp.budget import Budget
 from relay.smtp.door import Door
@@ -25,7 +26,7 @@ from relay.submission.campaigns import REMEMBERED as CAMPAIGNS_REMEMBERED
 from relay.submission.listener import SubmissionDoor
 from relay.submission.login import Logins
 from relay.worker.context import Context
-from relay.worker.keyring import rotate
+from relay.worker.keyring import renew, rotate
 from relay.worker.lifeline import Lifeline
 from relay.worker.process import on_reload, serve, until_stopped
 from relay.worker.returning import Returning
@@ -49,6 +50,8 @@ async def _work(context: Context, lifeline: Lifeline) -> None:
     tasks = {**worker.rooms.tasks(), "forgetting": _forget(worker), "reloading": _reload(worker, reloads)}
     if context.shard == 0:  # it always runs, and one process is enough
         tasks["keys"] = rotate((worker.rooms.paths, worker.rooms.links))
+        rotation = Rotation(worker.rooms.registry, system_clock)
+        tasks["DKIM keys"] = renew(rotation, lambda: worker.rooms.config, system_clock)
     if context.tls is not None:
         tasks["certificates"] = context.tls.watch()
     running = {name: asyncio.create_task(task) for name, task in tasks.items()}

@@ -319,6 +319,33 @@ class RegistryContract:
         waiting = replace(KEY, selector="s3", state=KeyState.PENDING)
         registry.add_key(waiting)
         assert registry.pending_keys() == [waiting]
+        registry.add_key(replace(waiting, domain="example.net"))
+        assert [each.domain for each in registry.pending_keys()] == ["example.com", "example.net"]
+        assert [each.domain for each in registry.pending_keys(limit=1)] == ["example.com"]
+        assert [each.domain for each in registry.pending_keys("example.com s3")] == ["example.net"]
+
+    def test_keys_are_due_that_signed_for_long_and_have_no_successor(self, registry: Registry) -> None:
+        registry.add_account(Account(name="demo", created=NOON))
+        for name in ("a.example", "b.example"):
+            registry.add_domain(replace(DOMAIN, name=name))
+        registry.verify_domain("a.example", NOON, "dns")
+        old = replace(KEY, domain="a.example")
+        registry.add_key(old)
+        registry.add_key(replace(old, domain="b.example"))
+        registry.add_key(replace(old, selector="own", custom=True))
+        registry.add_key(replace(old, selector="r", algorithm=Algorithm.RSA, start=NOON + 5))
+        assert registry.due_keys(NOON - 1) == []
+        assert [each.selector for each in registry.due_keys(NOON)] == ["s1"]
+        assert [each.selector for each in registry.due_keys(NOON + 5)] == ["r", "s1"]
+        assert [each.selector for each in registry.due_keys(NOON + 5, limit=1)] == ["r"]
+        assert [each.selector for each in registry.due_keys(NOON + 5, "a.example r")] == ["s1"]
+        registry.add_key(replace(old, selector="s2", state=KeyState.PENDING))
+        assert [each.selector for each in registry.due_keys(NOON + 5)] == ["r"]
+        registry.update_key(replace(old, selector="s2", state=KeyState.ACTIVE, start=NOON + 9))
+        registry.add_key(replace(old, selector="s3", created=NOON + 1, state=KeyState.RETIRED))
+        assert [each.selector for each in registry.due_keys(NOON + 5)] == ["r", "s1"]  # made at one time
+        registry.retire_key("a.example", "s1")
+        assert [each.selector for each in registry.due_keys(NOON + 9)] == ["r", "s2"]
 
     def test_tokens_are_found_by_id(self, registry: Registry) -> None:
         registry.add_account(Account(name="demo", created=NOON))

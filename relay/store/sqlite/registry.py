@@ -221,8 +221,11 @@ class SqliteRegistry:
     def always_keys(self, account: str) -> list[DkimKey]:
         return [rows.key_of(row) for row in self._rows(sql.ALWAYS_KEYS, account)]
 
-    def pending_keys(self) -> list[DkimKey]:
-        return [rows.key_of(row) for row in self._rows(sql.PENDING_KEYS)]
+    def pending_keys(self, after: str = "", limit: int = 1000) -> list[DkimKey]:
+        return [rows.key_of(row) for row in self._rows(sql.PENDING_KEYS, after, limit)]
+
+    def due_keys(self, before: float, after: str = "", limit: int = 1000) -> list[DkimKey]:
+        return [rows.key_of(row) for row in self._rows(sql.DUE_KEYS, before, after, limit)]
 
     def update_key(self, key: DkimKey) -> None:
         _, _, algorithm, private, public, _, *rest = rows.key_row(key)

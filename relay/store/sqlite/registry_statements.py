@@ -136,7 +136,18 @@ select domain, selector, algorithm, private_pem, public_base64, created, state, 
 """
 PENDING_KEYS: Final = """
 select domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, "end"
-  from dkim_key where state = 'pending' order by domain, selector
+  from dkim_key where state = 'pending' and domain || ' ' || selector > ?1 order by domain || ' ' || selector limit ?2
+"""
+DUE_KEYS: Final = """
+select domain, selector, algorithm, private_pem, public_base64, created, state, custom, always, start, "end"
+  from dkim_key as key
+ where state = 'active' and custom = 0 and coalesce(start, created) <= ?1
+   and domain in (select name from domain where verified is not null)
+   and not exists (select 1 from dkim_key as other
+                    where other.domain = key.domain and other.algorithm = key.algorithm and other.custom = 0
+                      and (other.state = 'pending' or other.state = 'active' and other.created > key.created))
+   and domain || ' ' || selector > ?2
+ order by domain || ' ' || selector limit ?3
 """
 UPDATE_KEY: Final = """
 update dkim_key set algorithm = ?, private_pem = ?, public_base64 = ?, state = ?, custom = ?, always = ?, start = ?,
