@@ -3,8 +3,8 @@
 In:  a document, the guarded client for HTTP, and whoever runs work in a thread.
 Out: what the renderer makes of it; `DocumentError`, or `Unfetched`, which names the property at fault.
 
-At most `FETCHES` things are fetched for a document, of `OCTETS` each, and within `SECONDS` together; what an imported
-document imports counts, too.
+At most `FETCHES` feeds and imports are fetched for a document, and `EXTRAS` of what it can do without, of `OCTETS`
+each, and within `SECONDS` together; what an imported document imports counts, too.
 
 Why so: feeds and imports are fetched anew each time a document is rendered, when it is sent above all, since a feed
 is there for its news. What is stored beside a template is rendered when it is stored, for those who send with it by a
@@ -25,8 +25,10 @@ from relay.transform.jsonpatch import pointer
 from relay.transform.merge import TemplateError, compile
 from relay.transform.responsive import DocumentError, Need, Rendered, needed, render
 
-FETCHES: Final = 10
+FETCHES: Final = 10  # feeds and imports
+EXTRAS: Final = 50  # pictures that do not say how wide they are, and the like
 OCTETS: Final = 1 << 20  # of each
+MEASURED: Final = 256 << 10  # octets of a picture that are kept: its size stands near its beginning
 SECONDS: Final = 10.0  # of all together
 REDIRECTS: Final = 3
 
@@ -70,16 +72,24 @@ async def _gathered(
     """What there is by URL, and what is said of what is not there. Raises DocumentError, Unfetched."""
     fetched: dict[str, bytes] = {}
     failed: dict[str, str] = {}
+    asked = {True: 0, False: 0}
     clock = asyncio.get_running_loop().time
     left = SECONDS
     while True:
         needs = await threaded(needed, document, fetched)
-        wanted = {each.url: each for each in needs if each.url not in failed}
+        wanted: dict[str, Need] = {}
+        for need in needs:
+            if need.url in failed or need.url in wanted:
+                continue
+            asked[need.required] += 1
+            if asked[need.required] <= (FETCHES if need.required else EXTRAS):
+                wanted[need.url] = need
+            elif need.required:
+                raise Unfetched(need.path, f"a document fetches at most {FETCHES} feeds and imports")
+            else:
+                failed[need.url] = f"{need.path}: over {EXTRAS} pictures; the page is made without its size"
         if not wanted:
             return fetched, failed
-        if len(fetched) + len(failed) + len(wanted) > FETCHES:
-            last = list(wanted.values())[-1]
-            raise Unfetched(last.path, f"a document fetches at most {FETCHES} things")
         async with turn:
             begun = clock()
             answers = await asyncio.gather(*(_fetch(client, each, left) for each in wanted.values()))
@@ -90,14 +100,15 @@ async def _gathered(
             elif need.required:
                 raise Unfetched(need.path, answer.text)
             else:
-                failed[need.url] = f"{need.path}: {answer.text}; left out"
+                failed[need.url] = f"{need.path}: {answer.text}; the page is made without it"
 
 
 async def _fetch(client: Client, need: Need, left: float) -> bytes | Failed:
     if left <= 0:
         return Failed(Failure.TIMEOUT, f"what the document shows did not come within {SECONDS:g} s together")
     try:
-        return (await client.get(need.url, limit=OCTETS, timeout=left, redirects=REDIRECTS)).content()
+        found = (await client.get(need.url, limit=OCTETS, timeout=left, redirects=REDIRECTS)).content()
+        return found if need.required else found[:MEASURED]
     except Failed as failed:
         return failed
 

@@ -6,7 +6,8 @@ Out: `Mailbox`es; and their text for a field: quoted or in encoded words where t
 Standards: RFC 5322 section 3.4, RFC 2047 section 5 (3), RFC 6532 (a local part outside ASCII stands as it is).
 
 Why so: what stands between two commas is one mailbox, so a name with a comma in it needs its quotation marks; a
-guess would make two addresses of one, or one of two. Otherwise names may be what they are (dots, colons, brackets).
+guess would make two addresses of one, or one of two. An address may be a placeholder of the template language, which
+is for whoever fills it in to check. Otherwise names may be what they are (dots, colons, brackets).
 Control characters are refused, line ends above all: nobody writes a header field by way of a name.
 """
 
@@ -27,6 +28,7 @@ BROKEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|\((?:[^()\\]|\\.)*\)|,|[^"<>(),]+')
 _ESCAPED = re.compile(r"\\(.)")
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # atoms, and single spaces between them
+_PLACEHOLDER = re.compile(r"\{\$[A-Za-z][A-Za-z0-9_.\[\]-]{0,100}(?:\|[a-z_]{1,30}){0,10}\}")
 _EMPTY_GROUP = re.compile(r'([^\x00-\x1f\x7f:;<>@",()]{1,200}):\s*;')
 
 
@@ -34,6 +36,11 @@ _EMPTY_GROUP = re.compile(r'([^\x00-\x1f\x7f:;<>@",()]{1,200}):\s*;')
 class Mailbox:
     address: str
     name: str = ""
+
+    @property
+    def open(self) -> bool:
+        """The address is a placeholder: `{$recipient}`."""
+        return self.address.startswith("{$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,8 @@ def mailbox(address: str, name: str = "") -> Mailbox:
     plain = " ".join(name.split())
     if len(plain.encode()) > NAME:
         raise ValueError(f"a name has at most {NAME} octets: {printable(plain)}")
-    return Mailbox(parse_path(address.strip(), smtputf8=True), plain)
+    address = address.strip()
+    return Mailbox(address if _PLACEHOLDER.fullmatch(address) else parse_path(address, smtputf8=True), plain)
 
 
 def written(each: Mailbox | Group) -> str:

@@ -60,7 +60,8 @@ FILLING: Final = (
     "values for show where others are given."
 )
 FETCHING: Final = (
-    "What `feed` and `import` show is fetched: 10 things of 1 MiB within 10 seconds. `embedded` fetches 50 pictures "
+    "What `feed` and `import` show is fetched: 10 things of 1 MiB within 10 seconds; so are pictures that do not say "
+    "how wide they are. `embedded` fetches 50 pictures "
     "of 5 MiB, 10 MiB and 10 seconds for all; one that does not come stays on the web, and `X-Warnings` says so."
 )
 REMARKS: Final = {WARNINGS: "what is odd about the document, in a line; absent where nothing is"}

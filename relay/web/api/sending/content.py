@@ -30,8 +30,11 @@ _OURS = frozenset({"from", "to", "cc", "bcc", "reply-to", "subject", "mime-versi
 _PARTS = ("content-", "dkim-", "arc-", "resent-")
 
 
-def header_fields(given: Mapping[str, Any]) -> tuple[list[bytes], bool]:
-    """The fields, and whether one of them has an address outside ASCII. Raises Problem."""
+def header_fields(given: Mapping[str, Any], *, filled: bool = False) -> tuple[list[bytes], bool]:
+    """The fields, and whether one of them has an address outside ASCII; `filled`: placeholders will be filled in.
+
+    Raises Problem.
+    """
     author = read_list(given.get("from"), "from")
     if not author:
         raise Problem(
@@ -39,10 +42,16 @@ def header_fields(given: Mapping[str, Any]) -> tuple[list[bytes], bool]:
         )
     if len(author) > 1 or isinstance(author[0], Group):
         raise Problem("bad_value", f"from: expected exactly one address, not {len(author)}", field="from")
+    if author[0].open:
+        text = "from: an address there cannot be a placeholder, only the name in front of it"
+        raise Problem("bad_value", text, field="from")
     fields = [listed("From", [written(author[0])])]
     utf8 = _beyond(author)
     for name, title in (("to", "To"), ("cc", "Cc"), ("replyto", "Reply-To")):
         if (value := given.get(name)) and (people := read_list(value, name)):
+            if not filled and any(isinstance(each, Mailbox) and each.open for each in people):
+                text = f"{name}: placeholders are filled in where there are data, or a template"
+                raise Problem("bad_value", text, field=name)
             fields.append(listed(title, [written(each) for each in people]))
             utf8 = utf8 or _beyond(people)
     if subject := one_line(given.get("subject"), "subject"):

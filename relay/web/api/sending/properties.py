@@ -37,6 +37,7 @@ from relay.web.api.services import Services
 THREAD: Final = 128 << 10  # characters of a text that is worked on in a thread
 _DEADLINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII)
 _LEAVING = re.compile(rb"(?:^|\r\n)list-unsubscribe[ \t]*:", re.IGNORECASE)
+_MERGING = frozenset(("data", "vars", "mergeglobal", "merge", "mergesyntax"))
 _DSN = frozenset(map(squeezed, ("dsn_notify", "dsn_ret", "dsn_envid", "dsn_orcpt")))
 
 
@@ -71,7 +72,7 @@ async def read_properties(services: Services, asked: Asked, properties: Mapping[
     else:
         if _some(plain.get("bcc")):
             found.warnings.append("bcc: it has no effect; who is to get a hidden copy stands in recipients")
-        octets, utf8 = await _built(services, plain, fields, bare=templated)
+        octets, utf8 = await _built(services, plain, fields, bare=templated, filled=templated or _merges(options))
     return Found(
         octets=octets,
         recipients=people.addresses,
@@ -181,10 +182,13 @@ def crlf(mime: str) -> bytes:
 
 
 async def _built(
-    services: Services, plain: Mapping[str, Any], fields: Sequence[bytes], *, bare: bool
+    services: Services, plain: Mapping[str, Any], fields: Sequence[bytes], *, bare: bool, filled: bool
 ) -> tuple[bytes, bool]:
-    """A message of properties, and whether its header needs SMTPUTF8; `bare`: it may have no text of its own."""
-    header, utf8 = header_fields(plain)
+    """A message of properties, and whether its header needs SMTPUTF8.
+
+    `bare`: it may have no text of its own; `filled`: its placeholders will be filled in.
+    """
+    header, utf8 = header_fields(plain, filled=filled)
     text, html = _text(plain, "text"), _text(plain, "html")
     attachments = await read_attachments(services, plain.get("attachments"))
     if not text and not html and not attachments:
@@ -203,6 +207,10 @@ async def _built(
         return (await services.threaded(message, *work) if large else message(*work)), utf8
     except ValueError as error:
         raise Problem("bad_value", f"text: {error}", field="text") from None
+
+
+def _merges(options: Mapping[str, Any]) -> bool:
+    return any(squeezed(name) in _MERGING and _some(value) for name, value in options.items())
 
 
 def _text(plain: Mapping[str, Any], name: str) -> str | None:

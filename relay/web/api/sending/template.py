@@ -170,8 +170,8 @@ async def _rendered(
 
 
 def _needy(document: Mapping[str, Any]) -> bool:
-    """Whether something of elsewhere is in it. Raises DocumentError."""
-    return bool(needed(document))
+    """Whether feeds or imports are in it. Sizes of pictures stay as they were found. Raises DocumentError."""
+    return any(each.required for each in needed(document))
 
 
 def _content(given: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
