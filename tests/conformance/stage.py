@@ -242,6 +242,7 @@ def stage(home: Path) -> Iterator[Stage]:
     config: dict[str, Any] = {
         "listeners": [*listeners(), third, returns],
         "webhooks": {"allow": ["127.0.0.0/8"]},
+        "http": {"address": "127.0.0.1", "port": 0, "api": {"networks": ["127.0.0.0/8"]}},
         "tracking": {"images": {"networks": ["127.0.0.0/8"]}},
     }
     with world(home, behaviours, config, Near) as made:
