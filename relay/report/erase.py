@@ -54,6 +54,7 @@ def erase(data: Path, address: str) -> int:
             writing.execute(sql.ERASE_STRIKES, (address.lower(),))
         except apsw.Error as error:
             raise StoreDown(f"{data / sql.NAME} cannot be changed: {error}") from error
+    Requests(data).erase(address)  # what was found while this was going on
     return changed
 
 

@@ -9,7 +9,8 @@ Out: seconds since 1970, the end not included.
     both       as they are, cut to a month from `start`
 
 Why so: a month is a month of the calendar: from January 31 to the last of February. `start` equal to `end` is a
-fault, as with SMTPeter, and so is one that lies behind it: nothing could be found.
+fault, as with SMTPeter, and so is one that lies behind it: nothing could be found. A message comes in before it has
+an id, whose time is all we know here; so its window begins an hour earlier.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from __future__ import annotations
 import calendar
 from datetime import UTC, date, datetime
 
+EARLIER = 3600.0  # seconds
+
 
 def window(start: date | None, end: date | None, *, now: float, sent: float | None = None) -> tuple[float, float]:
-    """`sent`: when the message that is asked about was.
+    """`sent`: when the message that is asked about got its id.
 
     Raises:
         ValueError: `start` is not before `end`.
@@ -33,7 +36,7 @@ def window(start: date | None, end: date | None, *, now: float, sent: float | No
     if end is not None:
         return _at(month(end, -1)), _at(end)
     if sent is not None:
-        return sent, _moved(sent, 1)
+        return sent - EARLIER, _moved(sent, 1)
     return _moved(now, -1), now + 1
 
 

@@ -33,7 +33,7 @@ def test_a_window_is_a_month_at_most(start: date | None, end: date | None, found
 
 def test_a_message_is_asked_about_from_its_sending_on() -> None:
     sent = at(2026, 1, 31, 8)
-    assert window(None, None, now=NOW, sent=sent) == (sent, at(2026, 2, 28, 8))
+    assert window(None, None, now=NOW, sent=sent) == (sent - 3600, at(2026, 2, 28, 8))
     assert window(date(2026, 2, 1), None, now=NOW, sent=sent) == (at(2026, 2, 1), at(2026, 3, 1))
 
 
