@@ -11,7 +11,7 @@ from relay.transform.responsive.layout import Place, Scope
 from relay.transform.responsive.link import Link, link
 from relay.transform.responsive.markup import element
 from relay.transform.responsive.node import Node
-from relay.transform.responsive.placeholders import around, check, to_html
+from relay.transform.responsive.placeholders import around, check, closed, to_html
 from relay.transform.responsive.text import labelled, page_text
 from relay.transform.responsive.values import attributes, css, fetched_url
 
@@ -95,7 +95,7 @@ def read_text(node: Node, reading: Reading) -> Content:
 
 
 def read_html(node: Node, reading: Reading) -> Content:
-    return Html(content=_content(node, reading, "html"), css=css(node), attributes=attributes(node))
+    return Html(content=closed(_content(node, reading, "html")), css=css(node), attributes=attributes(node))
 
 
 def read_heading(node: Node, reading: Reading) -> Content:

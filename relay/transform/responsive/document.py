@@ -93,11 +93,11 @@ def render(document: Mapping[str, object], *, web: bool = False, fetched: Mappin
             raise DocumentError(need.path, f"{need.url} was not fetched")
     scope = Scope(width=CENTRE, font=read.font, web=web, rewriting=read.rewriting)
     html = read.rewriting.page(read.page) if read.page else page(html_of(read.blocks, scope), read.outside)
+    _compiled(html, "/content")
     html = html if web else read.pixel.put_into(html)
     mail = Scope(width=CENTRE, font=read.font, web=False, rewriting=read.rewriting)
     text = read.text or (page_text(html) if read.page else text_of(read.blocks, mail))
     warnings = list(read.warnings)
-    _compiled(html, "/content")
     try:
         compile(text)
     except TemplateError as error:  # `{if}` within a tag, and `{/if}` in what is shown

@@ -24,6 +24,7 @@ _LITERAL = re.compile(r"(?is)(\{literal[ \t]*+\})(.*)(\{/literal[ \t]*+\})")
 _DOUBLE = re.compile(r'"((?:[^"\\]|\\"|\\(?!"))*+)"')
 _BRACE = re.compile(r"\{(?!\s)")
 _HELD = re.compile("\ue000([0-9]+)\ue001")
+_LEFT = "&#123;"  # a brace in html
 _URL_SAFE = "-._~"
 
 
@@ -69,12 +70,17 @@ def around(source: str, text: Callable[[str], str], construct: Callable[[str], s
 
 def to_html(source: str) -> str:
     """Plain text as the content of an element."""
-    return around(source, partial(html.escape, quote=False))
+    return around(source, partial(_escaped, quote=False))
 
 
 def to_attribute(source: str) -> str:
     """Plain text as a value between double quotes; texts in constructs get single ones where they can."""
-    return around(source, html.escape, lambda piece: _DOUBLE.sub(_requoted, piece))
+    return around(source, _escaped, lambda piece: _DOUBLE.sub(_requoted, piece))
+
+
+def closed(markup: str) -> str:
+    """Markup whose last character does not begin a construct with whatever comes behind it."""
+    return f"{markup[:-1]}{_LEFT}" if markup.endswith("{") else markup
 
 
 def to_query(source: str) -> str:
@@ -109,6 +115,11 @@ def held(source: str, change: Callable[[str], str]) -> str:
 
     changed = change(around(source, _without_marks, hold))
     return _HELD.sub(lambda found: kept[int(found[1])] if int(found[1]) < len(kept) else "", changed)
+
+
+def _escaped(text: str, *, quote: bool = True) -> str:
+    """A brace that is none of a construct must not become one by what is put behind it."""
+    return html.escape(text, quote=quote).replace("{", _LEFT)
 
 
 def _without_marks(text: str) -> str:

@@ -33,7 +33,7 @@ _PROPERTY = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9-]{0,60}")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]{0,60}")
 _LINKING = ("href", "src", "background", "action", "formaction", "poster", "cite", "longdesc")
 _RUNS = re.compile(r"(?i)javascript\s*:|vbscript\s*:|expression\s*\(|-moz-binding|behavior\s*:")
-_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f<>]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f<>{}]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,9 @@ def css(node: Node | None) -> dict[str, str]:
         if not _PROPERTY.fullmatch(name):
             raise child.error(name, "expected the name of a CSS property")
         if _FORBIDDEN.search(masked(value)) or _RUNS.search(f"{name}:{value}"):
-            raise child.error(name, "expected a value of CSS, which has no angle brackets and runs nothing")
+            raise child.error(
+                name, "expected a value of CSS, which has no brackets of these kinds: <>{}, and runs nothing"
+            )
         found[name.lower()] = value.rstrip("; ")
     return found
 

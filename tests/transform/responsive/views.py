@@ -100,7 +100,7 @@ def tree(page: str) -> Element:
 
 def to_outlook(page: str) -> str:
     made = _MSO.sub(r"\1", _NOT_MSO.sub("", page))
-    assert "[if" not in made and "[endif]" not in made, "a condition within a condition"
+    assert "<!--[if" not in made and "<![endif]" not in made, "a condition within a condition"
     return made
 
 
