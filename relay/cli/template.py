@@ -22,6 +22,7 @@ from relay.cli.frame import (
 )
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
+from relay.cli.template_documents import Format, parts_of, shown
 from relay.cli.templates import object_of, read_text, template_errors
 from relay.model.clock import system_clock
 from relay.model.template import Part, Template
@@ -45,6 +46,7 @@ Version = Annotated[
     epilog=examples(
         "relay template put welcome --subject 'Hello {$name}' --html welcome.html --text welcome.txt",
         "relay template put welcome --text shorter.txt --note 'without the greeting'",
+        "relay template put news --document news.json",
     ),
 )
 def put(
@@ -52,6 +54,10 @@ def put(
     subject: Annotated[str | None, typer.Option(metavar="TEXT", help="The Subject of messages made from it.")] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="The page; - is standard input.")] = None,
     text: Annotated[Path | None, typer.Option(metavar="FILE", help="The plain text; - is standard input.")] = None,
+    document: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A ResponsiveEmail document in JSON, which all parts are rendered from."),
+    ] = None,
     without: Annotated[
         list[Part] | None, typer.Option("--without", help="Leave this part to the message; may be repeated.")
     ] = None,
@@ -62,7 +68,8 @@ def put(
 ) -> None:
     """Make a template, or a new version of one; parts that are not named stay as they are.
 
-    What cannot be compiled is refused, with line and column. The newest 20 versions are kept.
+    What cannot be compiled is refused, with line and column. The newest 20 versions are kept. A part that is given
+    for a template with a document takes the document's place: from then on it is written by hand.
     """
     from relay.manage import templates
 
@@ -77,11 +84,16 @@ def put(
         if part in given:
             raise typer.BadParameter(f"{part} is given, too", param_hint="--without")
         given[part] = ""
-    with registry(settings(config)) as opened, template_errors():
+    checked = settings(config)
+    if document is not None:
+        if given:
+            raise typer.BadParameter("a document has all parts, and there are others", param_hint="--document")
+        given = parts_of(checked, document)
+    elif given:
+        given["document"] = ""
+    with registry(checked) as opened, template_errors():
         whose = owner(opened, account)
         before = _newest(opened, whose, name)
-        if given:
-            given["document"] = ""  # from now on it is written by hand
         wanted = replace(before, **given, created=system_clock(), note=note)
         kept = templates.put(opened, wanted, operator())
     _print(kept, as_json)
@@ -106,7 +118,12 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
 
 
 @app.command(
-    "show", epilog=examples("relay template show welcome", "relay template show welcome --version 2 --part html")
+    "show",
+    epilog=examples(
+        "relay template show welcome",
+        "relay template show welcome --version 2 --part html",
+        "relay template show news --format json > news.json",
+    ),
 )
 def show(
     name: Name,
@@ -114,15 +131,30 @@ def show(
     part: Annotated[
         Part | None, typer.Option("--part", help="Print the source of this part, and nothing else.")
     ] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="Print what it is rendered to, and nothing else. mime and embedded are whole messages, the second "
+            "with its pictures.",
+        ),
+    ] = None,
     account: AccountOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a template: its parts as they were written, and which versions of it there are."""
-    with registry(settings(config)) as opened:
+    if part is not None and form is not None:
+        raise typer.BadParameter("either a part or a format", param_hint="--format")
+    checked = settings(config)
+    with registry(checked) as opened:
         whose = owner(opened, account)
         found = opened.template(whose, name, version)
         versions = opened.template_versions(whose, name)
+    if form is not None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(shown(checked, found, form))
+        return
     if part is not None:
         sys.stdout.write(getattr(found, part))
         return
@@ -224,6 +256,7 @@ def _described(template: Template) -> dict[str, Any]:
         "subject": template.subject,
         "html": template.html,
         "text": template.text,
+        "document": bool(template.document),
         "variables": variables,
     }
 

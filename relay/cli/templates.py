@@ -38,7 +38,7 @@ def object_of(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CommandError(f"{file} is no JSON: {error}") from error
     if not isinstance(found, dict):
-        raise CommandError(f"{file} has no JSON object, which names variables")
+        raise CommandError(f"{file} has no JSON object")
     return found
 
 

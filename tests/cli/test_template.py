@@ -114,3 +114,66 @@ def test_what_was_done_to_templates_is_in_the_audit(written: Cli) -> None:
     acts = [(each["act"], each["detail"]["template"]) for each in registry.audits(2)]
     registry.close()
     assert acts == [("template remove", "welcome"), ("template put", "welcome")]
+
+
+DOCUMENT = {
+    "name": "another",
+    "id": 7,
+    "from": {"name": "Shop", "address": "shop@example.com"},
+    "subject": "News for {$name}",
+    "content": {"blocks": [{"type": "heading", "content": "Hello {$name}"}]},
+}
+
+
+def test_a_template_is_made_of_a_document_and_shown_in_its_formats(ready: Cli) -> None:
+    (ready.home / "news.json").write_text(json.dumps(DOCUMENT))
+    made = ready.json("template", "put", "news", "--document", "news.json")
+    assert (made["template"], made["subject"], made["document"]) == ("news", "News for {$name}", True)
+    assert made["variables"] == ["name"] and "Hello {$name}" in made["html"] and "Hello {$name}" in made["text"]
+    assert ready.json("template", "put", "news", "--document", "news.json")["version"] == 1
+    shown = json.loads(ready("template", "show", "news", "--format", "json"))
+    assert shown == DOCUMENT | {"name": "news", "id": made["id"]}
+    assert ready("template", "show", "news", "--format", "html") == made["html"]
+    assert ready("template", "show", "news", "--format", "text") == made["text"]
+    assert "<!DOCTYPE html>" in ready("template", "show", "news", "--format", "webversion")
+    for form in ("mime", "embedded"):
+        message = ready("template", "show", "news", "--format", form)
+        assert "From: Shop <shop@example.com>" in message and "Subject: News for {$name}" in message
+
+
+def test_a_part_takes_the_place_of_a_document(ready: Cli) -> None:
+    (ready.home / "news.json").write_text(json.dumps(DOCUMENT))
+    ready("template", "put", "news", "--document", "news.json")
+    changed = ready.json("template", "put", "news", "--subject", "By hand")
+    assert (changed["document"], changed["version"]) == (False, 2) and "Hello {$name}" in changed["html"]
+    again = ready.json("template", "put", "news", "--document", "news.json")
+    assert (again["document"], again["subject"], again["version"]) == (True, "News for {$name}", 3)
+
+
+@pytest.mark.parametrize(
+    ("document", "words", "code", "said"),
+    [
+        ('{"content": {"blocks": [{"type": "txt"}]}}', [], 1, "/content/blocks/0/type: there is no block 'txt'"),
+        (
+            '{"content": {"blocks": [{"type": "text", "content": "{if}"}]}}',
+            [],
+            1,
+            "/content/blocks/0/content: line 1",
+        ),
+        ('{"content": {"blocks": [{"type": "import", "url": "http://127.0.0.1:1/"}]}}', [], 1, "this machine"),
+        ("[]", [], 1, "no JSON object"),
+        ('{"text": "x"}', ["--subject", "y"], 2, "a document has all parts"),
+    ],
+)
+def test_what_is_wrong_with_a_document_is_told(
+    ready: Cli, document: str, words: list[str], code: int, said: str
+) -> None:
+    (ready.home / "news.json").write_text(document)
+    ready("template", "put", "news", "--document", "news.json", *words, code=code)
+    assert said in ready.errors and "Traceback" not in ready.errors
+
+
+def test_a_part_and_a_format_exclude_one_another(written: Cli) -> None:
+    written("template", "show", "welcome", "--format", "html", "--part", "html", code=2)
+    assert "either a part or a format" in written.errors
+    assert written("template", "show", "welcome", "--format", "html") == PAGE
