@@ -161,7 +161,7 @@ async def test_message_cancel_ends_what_waits_and_says_how_many(api: Stage) -> N
         one = await api.post(f"/v1/messages/{ident}-2/cancel", json={"reason": "order withdrawn"})
         assert (one.status_code, one.json()) == (
             200,
-            {"id": f"{ident}-2", "cancelled": 1, "in_flight": 0, "done": True},
+            {"id": f"{ident}-2", "order": 1, "cancelled": 1, "in_flight": 0, "done": True},
         )
         rest = await api.post(f"/v1/messages/{ident}/cancel")
         assert rest.json()["cancelled"] == 1
@@ -180,7 +180,20 @@ async def test_message_cancel_says_that_the_owner_has_not_done_it_yet(
     ident = await later(api)
     answer = await api.post(f"/v1/messages/{ident}/cancel")
     assert (answer.status_code, answer.json()["done"]) == (202, False)
-    assert len(api.registry.orders(WEB_SHARD)) == 1  # it stays in force
+    (order,) = api.registry.orders(WEB_SHARD)  # it stays in force
+    assert answer.headers["location"] == f"{api.url}/v1/queue/orders/{order.number}"
+    assert (await api.get(answer.headers["location"])).json()["done"] is False
+
+
+async def test_message_cancel_waits_its_turn_where_many_orders_wait(
+    api: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orders, "WAIT", 0.0)
+    monkeypatch.setattr(orders, "WAITING", 1)
+    ident = await later(api)
+    assert (await api.post(f"/v1/messages/{ident}/cancel")).status_code == 202
+    answer = await api.post(f"/v1/messages/{ident}/cancel")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "5")
 
 
 async def test_message_content_delete_forgets_what_was_sent_and_keeps_what_became_of_it(api: Stage) -> None:

@@ -30,6 +30,7 @@ class Cancel(msgspec.Struct, forbid_unknown_fields=True):
 
 class Cancelled(msgspec.Struct):
     id: str
+    order: int
     cancelled: int
     in_flight: int
     done: bool
@@ -42,8 +43,10 @@ async def cancel(services: Services, asked: Asked) -> Answer:
     selection = Selection(ids=(ident,), account=account)
     shards = [shard_of(parse_id(ident).submission)]
     came = await orders.give(services, asked, Act.DELETE, selection, shards, reason)
-    told = Cancelled(id=ident, cancelled=came.changed, in_flight=came.in_flight, done=came.done)
-    return answer(told, 200 if came.done else 202)
+    told = Cancelled(id=ident, order=came.order, cancelled=came.changed, in_flight=came.in_flight, done=came.done)
+    if came.done:
+        return answer(told)
+    return answer(told, 202, {"Location": f"{asked.base}/queue/orders/{came.order}"})
 
 
 async def forget(services: Services, asked: Asked) -> Answer:
@@ -81,17 +84,18 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="how many were cancelled",
-                example={"id": "0r2k9v1m00000001", "cancelled": 1, "in_flight": 0, "done": True},
+                example={"id": "0r2k9v1m00000001", "order": 7, "cancelled": 1, "in_flight": 0, "done": True},
                 shape=Cancelled,
             ),
             Shown(
                 help="the order is given, and not carried out yet",
                 status=202,
-                example={"id": "0r2k9v1m00000001", "cancelled": 0, "in_flight": 0, "done": False},
+                example={"id": "0r2k9v1m00000001", "order": 7, "cancelled": 0, "in_flight": 0, "done": False},
                 shape=Cancelled,
+                headers={"Location": "where what it comes to is told"},
             ),
         ),
-        codes=("not_found", "gone", "unavailable"),
+        codes=("not_found", "gone", "too_many_requests", "unavailable"),
     ),
     Call(
         method="DELETE",
@@ -105,6 +109,6 @@ CALLS: tuple[Call, ...] = (
         handler=forget,
         params=(ID,),
         answers=(Shown(help="they are gone", status=204, media=""),),
-        codes=("not_found", "gone", "conflict", "unavailable"),
+        codes=("not_found", "gone", "conflict", "too_many_requests", "unavailable"),
     ),
 )

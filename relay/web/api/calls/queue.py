@@ -13,6 +13,7 @@ from relay.model.message import State
 from relay.model.order import Act, Order, Selection
 from relay.store.interface import Backlog, NotFound
 from relay.store.sqlite import existing_shards
+from relay.web.api import orders
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
 from relay.web.api.calls.queue_shared import (
@@ -30,7 +31,6 @@ from relay.web.api.managed import AFTER, LIMIT
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
 
-WAITING = 100  # orders of an account that no shard has done yet
 LONGEST = 500  # characters of a reason
 
 
@@ -90,7 +90,7 @@ async def queue_order(services: Services, asked: Asked) -> Answer:
     if is_everything(replace(wanted, account="")) and not body.everything:
         text = f"this would {act.value} everything that waits: select less, or say everything: true"
         raise Problem("missing", text, field="everything")
-    _room(services, asked)
+    orders.room(services, asked, existing_shards(services.data))
     order = give(services.registry, _order(services, asked, act, wanted, body.reason))
     where = {"Location": f"{asked.base}/queue/orders/{order.number}"}
     return answer({"order": order.number, **told}, 202, where)
@@ -117,18 +117,6 @@ def _order(services: Services, asked: Asked, act: Act, wanted: Selection, reason
         reason=reason,
         lifetime=services.config.delivery.lifetime if act is Act.RELEASE else 0.0,
     )
-
-
-def _room(services: Services, asked: Asked) -> None:
-    """Raises Problem: too many orders of the account wait in the shard that is quickest."""
-    account, registry = asked.caller.account, services.registry
-    waiting = [
-        sum(each.selection.account == account for each in registry.orders(shard))
-        for shard in existing_shards(services.data)
-    ]
-    if waiting and min(waiting) >= WAITING:
-        text = f"{min(waiting)} orders of the account are not done yet, which is as many as may wait"
-        raise Problem("too_many_requests", text, retry=5)
 
 
 def _domain(waiting: Backlog) -> dict[str, Any]:
