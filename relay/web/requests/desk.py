@@ -4,9 +4,10 @@ In:  requests of the API. Out: their state; files of results (`store/requests.py
 
     pending -> done | failed -> told, where there is a monitor -> forgotten after `data_requests.keep`
 
-Why so: one at a time and in a thread, since each looks through all shards. A request is on disk before it is
-answered, and one that a restart interrupted is begun anew. What fails is said in the request and in the log, and
-stays failed: who wants it still asks again. Told is told at least once: after a crash in that moment, twice.
+Why so: one at a time and in a thread, since each looks through all shards; the accounts take turns. Who waits is told
+beside that, a few at once, so that a monitor that does not answer holds up nobody else's. A request is on disk before
+it is answered, and one that a restart interrupted is begun anew. What fails is said in the request and in the log,
+and stays failed: who wants it still asks again. Told is told at least once: after a crash in that moment, twice.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ log = logging.getLogger("relay.web")
 PATIENCE: Final = 600.0  # seconds for one request
 TIDY: Final = 3600.0  # seconds between looks for what is too old
 AGAIN: Final = 30.0  # seconds until a disk that failed is tried again
+TELLING: Final = 4  # monitors at once
 
 
 class DataRequests:
@@ -42,6 +44,8 @@ class DataRequests:
         self._wake = asyncio.Event()
         self._stop = Event()
         self._tidy_at = 0.0
+        self._turns: dict[str, int] = {}  # by account, when it had its last one
+        self._telling: dict[str, asyncio.Task[None]] = {}  # by request
 
     @property
     def _store(self) -> Requests:
@@ -65,6 +69,7 @@ class DataRequests:
     async def run(self) -> None:
         """Until cancelled; of one process."""
         swept = False
+        self._stop = Event()  # a thread of a former run may still look at its own
         try:
             while True:
                 self._wake.clear()
@@ -83,22 +88,48 @@ class DataRequests:
                         await self._wake.wait()
         finally:
             self._stop.set()  # also for the thread that is at work
+            for task in self._telling.values():
+                task.cancel()
+            await asyncio.gather(*self._telling.values(), return_exceptions=True)
 
     async def _turn(self) -> bool:
-        """One step for the oldest request that needs one; False: there is none."""
+        """Carry out the request whose turn it is, and begin to tell of others; False: there is none."""
         if time.monotonic() >= self._tidy_at:
             self._tidy_at = time.monotonic() + TIDY
             keep = self._services.config.data_requests.keep
             await self._services.threaded(self._store.prune, self._services.clock() - keep)
-        for each in await self._services.threaded(self._store.listing):
-            if each.stage is Stage.PENDING:
-                await self._carry_out(each)
-                return True
-            if each.monitor and not each.told:
-                told = await tell(self._services, self._store, each)
-                await self._services.threaded(self._store.change, replace(each, told=told))
-                return True
-        return False
+        listed = await self._services.threaded(self._store.listing)
+        for each in listed:
+            untold = each.stage is not Stage.PENDING and each.monitor and not each.told
+            if untold and each.id not in self._telling and len(self._telling) < TELLING:
+                task = self._telling[each.id] = asyncio.create_task(self._tell(each))
+                task.add_done_callback(partial(self._told, each.id))
+        pending = [each for each in listed if each.stage is Stage.PENDING]
+        if not pending:
+            return False
+        chosen = min(pending, key=lambda each: (self._turns.get(each.account, 0), each.asked))
+        self._turns[chosen.account] = max(self._turns.values(), default=0) + 1
+        await self._carry_out(chosen)
+        return True
+
+    async def _tell(self, request: Request) -> None:
+        """Never fails but by being cancelled; what the disk did not take is told again after a while."""
+        try:
+            try:
+                told = await tell(self._services, self._store, request)
+            except (StoreDown, StoreFull):
+                raise
+            except Exception as error:
+                log.exception("the monitor of data request %s", request.id)
+                told = f"not told: a fault of the relay's: {type(error).__name__}"
+            await self._services.threaded(self._store.change, replace(request, told=told))
+        except (StoreDown, StoreFull) as error:
+            log.error("the monitor of data request %s waits: %s", request.id, error)
+            await asyncio.sleep(AGAIN)
+
+    def _told(self, id: str, task: asyncio.Task[None]) -> None:
+        self._telling.pop(id, None)
+        self._wake.set()
 
     async def _carry_out(self, request: Request) -> None:
         store = self._store

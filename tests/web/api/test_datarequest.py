@@ -20,6 +20,7 @@ from relay.model.suppression import Cause, Suppression
 from relay.report.erase import erase
 from relay.store.requests import Request, Requests, new_id
 from relay.web.requests import desk
+from relay.web.requests.collect import Collected, Wanted, collect
 from tests.smtp.conversation import until
 from tests.web.api.asking import ANN, NOT_YET, PATIENCE, asked, data, ended, working
 from tests.web.api.stage import Stage, staged
@@ -293,3 +294,21 @@ async def test_datarequest_lets_go_when_its_process_ends(api: Stage, monkeypatch
     await until(lambda: bool(given_up))
     assert given_up == [True]
     assert Requests(api.data).get(id).stage == "pending"
+
+
+async def test_datarequest_of_one_account_waits_for_no_crowd_of_another(
+    api: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def noted(wanted: Wanted, target: Path, stopped: Any) -> Collected:
+        order.append(wanted.account)
+        return collect(wanted, target, stopped)
+
+    monkeypatch.setattr(desk, "collect", noted)
+    for _ in range(4):
+        last = await asked(api)
+    assert (await api.other().post("/v1/datarequest", json={"email": ANN})).status_code == 202
+    async with working(api):
+        await ended(api, last)
+    assert order == ["shop", "other", "shop", "shop", "shop"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import json
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from relay.web.requests import tell
+from relay.store.interface import StoreFull
+from relay.store.requests import Request
+from relay.web.requests import desk, tell
 from tests.http.site import Got, site
 from tests.web.api.asking import ANN, NOT_YET, asked, ended, working
 from tests.web.api.stage import Stage, staged
@@ -87,3 +90,47 @@ async def test_datarequest_mails_a_word_where_there_is_too_much(api: Stage, monk
     received = next(each for each in api.events() if each.data.get("to") == "privacy@example.com")
     content = api.content(received.message)
     assert b"too many for mail" in content and b"attachment" not in content
+
+
+async def test_datarequest_with_a_monitor_that_hangs_holds_up_nobody(api: Stage) -> None:
+    async def hangs(got: Got) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends this")
+
+    async with site(hangs) as there, working(api):
+        slow = await asked(api, monitor=there.url())
+        await there.wait_for(1)
+        quick = await asked(api, monitor="privacy@example.com")
+        assert (await ended(api, quick, "monitor", but=""))["monitor"] == "told"
+        state = (await api.get(f"/v1/datarequest/{slow}/status")).json()
+        assert (state["status"], state["monitor"]) == ("done", "")
+
+
+async def test_datarequest_whose_monitor_breaks_something_says_so(
+    api: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*given: object) -> str:
+        raise RuntimeError("closed")
+
+    monkeypatch.setattr(desk, "tell", broken)
+    async with working(api):
+        id = await asked(api, monitor="privacy@example.com")
+        state = await ended(api, id, "monitor", but="")
+    assert state["monitor"] == "not told: a fault of the relay's: RuntimeError"
+
+
+async def test_datarequest_is_told_once_the_disk_takes_it(api: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "AGAIN", 0.01)
+    tries: list[str] = []
+
+    async def full(services: object, store: object, request: Request) -> str:
+        tries.append(request.id)
+        if len(tries) < 3:
+            raise StoreFull("no room")
+        return "told"
+
+    monkeypatch.setattr(desk, "tell", full)
+    async with working(api):
+        id = await asked(api, monitor="privacy@example.com")
+        assert (await ended(api, id, "monitor", but=""))["monitor"] == "told"
+    assert tries == [id] * 3
