@@ -18,7 +18,7 @@ US = "198.51.100.7"
 def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[DnsServer]:
     """Our name leads to US, from which mail leaves."""
     monkeypatch.setattr("relay.manage.ours.sources", lambda egress, ipv6: [US])
-    with DnsServer(f"relay.example A {US}", negative_ttl=0) as server:
+    with DnsServer(f"relay.example A {US}", negative_ttl=300) as server:
         yield server
 
 
@@ -26,7 +26,7 @@ def dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[DnsServer]:
 async def api(tmp_path: Path, dns: DnsServer) -> AsyncIterator[Stage]:
     def asking(config: Config) -> Config:
         returns = Listener(name="returns", port=2526, purpose=Purpose.RETURNS)
-        servers = Dns(servers=(dns.address,), timeout=2.0, min_ttl=0.0, cache=0)
+        servers = Dns(servers=(dns.address,), timeout=2.0)
         return config.model_copy(update={"dns": servers, "listeners": (*config.listeners, returns)})
 
     async with staged(tmp_path, asking) as stage:

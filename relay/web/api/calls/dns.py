@@ -18,7 +18,7 @@ from relay.manage.standing import Standing
 from relay.model.account import DkimKey, Domain, KeyState, Scope
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Call, Shown
-from relay.web.api.calls.domains import HOST_PATIENCE, NAME, Record, domains, named
+from relay.web.api.calls.domains import HOST_PATIENCE, NAME, Record, domains, live, named
 from relay.web.api.services import Services
 
 FAMILY = "DNS"
@@ -68,24 +68,28 @@ def _shown(record: DomainRecord) -> Record:
 async def dns_status_get(services: Services, asked: Asked) -> Answer:
     domain = domains(services, asked).of(named(asked))
     keys = services.registry.keys(domain.name)
-    standing = Standing(services.config, services.resolver(), today(asked.at))
-    looks = {
-        "dmarc": _one(standing.dmarc(domain)),
-        "dkim": _dkim(standing, domain, keys, asked.at),
-        "spf": _spf(services, standing, domain),
-        "mx": standing.bounces(domain) if domain.bounce_host else _nothing(),
-        "a": _one(standing.tracking(domain)) if domain.tracking_host else _nothing(),
-        "caa": (
-            _one(standing.authorities(domain.tracking_host))
-            if domain.tracking_host and domain.tracking_https
-            else _nothing()
-        ),
-    }
-    found = dict(zip(looks, await asyncio.gather(*map(_in_time, looks.values())), strict=True))
+    async with live(services) as resolver:
+        standing = Standing(services.config, resolver, today(asked.at))
+        looks = _looks(standing, domain, keys, asked.at)
+        found = dict(zip(looks, await asyncio.gather(*map(_in_time, looks.values())), strict=True))
     found["validation"] = [_validation(domain)]
     verdicts = {name: "ok" if all(map(_fine, each)) else "error" for name, each in found.items()}
     remarks = {name: text for name, each in found.items() if (text := _sentences(each))}
     return answer({**verdicts, "remarks": remarks})
+
+
+def _looks(
+    standing: Standing, domain: Domain, keys: list[DkimKey], now: float
+) -> dict[str, Awaitable[list[Finding]]]:
+    host = domain.tracking_host
+    return {
+        "dmarc": _one(standing.dmarc(domain)),
+        "dkim": _dkim(standing, domain, keys, now),
+        "spf": _spf(standing, domain),
+        "mx": standing.bounces(domain) if domain.bounce_host else _nothing(),
+        "a": _one(standing.tracking(domain)) if host else _nothing(),
+        "caa": _one(standing.authorities(host)) if host and domain.tracking_https else _nothing(),
+    }
 
 
 async def _in_time(look: Awaitable[list[Finding]]) -> list[Finding]:
@@ -121,8 +125,8 @@ async def _dkim(standing: Standing, domain: Domain, keys: list[DkimKey], now: fl
     return found
 
 
-async def _spf(services: Services, standing: Standing, domain: Domain) -> list[Finding]:
-    return [await standing.spf(domain.name, await leaving(services.config, services.resolver()))]
+async def _spf(standing: Standing, domain: Domain) -> list[Finding]:
+    return [await standing.spf(domain.name, await leaving(standing.config, standing.resolver))]
 
 
 def _validation(domain: Domain) -> Finding:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from relay.dns import dmarc
 from relay.dns.answer import DnsFailure
+from relay.dns.records import DomainRecord
+from relay.dns.resolver import Resolver
 from relay.manage.domain_settings import NOTHING, Settings
 from relay.manage.domains import Domains
 from relay.manage.keys import missing, new_keys
 from relay.manage.names import plain
 from relay.manage.ours import leaving
+from relay.manage.wrong import Unfit
 from relay.model.account import Domain, Scope
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
@@ -94,10 +97,21 @@ def named(asked: Asked) -> str:
         raise Problem("bad_value", f"name: {error}", field="name") from error
 
 
-def domains(services: Services, asked: Asked) -> Domains:
+def domains(services: Services, asked: Asked, resolver: Resolver | None = None) -> Domains:
     """Those of the caller's account."""
-    caller = asked.caller
-    return Domains(services.registry, services.config, services.resolver(), caller.account, caller.who, asked.at)
+    caller, asking = asked.caller, resolver or services.resolver()
+    return Domains(services.registry, services.config, asking, caller.account, caller.who, asked.at)
+
+
+@asynccontextmanager
+async def live(services: Services) -> AsyncIterator[Resolver]:
+    """A resolver that remembers nothing: whoever has just published a record is told of it at once, and not when
+    "there is none" has grown old."""
+    resolver = Resolver(services.config.dns, services.clock)
+    try:
+        yield resolver
+    finally:
+        await resolver.close()
 
 
 @contextmanager
@@ -110,22 +124,27 @@ def dns_told() -> Iterator[None]:
 
 
 async def domain_post(services: Services, asked: Asked) -> Answer:
-    name, mine = named(asked), domains(services, asked)
-    settings = _settings(asked.body)
-    with told(), dns_told():
-        claimed = await mine.claim(name)
-        if claimed.domain is None and settings != NOTHING:
-            text = "the domain is not proved yet, and kept for another account; settings are taken once it is"
-            raise Problem("conflict", f"{name}: {text}")
-        if claimed.domain is not None:
-            await _make_keys(services, asked, name)
-        if claimed.record is not None:
-            if settings != NOTHING:
-                await mine.change(name, settings)
-            record = claimed.record
-            return answer(Record(record.name, record.kind, record.text), 202)
+    name, settings = named(asked), _settings(asked.body)
+    async with live(services) as resolver:
+        with told(), dns_told():
+            claimed = await _claimed(services, asked, domains(services, asked, resolver), name, settings)
+    if isinstance(claimed, Domain):
+        return answer(_described(claimed, await ips(services)))
+    return answer(Record(claimed.name, claimed.kind, claimed.text), 202)
+
+
+async def _claimed(
+    services: Services, asked: Asked, mine: Domains, name: str, settings: Settings
+) -> Domain | DomainRecord:
+    """The domain with its settings; or the record that it lacks. Raises as `Domains` does."""
+    claimed = await mine.claim(name)
+    if claimed.domain is None and settings != NOTHING:
+        raise Unfit(f"{name} is not proved yet, and kept for another account; settings are taken once it is")
+    if claimed.domain is not None:
+        await _make_keys(services, asked, name)
+    if claimed.record is None or settings != NOTHING:
         domain = await mine.change(name, settings)
-    return answer(_described(domain, await ips(services)))
+    return domain if claimed.record is None else claimed.record
 
 
 async def _make_keys(services: Services, asked: Asked, name: str) -> None:
