@@ -1,4 +1,4 @@
-"""Fetch what tests run beside the relay: Debian's mail programs, systemd's tools, and nodemailer.
+"""Fetch what tests run beside the relay: Debian's mail programs, systemd's tools, PHP, and nodemailer.
 
 `make test` calls it; a second call finds everything and does nothing. With `RELAY_TEST_APT=1` Debian packages
 are installed system-wide, with daemons kept from starting, and an installed MTA is left in place. Without it
@@ -32,6 +32,7 @@ PACKAGES = [
     "systemd",  # systemd-analyze and its like; nothing of it is started
 ]
 BROWSER = ["chromium", "fonts-dejavu-core"]  # for the pages of links, and newsletters before and after
+PHP = ["php-cli", "php-curl"]  # programs written for SMTPeter; of use only where they are installed
 BENCH = ["postfix", "opendkim", "sasl2-bin", "libsasl2-modules", "strace"]  # what `make bench` compares with
 MTA = "postfix"  # smtp-sink, smtp-source, and Postfix itself as a client
 PROGRAMS = {
@@ -57,7 +58,7 @@ def main() -> int:
         faults.append("no apt-get here: tests with Debian's mail programs are left out")
     else:
         # The browser by itself: not every system has it as a package, and the others must not want for that.
-        for wanted in ([*PACKAGES, MTA], BROWSER):
+        for wanted in ([*PACKAGES, MTA], BROWSER, *((PHP,) if _may_install() else ())):
             if missing := _missing(wanted):
                 faults += _fetch(missing)
     faults += _node()
