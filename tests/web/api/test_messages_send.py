@@ -21,7 +21,7 @@ def received(api: Stage) -> list[str]:
 
 
 async def test_messages_send_answers_ids_what_was_refused_and_warnings(api: Stage) -> None:
-    people = ["ann@example.net", "bob", {"eve@example.net": {"name": "Eve"}}]
+    people = ["ann@example.net", "bob", {"eve@example.net": {"name": "Eve"}, "joe": {}}, {"jim": {}}]
     body = {**ONE, "recipient": people, "options": {"tags": ["a", "b"]}}
     answer = await api.post("/v1/messages", json=body)
     assert answer.status_code == 202 and answer.headers["content-type"] == "application/json"
@@ -31,14 +31,20 @@ async def test_messages_send_answers_ids_what_was_refused_and_warnings(api: Stag
         {"recipient": "ann@example.net", "id": f"{ident}-1"},
         {"recipient": "eve@example.net", "id": f"{ident}-2"},
     ]
-    assert [(each["recipient"], each["code"]) for each in told["rejected"]] == [("bob", "bad_value")]
+    assert [each["recipient"] for each in told["rejected"]] == ["bob", "joe", "jim"]
+    assert told["rejected"][0]["code"] == "bad_value" and "recipient[1]" in told["rejected"][0]["reason"]
     assert told["warnings"] == api.events()[0].data.get("warnings", [])
     assert answer.headers["location"] == f"{api.url}/v1/messages/{ident}"
     assert api.events()[0].data["tags"] == ["a", "b"]
 
 
 async def test_messages_send_with_no_good_recipient_is_refused(api: Stage) -> None:
-    for body in ({**ONE, "recipient": ["bob", "eve"]}, {**ONE, "recipient": "bob"}, {**ONE, "recipient": []}):
+    for body in (
+        {**ONE, "recipient": ["bob", "eve"]},
+        {**ONE, "recipient": "bob"},
+        {**ONE, "recipient": {"bob": {}}},
+        {**ONE, "recipient": []},
+    ):
         answer = await api.post("/v1/messages", json=body)
         assert answer.status_code == 422, answer.text
     assert received(api) == []

@@ -25,6 +25,7 @@ from relay.limits.cargo import Cargo
 from relay.model.account import Scope
 from relay.model.reply import Refused
 from relay.store.interface import NotFound, StoreDown, StoreFull
+from relay.submission.control.grammar import squeezed
 from relay.submission.submission import Submission, Taken
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
@@ -109,19 +110,25 @@ def sift(properties: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Rejecte
             return False
         return True
 
+    def members(value: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """Data by address; keys that are numbers make a list of it, which is left to who reads it."""
+        return {key: each for key, each in value.items() if key.isdigit() or good(key, where)}
+
     kept = dict(properties)
     left = False
-    for name in NAMES:
-        value = properties.get(name)
-        if isinstance(value, Mapping) and not any(key.isdigit() for key in value):
-            kept[name] = {key: each for key, each in value.items() if good(key, name)}
+    for name, value in properties.items():
+        if squeezed(name) not in NAMES:
+            continue
+        if isinstance(value, Mapping):
+            kept[name] = members(value, name)
         elif isinstance(value, list):
-            kept[name] = [
-                each
+            sifted = [
+                members(each, f"{name}[{place}]") if isinstance(each, Mapping) else each
                 for place, each in enumerate(value)
                 if isinstance(each, Mapping) or good(each, f"{name}[{place}]")
             ]
-        left = left or bool(kept.get(name))
+            kept[name] = [each for each in sifted if each != {}]
+        left = left or bool(kept[name])
     if faults and not left:
         raise faults[0]
     return kept, rejected
