@@ -78,7 +78,6 @@ _BOARD = "the dashboard"
 WAITING: Mapping[int, str] = {
     5: f"{_BOARD}: people with an address and a password of their own",
     **dict.fromkeys((*range(13, 18), 39, 40), _REST),
-    41: "a plan for the record",
     58: "limits by receiver",
     59: _BOARD,
     60: _BOARD,
@@ -111,9 +110,5 @@ READINGS: Mapping[str, str] = {
 
 # Rows that have tests, and the part of them that has none.
 PARTLY: Mapping[int, str] = {
-    35: f"{_REST}: the calls; the commands are tested",
-    37: f"{_REST}: the calls; the commands are tested",
-    38: f"{_REST}: the calls; signing and rotation are tested",
-    42: f"{_REST}: the calls, and ResponsiveEmail documents with their formats; stored templates are tested",
     55: f"{_REST}: the calls; the commands are tested",
 }
