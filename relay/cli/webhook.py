@@ -6,8 +6,7 @@ may vouch for one (`--trust`); the audit keeps who did.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,17 +19,16 @@ from relay.cli.frame import (
     operator,
     registry,
     settings,
+    store_errors,
 )
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table
 from relay.cli.owner import AccountOption, owner
-from relay.cli.webhook_rules import HookChanges, describe
-from relay.cli.webhook_shared import Ident, Trust, attempt, hooks, need_key, print_with, with_secret
+from relay.cli.webhook_rules import HookChanges, words
+from relay.cli.webhook_shared import Ident, Trust, attempt, hooks, need_key, print_with
+from relay.manage import webhook_letters as letters
+from relay.manage.webhooks import describe, difference, fresh, state, with_secret
 from relay.model.clock import system_clock
-from relay.model.webhook import Webhook
-
-if TYPE_CHECKING:
-    from relay.store.sqlite.hooks import SqliteWebhooks
 
 app = group(
     "Webhooks: events told to others over HTTP.",
@@ -57,21 +55,12 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Add a webhook and check its URL. The secret of its signatures is shown once, and only here."""
-    from relay.cli.webhook_reach import checked_url
-    from relay.manage import secret
-
     checked = settings(config)
     with registry(checked) as accounts:
         whose = owner(accounts, account)
     now = system_clock()
-    bare = Webhook(
-        id=f"wh_{secret.webhook()}",
-        account=whose,
-        url=checked_url(url),
-        created=now,
-        events=frozenset(),
-        token=secret.webhook(),
-    )
+    with words():
+        bare = fresh(whose, url, now)
     hook = changes.apply(bare)
     hook, shown = with_secret(hook, now)
     with hooks(checked) as opened:
@@ -99,21 +88,17 @@ def change(
     as_json: JsonOption = False,
 ) -> None:
     """Change a webhook; what is not named stays as it is."""
-    from relay.cli.webhook_reach import checked_url
-
     checked = settings(config)
     now = system_clock()
     with hooks(checked) as opened:
         before = opened.webhook(ident)
-        hook = changes.apply(before)
-        if url and url != before.url:
-            hook = replace(hook, url=checked_url(url), checked=None)
+        hook = changes.apply(before, url)
         hook, shown = with_secret(hook, now)
         found = ""
         if hook != before:
             need_key(opened, checked, hook)
             opened.update(hook)
-            _audit(opened, "webhook set", hook, before)
+            opened.audit(system_clock(), operator(), "webhook set", difference(hook, before))
         if hook.checked is None:
             hook, found = attempt(opened, checked, hook, trust)
     print_with(hook, {"secret": shown} if shown else {}, found, as_json)
@@ -125,8 +110,9 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
     checked = settings(config)
     with hooks(checked) as opened:
         found = opened.webhooks(account)
-    states = webhook_letters.states(checked, [each.id for each in found])
-    described = [{**describe(each), **states[each.id], "state": _state(each, states[each.id])} for each in found]
+    with store_errors(checked.data):
+        states = letters.states(checked.data, [each.id for each in found], system_clock())
+    described = [{**describe(each), **states[each.id], "state": state(each, states[each.id])} for each in found]
     if as_json:
         print_json(described)
     else:
@@ -140,9 +126,10 @@ def show(ident: Ident, config: ConfigOption = None, as_json: JsonOption = False)
     checked = settings(config)
     with hooks(checked) as opened:
         hook = opened.webhook(ident)
-    state = webhook_letters.states(checked, [hook.id])[hook.id]
-    shown = {**describe(hook), "state": _state(hook, state), **state}
-    answers = webhook_letters.answers(checked, hook.id, 10)
+    with store_errors(checked.data):
+        fares = letters.states(checked.data, [hook.id], system_clock())[hook.id]
+        answers = letters.answers(checked.data, hook.id, 10)
+    shown = {**describe(hook), "state": state(hook, fares), **fares}
     if as_json:
         print_json({**shown, "answers": answers})
         return
@@ -160,20 +147,6 @@ def remove(ident: Ident, config: ConfigOption = None, as_json: JsonOption = Fals
         opened.remove(hook.id)
         opened.audit(system_clock(), operator(), "webhook remove", {"webhook": hook.id, "account": hook.account})
     print_with(hook, {}, "", as_json)
-
-
-def _audit(opened: SqliteWebhooks, act: str, after: Webhook, before: Webhook) -> None:
-    old, new = describe(before), describe(after)
-    changed = {name: value for name, value in new.items() if value != old[name]}
-    opened.audit(system_clock(), operator(), act, {"webhook": after.id, **changed})
-
-
-def _state(hook: Webhook, state: dict[str, Any]) -> str:
-    if hook.disabled:
-        return f"disabled: {hook.disabled}"
-    if hook.checked is None:
-        return "not checked"
-    return "failing" if state["failures"] else "ok"
 
 
 webhook_acts.join(app)

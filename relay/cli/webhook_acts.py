@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import asyncio
 from typing import Annotated
 
 import typer
 
-from relay.cli import webhook_letters
-from relay.cli.frame import CommandError, ConfigOption, ExitCode, JsonOption, examples, operator, program, settings
+from relay.cli.frame import (
+    CommandError,
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    examples,
+    operator,
+    program,
+    settings,
+    store_errors,
+)
 from relay.cli.output import print_fields, print_json
-from relay.cli.webhook_shared import Ident, Trust, attempt, fresh_secret, hooks, print_with
+from relay.cli.webhook_rules import words
+from relay.cli.webhook_shared import Ident, Trust, attempt, hooks, print_with
+from relay.manage import webhook_letters, webhooks
+from relay.manage.wrong import Unfit
 from relay.model.clock import system_clock
-from relay.model.webhook import Signature
 
 
 def join(app: typer.Typer) -> None:
@@ -33,11 +44,9 @@ def disable(
     as_json: JsonOption = False,
 ) -> None:
     """Send nothing to a webhook. What waits for it becomes dead letters, which can be replayed."""
-    if not reason.strip():
-        raise typer.BadParameter("a reason has words", param_hint="--reason")
-    with hooks(settings(config)) as opened:
+    with hooks(settings(config)) as opened, words():
         now = system_clock()
-        hook = replace(opened.webhook(ident), disabled=reason.strip(), disabled_at=now)
+        hook = webhooks.disabled(opened.webhook(ident), reason, now)
         opened.update(hook)
         opened.audit(now, operator(), "webhook disable", {"webhook": hook.id, "reason": hook.disabled})
     print_with(hook, {}, "", as_json)
@@ -47,10 +56,11 @@ def enable(ident: Ident, config: ConfigOption = None, as_json: JsonOption = Fals
     """Send to a webhook again, at once what waits; `relay webhook replay` brings back what was given up."""
     checked = settings(config)
     with hooks(checked) as opened:
-        hook = replace(opened.webhook(ident), disabled="", disabled_at=None)
+        hook = webhooks.enabled(opened.webhook(ident))
         opened.update(hook)
         opened.audit(system_clock(), operator(), "webhook enable", {"webhook": hook.id})
-    webhook_letters.fresh_start(checked, hook.id)
+    with store_errors(checked.data):
+        webhook_letters.fresh_start(checked.data, hook.id, system_clock())
     print_with(hook, {}, "", as_json)
 
 
@@ -84,13 +94,17 @@ def test(
     as_json: JsonOption = False,
 ) -> None:
     """Send one made-up event now, past what waits, and show the answer."""
-    from relay.cli.webhook_reach import told
+    from relay.manage.webhook_reach import Unproven, told
     from relay.report.webhooks.request import signing_key
 
     checked = settings(config)
     with hooks(checked) as opened:
         hook, keys = opened.webhook(ident), opened.signing_keys()
-    status, text = told(checked, hook, signing_key(keys), event)
+    try:
+        with words():
+            status, text = asyncio.run(told(checked, hook, signing_key(keys), event, system_clock))
+    except Unproven as error:
+        raise CommandError(str(error)) from error
     if as_json:
         print_json({"id": hook.id, "event": event, "status": status, "answer": text})
     else:
@@ -106,17 +120,13 @@ def rotate(
     as_json: JsonOption = False,
 ) -> None:
     """Give a webhook a new secret, shown once. For a day requests are signed with the old one, too."""
-    from relay.report.webhooks.sign import OVERLAP
-
     now = system_clock()
     with hooks(settings(config)) as opened:
         before = opened.webhook(ident)
-        if before.signature is not Signature.STANDARD:
-            raise CommandError(f"{before.id} is signed with a key: `{program()} webhook key --new` makes another")
-        secret = fresh_secret(now)
-        until = now if at_once else now + OVERLAP
-        old = [replace(each, until=until) for each in before.secrets if each.until is None]
-        hook = replace(before, secrets=(secret, *([] if at_once else old)))
+        try:
+            hook, secret = webhooks.rotated(before, now, at_once=at_once)
+        except Unfit as error:
+            raise CommandError(f"{error}: `{program()} webhook key --new` makes another key") from error
         opened.update(hook)
         opened.audit(now, operator(), "webhook rotate", {"webhook": hook.id, "now": at_once})
-    print_with(hook, {"secret": secret.text}, "", as_json)
+    print_with(hook, {"secret": secret}, "", as_json)

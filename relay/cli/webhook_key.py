@@ -9,7 +9,8 @@ import typer
 from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, operator, program, settings
 from relay.cli.output import print_json, when
 from relay.cli.webhook_shared import hooks
-from relay.model.account import Algorithm, DkimKey, KeyState
+from relay.manage.webhooks import make_key
+from relay.model.account import DkimKey, KeyState
 from relay.model.clock import system_clock
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def key(
     checked = settings(config)
     with hooks(checked) as opened:
         if new:
-            make(opened, checked)
+            make_key(opened, checked, operator(), system_clock())
         if retire:
             _retire(opened, checked, force)
         if forget:
@@ -57,21 +58,6 @@ def key(
     for each in described:
         print(f"; {each['selector']} of {each['created']}: {each['use']}")
         print(f"{each['name']}. IN TXT {_strings(each['record'])}")
-
-
-def make(opened: SqliteWebhooks, config: Config) -> DkimKey:
-    """A new key, under the domain of the configuration."""
-    from relay.manage.keys import selector
-    from relay.transform.keys import generate
-
-    now = system_clock()
-    taken = {each.selector.removeprefix("wh") for each in opened.signing_keys()}
-    made = generate(
-        config.webhooks.domain or config.hostname, "wh" + selector(Algorithm.RSA, now, taken), Algorithm.RSA, now
-    )
-    opened.add_key(made)
-    opened.audit(now, operator(), "webhook key --new", {"selector": made.selector, "domain": made.domain})
-    return made
 
 
 def _retire(opened: SqliteWebhooks, config: Config, force: bool) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Annotated
 
 import typer
 
-from relay.cli.output import when
-from relay.model.webhook import USUAL, Format, Shape, Signature, Webhook, events_of
+from relay.cli.frame import CommandError
+from relay.manage.webhooks import changed
+from relay.manage.wrong import Wrong
+from relay.model.webhook import Format, Shape, Signature, Webhook
 
-_PASSWORD = re.compile(r"^(https?://[^/@:]*:)[^/]*@", re.IGNORECASE)
 EVENTS = (
     "Events, as `delivered,failed`: their names or types, those of SMTPeter's webhooks (bounce failure click open "
     "delivery abuse), or `all`."
@@ -49,60 +51,20 @@ class HookChanges:
     ] = None
     note: Annotated[str | None, typer.Option("--note", help="For people.")] = None
 
-    def apply(self, hook: Webhook) -> Webhook:
-        """Raises BadParameter."""
-        shape = self.shape or hook.shape
-        events = self.events.split(",") if self.events else sorted(hook.events)
-        if not events:
-            events = sorted(each.value for each in USUAL)
-        if not self.events and shape is not hook.shape:
-            events = [each for each in events if _fits(each, shape)]
-        try:
-            names = events_of(events, shape)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--events") from error
-        given = {
-            name: getattr(self, name)
-            for name in ("format", "batched", "machine", "test", "deferred_every", "note")
-            if getattr(self, name) is not None
-        }
-        signature = self.signature or (_usual(shape) if self.shape is not None else hook.signature)
-        changed = replace(hook, events=names, shape=shape, signature=signature, **given)
-        if changed.batched and (changed.format is Format.FORM or changed.shape is Shape.SMTPETER):
-            raise typer.BadParameter("a form, and SMTPeter's shape, hold one event", param_hint="--batched")
-        return changed
+    def apply(self, hook: Webhook, url: str = "") -> Webhook:
+        """Raises BadParameter, CommandError."""
+        given = {name: value for each in fields(self) if (value := getattr(self, name := each.name)) is not None}
+        given["events"] = self.events.split(",") if self.events else []
+        with words():
+            return changed(hook, {**given, "url": url})
 
 
-def _usual(shape: Shape) -> Signature:
-    return Signature.SMTPETER if shape is Shape.SMTPETER else Signature.STANDARD
-
-
-def _fits(event: str, shape: Shape) -> bool:
+@contextmanager
+def words() -> Iterator[None]:
+    """What `manage` says of a property, of the option that set it."""
     try:
-        events_of([event], shape)
-    except ValueError:
-        return False
-    return True
-
-
-def describe(hook: Webhook) -> dict[str, Any]:
-    """In JSON's types, without its secrets and the password of its URL."""
-    return {
-        "id": hook.id,
-        "account": hook.account,
-        "url": _PASSWORD.sub(r"\1***@", hook.url),
-        "events": sorted(hook.events),
-        "format": hook.format.value,
-        "shape": hook.shape.value,
-        "signature": hook.signature.value,
-        "batched": hook.batched,
-        "machine": hook.machine,
-        "test": hook.test,
-        "deferred_every": hook.deferred_every,
-        "checked": when(hook.checked),
-        "check_file": hook.check_file if hook.shape is Shape.SMTPETER else None,
-        "disabled": hook.disabled or None,
-        "disabled_at": when(hook.disabled_at),
-        "note": hook.note,
-        "created": when(hook.created),
-    }
+        yield
+    except Wrong as error:
+        if error.field in ("url", "event"):
+            raise CommandError(error.message) from error
+        raise typer.BadParameter(error.message, param_hint=f"--{error.field.replace('_', '-')}") from error

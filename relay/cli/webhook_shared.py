@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from relay.cli.frame import operator, program, registry, store_errors
+from relay.cli.frame import CommandError, operator, program, registry, store_errors
 from relay.cli.output import print_fields, print_json
-from relay.cli.webhook_rules import describe
+from relay.manage.webhooks import describe
+from relay.manage.wrong import Unfit
 from relay.model.clock import system_clock
-from relay.model.webhook import Secret, Shape, Signature, Webhook
+from relay.model.webhook import Shape, Webhook
 
 if TYPE_CHECKING:
     from relay.config import Config
@@ -36,45 +36,29 @@ def hooks(config: Config) -> Iterator[SqliteWebhooks]:
 
 def attempt(opened: SqliteWebhooks, config: Config, hook: Webhook, trust: bool) -> tuple[Webhook, str]:
     """The webhook as it is after its check, and what was found; that begins with `no:` where it did not pass."""
-    from relay.cli.webhook_reach import proved
-    from relay.report.webhooks.check import Unproven
+    from relay.manage.webhook_reach import Unproven, proved
+    from relay.manage.webhooks import passed
     from relay.report.webhooks.request import signing_key
 
-    now = system_clock()
     if trust:
         found = f"trusted by {operator()}"
     else:
         try:
-            found = proved(config, hook, signing_key(opened.signing_keys()))
+            found = asyncio.run(proved(config, hook, signing_key(opened.signing_keys()), system_clock))
         except Unproven as error:
             return hook, f"no: {error}"
-    passed = replace(hook, checked=now)
-    opened.update(passed)
-    opened.audit(now, operator(), "webhook check", {"webhook": hook.id, "found": found})
-    return passed, found
-
-
-def with_secret(hook: Webhook, now: float) -> tuple[Webhook, str]:
-    """The webhook with a secret if it needs one and has none; that secret."""
-    if hook.signature is not Signature.STANDARD or hook.secrets:
-        return hook, ""
-    made = fresh_secret(now)
-    return replace(hook, secrets=(made,)), made.text
-
-
-def fresh_secret(now: float) -> Secret:
-    from relay.report.webhooks.sign import SECRET_OCTETS, new_secret
-
-    return Secret(new_secret(secrets.token_bytes(SECRET_OCTETS)), now)
+    try:
+        return passed(opened, hook, found, operator(), system_clock()), found
+    except Unfit as error:
+        raise CommandError(str(error)) from error
 
 
 def need_key(opened: SqliteWebhooks, config: Config, hook: Webhook) -> None:
-    """Where SMTPeter's signature is asked for the first time, there has to be a key."""
-    from relay.cli.webhook_key import make
-    from relay.report.webhooks.request import signing_key
+    """Where SMTPeter's signature is asked for the first time, a key is made; the operator hears of it."""
+    from relay.manage import webhooks
 
-    if hook.signature is Signature.SMTPETER and signing_key(opened.signing_keys()) is None:
-        made = make(opened, config)
+    made = webhooks.need_key(opened, config, hook, operator(), system_clock())
+    if made is not None:
         typer.echo(f"made key {made.selector}: `{program()} webhook key` shows the record to publish", err=True)
 
 
