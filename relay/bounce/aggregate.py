@@ -31,6 +31,8 @@ LARGEST: Final = 20 << 20  # octets of XML
 DEPTH: Final = 32  # of elements in elements; a report has six
 PIECES: Final = 3_000_000  # elements and pieces of text; 20 MiB of records have a third of it
 SENDERS: Final = 100  # domains in From that are told apart; the rest is counted as `OTHERS`
+SLICE: Final = 64 << 10  # octets that are parsed at once
+SILENT: Final = 4  # slices that tell nothing new
 TEXT: Final = 400  # characters of a value
 MOST: Final = 1 << 53  # of a count
 MEMBERS: Final = 16  # of a gzip
@@ -66,7 +68,7 @@ def read_aggregate(xml: bytes) -> Aggregate:
     target = _Target()
     parser = XMLParser(target=target)  # noqa: S314 - without a DTD there are no entities to be attacked with
     try:
-        parser.feed(xml.removeprefix(_MARK).lstrip())
+        _feed(parser, target, xml.removeprefix(_MARK).lstrip())
         parser.close()
     except ParseError as error:
         raise ValueError(f"its XML is broken at line {error.position[0]}") from None
@@ -75,12 +77,23 @@ def read_aggregate(xml: bytes) -> Aggregate:
     return target.told(xml)
 
 
+def _feed(parser: XMLParser, target: _Target, xml: bytes) -> None:
+    """Slice by slice, so that no tag with a million attributes is ever put together."""
+    silent = 0
+    for at in range(0, len(xml), SLICE):
+        before = target.pieces
+        parser.feed(xml[at : at + SLICE])
+        silent = silent + 1 if target.pieces == before else 0
+        if silent > SILENT:
+            raise ValueError(f"its XML has a tag or comment of over {SLICE * SILENT} octets")
+
+
 class _Target:
     """What the parser tells of a document, kept as far as it is of use."""
 
     def __init__(self) -> None:
         self._path: list[str] = []
-        self._pieces = 0
+        self.pieces = 0
         self._text: list[str] = []
         self._length = 0
         self._head: dict[str, str] = {}  # by path below the root
@@ -165,8 +178,8 @@ class _Target:
         return shown("".join(self._text), TEXT)
 
     def _count(self) -> None:
-        self._pieces += 1
-        if self._pieces > PIECES:
+        self.pieces += 1
+        if self.pieces > PIECES:
             raise ValueError(f"its XML has over {PIECES} pieces")
 
 

@@ -121,6 +121,8 @@ def test_what_cannot_be_unpacked_within_bounds_is_refused(octets: bytes, says: s
         (sample().decode().encode("utf-16"), "not in UTF-8"),
         (sample().replace(b"UTF-8", b"x-nobody-knows"), "broken|encoding"),
         (b"<a>" * 100, "nested too deep"),
+        (b"<a " + b" ".join(b"b%d='>'" % number for number in range(40_000)) + b"/>", "a tag or comment of over"),
+        (b"<a><!--" + bytes(400_000).replace(b"\0", b"x") + b"--></a>", "a tag or comment of over"),
     ],
 )
 def test_what_is_no_report_says_why(xml: bytes, says: str) -> None:
