@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from relay.http.client import Failed
+from relay.model.address import domain_of
 from relay.store.interface import StoreDown
 from relay.store.requests import Request, Requests, Stage
 from relay.submission.enclosure import Enclosure, enclosing
@@ -35,6 +36,12 @@ TOLD: Final = "told"
 
 def is_url(monitor: str) -> bool:
     return monitor.lower().startswith(("http://", "https://"))
+
+
+def is_own(services: Services, account: str, address: str) -> bool:
+    """Whether mail with somebody's data may go there: a verified domain of the account's, or a name below one."""
+    domain = services.directory.governing(domain_of(address).lower())
+    return domain is not None and domain.account == account
 
 
 async def tell(services: Services, store: Requests, request: Request) -> str:
@@ -74,6 +81,8 @@ async def _post(services: Services, store: Requests, request: Request) -> str:
 
 
 async def _mail(services: Services, store: Requests, request: Request) -> str:
+    if not is_own(services, request.account, request.monitor):
+        return "not told: the address is at no verified domain of the account any more"
     limit = min(ATTACHED, services.config.limits.size // 2)
     file = await services.threaded(_result, store, request, limit)
     if request.stage is Stage.FAILED:

@@ -134,3 +134,12 @@ async def test_datarequest_is_told_once_the_disk_takes_it(api: Stage, monkeypatc
         id = await asked(api, monitor="privacy@example.com")
         assert (await ended(api, id, "monitor", but=""))["monitor"] == "told"
     assert tries == [id] * 3
+
+
+async def test_datarequest_is_not_mailed_to_a_domain_that_was_given_up(api: Stage) -> None:
+    id = await asked(api, monitor="privacy@keyless.example")
+    api.registry.remove_domain("keyless.example")
+    async with working(api):
+        state = await ended(api, id, "monitor", but="")
+    assert state["monitor"] == "not told: the address is at no verified domain of the account any more"
+    assert not [each for each in api.events() if each.data.get("to") == "privacy@keyless.example"]

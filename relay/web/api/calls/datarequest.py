@@ -9,7 +9,7 @@ import msgspec
 
 from relay.http.client import Failed, checked
 from relay.model.account import Scope
-from relay.model.address import domain_of, parse_path, printable
+from relay.model.address import parse_path, printable
 from relay.model.clock import iso
 from relay.store.interface import NotFound
 from relay.store.requests import Request, Stage, TooMany, new_id
@@ -17,7 +17,7 @@ from relay.web.api.answers import answer
 from relay.web.api.call import JSON, Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
-from relay.web.requests.tell import NOT_YET, is_url, state_of
+from relay.web.requests.tell import NOT_YET, is_own, is_url, state_of
 
 FAMILY = "Data requests"
 CHUNK = 256 << 10  # octets
@@ -117,8 +117,7 @@ def _monitor(services: Services, asked: Asked, monitor: str, field: str) -> str:
     except ValueError as error:
         text = f"{field}: expected a URL, or an address ({error})"
         raise Problem("bad_value", text, field=field) from error
-    domain = services.directory.governing(domain_of(address).lower())
-    if domain is None or domain.account != asked.caller.account:
+    if not is_own(services, asked.caller.account, address):
         text = f"{field}: {printable(address)} is at no verified domain of the account"
         raise Problem("bad_value", text, field=field)
     return address
