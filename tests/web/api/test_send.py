@@ -106,7 +106,7 @@ async def test_send_needs_a_recipient_and_to_is_none(api: Stage) -> None:
         {"recipient": ""},
         {"recipients": []},
         {"recipients": None},
-        {"recipients": {}},
+        {"recipients": [{}, {}]},
     ]
     for given in nobody:
         error = await told(api, **{**PROPERTIES, "to": "ann@example.net", **given})

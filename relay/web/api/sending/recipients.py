@@ -34,9 +34,6 @@ class People:
 def read_people(properties: Mapping[str, Any], limit: int) -> People:
     """Raises Problem: missing, bad_value, too_many_recipients."""
     given = [name for name in NAMES if _some(properties.get(name))]
-    if not given:
-        text = "recipients: there is no recipient; to, cc and bcc are header fields, and bring nobody a message"
-        raise Problem("missing", text, field="recipients")
     found: dict[str, None] = {}
     data: dict[str, Mapping[str, Any]] = {}
     for name in given:
@@ -48,6 +45,9 @@ def read_people(properties: Mapping[str, Any], limit: int) -> People:
         if len(found) > limit:
             text = f"{name}: {len(found):,} recipients, over the limit of {limit:,} a message; send several"
             raise Problem("too_many_recipients", text, field=name)
+    if not found:
+        text = "recipients: there is no recipient; to, cc and bcc are header fields, and bring nobody a message"
+        raise Problem("missing", text, field="recipients")
     return People(tuple(found), data)
 
 
