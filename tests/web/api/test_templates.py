@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from relay.model.account import Scope
 from relay.model.template import VERSIONS, Template
 from tests.web.api.documents import news
@@ -116,29 +114,27 @@ async def test_template_post_names_what_has_no_name_and_refuses_one_that_is_take
     assert error["code"] == "conflict" and "nEWS" in error["message"]
 
 
-@pytest.mark.parametrize(
-    ("document", "field", "said"),
-    [
-        ({"content": {"blocks": [{"type": "txt"}]}}, "/content/blocks/0/type", "did you mean 'text'"),
-        ({"content": {"blocks": [{"type": "text", "content": "a\n {if}"}]}}, "/content/blocks/0/content", "line 2"),
-        ({"content": "<p>{if $a}"}, "/content", "line 1, column 4"),
-        ({"subject": "a\nb"}, "/subject", "one line"),
-        ({"subject": "x" * 2001}, "/subject", "at most 2000"),
-        ({"from": "nobody", "text": "x"}, "/from", "an address"),
-        ({"headers": {"a b": "c"}, "text": "x"}, "/headers/a b", "name of a field"),
-        ({"name": "News"}, "/content", "no content"),
-        ({"name": "", "text": "x"}, "/name", "1 to 64"),
-        ({"name": "x" * 65, "text": "x"}, "/name", "1 to 64"),
-        ({"name": 7, "text": "x"}, "/name", "1 to 64"),
-        ({"id": 3, "text": "x"}, "/id", "PUT changes"),
-        ({"text": "x", "attachments": [{"data": "QUFB" * 300_000}]}, "", "at most 1 MiB"),
-    ],
-)
-async def test_template_post_says_where_a_document_is_wrong(
-    api: Stage, document: dict[str, Any], field: str, said: str
-) -> None:
-    error = await refused(api, "POST", "/v1/template", json=document)
-    assert error["field"] == field and said in error["message"], error
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"content": {"blocks": [{"type": "txt"}]}}, "/content/blocks/0/type", "did you mean 'text'"),
+    ({"content": {"blocks": [{"type": "text", "content": "a\n {if}"}]}}, "/content/blocks/0/content", "line 2"),
+    ({"content": "<p>{if $a}"}, "/content", "line 1, column 4"),
+    ({"subject": "a\nb"}, "/subject", "one line"),
+    ({"subject": "x" * 2001}, "/subject", "at most 2000"),
+    ({"from": "nobody", "text": "x"}, "/from", "an address"),
+    ({"headers": {"a b": "c"}, "text": "x"}, "/headers/a b", "name of a field"),
+    ({"name": "News"}, "/content", "no content"),
+    ({"name": "", "text": "x"}, "/name", "1 to 64"),
+    ({"name": "x" * 65, "text": "x"}, "/name", "1 to 64"),
+    ({"name": 7, "text": "x"}, "/name", "1 to 64"),
+    ({"id": 3, "text": "x"}, "/id", "PUT changes"),
+    ({"text": "x", "attachments": [{"data": "QUFB" * 300_000}]}, "", "at most 1 MiB"),
+]
+
+
+async def test_template_post_says_where_a_document_is_wrong(api: Stage) -> None:
+    for document, field, said in WRONG:
+        error = await refused(api, "POST", "/v1/template", json=document)
+        assert error["field"] == field and said in error["message"], (document, error)
     assert (await api.get("/v1/templates")).json() == []
 
 
