@@ -224,13 +224,13 @@ async def mime(services: Services, asked: Asked) -> Answer:
     sender = query["from"]
     if sender is not None:
         sender = "" if sender.strip() in ("", "<>") else read_address(sender, "from")
-    await _cargo.take(spool.size)
+    await _cargo.take(2 * spool.size)
     try:
         octets = await services.threaded(_crlf, spool.octets)
         made = submission(services, asked, whose, octets, addresses, envelope=sender, options=options)
         return await _handed_in(services, asked, made, [])
     finally:
-        _cargo.give(spool.size)
+        _cargo.give(2 * spool.size)
 
 
 def _options(text: str | None) -> Mapping[str, Any]:
