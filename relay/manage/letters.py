@@ -29,7 +29,7 @@ from relay.transform.compose.mailboxes import read_mailboxes, written
 from relay.transform.compose.message import OCTETS, Attachment, message
 from relay.transform.html.embedding import embedding
 from relay.transform.responsive import Attachment as Wanted
-from relay.transform.responsive import Fields, Rendered
+from relay.transform.responsive import DocumentError, Fields, Rendered
 
 PICTURES: Final = 50
 EACH: Final = 5 << 20  # octets of a picture or attachment
@@ -39,7 +39,7 @@ AT_ONCE: Final = 4
 
 
 async def letter(client: Client, threaded: Threads, made: Rendered, at: float, *, embed: bool) -> Letter:
-    """`at`: for Date; `embed`: with its pictures. Raises Unfetched; ValueError: a text that cannot be sent."""
+    """`at`: for Date; `embed`: with its pictures. Raises DocumentError, Unfetched."""
     work = _Work(client)
     attachments = [await work.attachment(threaded, each) for each in made.fields.attachments]
     html = made.html
@@ -62,9 +62,14 @@ class Letter:
 
 
 def header(given: Fields, at: float) -> list[bytes]:
-    """Its fields, each with its CRLF."""
-    people = (("From", [given.from_]), ("To", given.to), ("Cc", given.cc), ("Reply-To", [given.reply_to]))
-    found = [fields.listed(name, _people(texts)) for name, texts in people if any(texts)]
+    """Its fields, each with its CRLF. Raises DocumentError."""
+    people = (
+        ("From", "/from", [given.from_]),
+        ("To", "/to", given.to),
+        ("Cc", "/cc", given.cc),
+        ("Reply-To", "/replyTo", [given.reply_to]),
+    )
+    found = [fields.listed(name, _people(texts, path)) for name, path, texts in people if any(texts)]
     if given.subject:
         found.append(fields.field("Subject", given.subject))
     found.append(fields.field("Date", rfc5322(at)))
@@ -72,15 +77,15 @@ def header(given: Fields, at: float) -> list[bytes]:
     return found
 
 
-def _people(texts: Sequence[str]) -> list[str]:
-    """Mailboxes as they stand in a field; one with a placeholder for its address stands as it was written."""
+def _people(texts: Sequence[str], path: str) -> list[str]:
+    """Mailboxes as they stand in a field; one whose address is made of constructs stands as it was written."""
     found: list[str] = []
     for text in texts:
         try:
             found += [written(each) for each in read_mailboxes(text)]
-        except ValueError:
+        except ValueError as error:
             if "{" not in text:
-                raise
+                raise DocumentError(path, str(error)) from None
             found.append(text)
     return found
 

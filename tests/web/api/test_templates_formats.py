@@ -103,6 +103,12 @@ async def test_template_format_mime_is_the_whole_message(api: Stage, elsewhere: 
     assert b"To: {$recipient}, =?utf-8?" in (await api.get("/v1/template/1/mime")).content
 
 
+async def test_template_format_mime_refuses_what_is_no_address(api: Stage) -> None:
+    for name, value in (("to", "a@b@c.example"), ("from", '"x <me@example.com>'), ("replyTo", "x@example.com,,<")):
+        error = (await api.post("/v1/mime", json=news(**{name: value}))).json()["error"]
+        assert (error["code"], error["field"]) == ("bad_value", f"/{name}"), error
+
+
 async def test_template_format_mime_refuses_an_attachment_that_does_not_come(api: Stage, elsewhere: Origin) -> None:
     await api.post("/v1/template", json=news(attachments=[{"url": elsewhere.url("/none")}]))
     error = (await api.get("/v1/template/1/mime")).json()["error"]
