@@ -26,7 +26,7 @@ from relay.transform.responsive.layout import Outside, Scope, page
 from relay.transform.responsive.measure import measure
 from relay.transform.responsive.node import Node, Remarks
 from relay.transform.responsive.pixel import Pixel, read_pixel
-from relay.transform.responsive.rewriting import Rewriting, rules
+from relay.transform.responsive.rewriting import Rewriting, rewriting, rules
 from relay.transform.responsive.text import page_text
 from relay.transform.responsive.values import CENTRE, attributes, css
 
@@ -146,7 +146,7 @@ def _read(document: Mapping[str, object], fetched: Mapping[str, bytes]) -> _Docu
         fields=found,
         outside=_outside(node, content, found.subject),
         font=font(node).within(USUAL),
-        rewriting=Rewriting(rules(node)),
+        rewriting=rewriting(rules(node)),
         text=node.text("text"),
         page=source,
         blocks=blocks,

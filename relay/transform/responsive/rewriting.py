@@ -26,11 +26,13 @@ from relay.transform.html.links import may_link
 from relay.transform.html.spans import scan
 from relay.transform.merge.error import Fault
 from relay.transform.merge.pattern import compiled
-from relay.transform.merge.state import Given, State
+from relay.transform.merge.state import Given, Limits, State
+from relay.transform.responsive.error import DocumentError
 from relay.transform.responsive.node import Node, text_of
 from relay.transform.responsive.placeholders import around, check, held, masked, masked_octets, to_attribute, to_query
 
 RULES = 200  # of a document or block
+WORK = 400_000  # steps for all links of a document: a rule that is looked at is one, an expression some more
 PARAMS = 50  # of a rule or a link
 TESTS = ("equals", "contains", "match", "regex")
 COMPONENTS = ("domain", "path", "url")
@@ -38,7 +40,7 @@ _WEB = re.compile(r"(?i)(https?)://([^/?#]*)([^?#]*)")
 _PORT = re.compile(r":\d*$")
 _EXPRESSION = re.compile(r"[\^$\[\]()|+\\]|\.\*")
 
-Test = Callable[[str], bool]
+Test = Callable[[str, State], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +60,35 @@ class Rule:
     last: bool
     unique: bool
 
-    def matches(self, address: Address) -> bool:
-        return all(test(getattr(address, component)) for component, test in self.conditions)
+    def matches(self, address: Address, work: State) -> bool:
+        work.step()
+        return all(test(getattr(address, component), work) for component, test in self.conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...]
+    work: State  # counts what the rules cost, for the whole document
 
     def then(self, rules: tuple[Rule, ...]) -> Rewriting:
-        return Rewriting((*self.rules, *rules)) if rules else self
+        return Rewriting((*self.rules, *rules), self.work) if rules else self
 
     def url(self, url: str, params: Mapping[str, str] | None = None) -> str:
-        """The address of a link that has these parameters itself."""
+        """The address of a link that has these parameters itself.
+
+        Raises:
+            DocumentError: the rules and links of the document are too many, or their expressions too slow.
+        """
+        try:
+            return self._url(url, params or {})
+        except Fault:
+            raise DocumentError("/rewrite", "the rules take too long for all the links of this document") from None
+
+    def _url(self, url: str, params: Mapping[str, str]) -> str:
         address = address_of(url)
         changed, protocol, matched = dict[str, str](), "", False
         for rule in self.rules if address is not None else ():
-            if address is None or (rule.unique and matched) or not rule.matches(address):
+            if address is None or (rule.unique and matched) or not rule.matches(address, self.work):
                 continue
             matched = True
             changed.update(rule.params)
@@ -83,7 +97,7 @@ class Rewriting:
                 break
         if protocol:
             url = f"{protocol}{url[url.index(':') :]}"
-        return with_params(url, {**changed, **(params or {})})
+        return with_params(url, {**changed, **params})
 
     def page(self, source: str) -> str:
         """A page or a part of one, with its links changed."""
@@ -101,6 +115,11 @@ class Rewriting:
                 made += [octets[at : href.value_start], written.encode()]
                 at = href.value_end
         return b"".join([*made, octets[at:]]).decode()
+
+
+def rewriting(rules: tuple[Rule, ...]) -> Rewriting:
+    """Those of a document."""
+    return Rewriting(rules, State(Given({}, Limits(steps=WORK)), _raised))
 
 
 def address_of(url: str) -> Address | None:
@@ -192,9 +211,9 @@ def _tests(node: Node, component: str) -> list[Test]:
 
 def _test(node: Node, name: str, wanted: str) -> Test:
     if name == "equals":
-        return lambda text: text == wanted
+        return lambda text, work: text == wanted
     if name == "contains":
-        return lambda text: wanted in text
+        return lambda text, work: wanted in text
     if name == "match":
         return _wildcard(wanted)
     return _expression(node, name, wanted)
@@ -207,12 +226,12 @@ def _keyed(links: Node, key: str) -> tuple[tuple[str, Test], ...]:
     wanted = key.lower()
     ways = [_wildcard(each) for each in {wanted, wanted.removeprefix("*.")}]
     ways += [_wildcard(f"{each}.*") for each in {wanted, wanted.removeprefix("*.")}]
-    return (("domain", lambda text: any(way(text) for way in ways)),)
+    return (("domain", lambda text, work: any(way(text, work) for way in ways)),)
 
 
 def _wildcard(wanted: str) -> Test:
     escaped = wanted.replace("[", "[[]")
-    return lambda text: fnmatchcase(text, escaped)
+    return lambda text, work: fnmatchcase(text, escaped)
 
 
 def _expression(node: Node, name: str, wanted: str) -> Test:
@@ -220,14 +239,7 @@ def _expression(node: Node, name: str, wanted: str) -> Test:
         pattern = compiled(wanted)
     except Fault as fault:
         raise node.error(name, f"no regular expression: {fault.what}") from None
-
-    def found(text: str) -> bool:
-        try:
-            return pattern.found(text, State(Given({}), _raised))
-        except Fault:  # it would take too long
-            return False
-
-    return found
+    return pattern.found
 
 
 def _unescaped(text: str) -> str:

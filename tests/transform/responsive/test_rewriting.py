@@ -167,3 +167,11 @@ def test_rules_that_cannot_be_are_told(links: object, said: str) -> None:
 
 def test_an_expression_that_would_run_for_years_is_answered_at_once() -> None:
     assert not hit({"url": {"regex": "(a+)+$"}}, "https://example.com/" + "a" * 1500 + "!")
+
+
+def test_the_work_on_all_links_of_a_document_is_bounded() -> None:
+    links = [{"url": {"regex": "(a|b)*c"}, "params": {"a": 1}}] * 200
+    page = '<a href="https://example.com/abababababab">x</a>' * 5000
+    with pytest.raises(DocumentError) as found:
+        render({"content": page, "rewrite": {"links": links}})
+    assert str(found.value) == "/rewrite: the rules take too long for all the links of this document"
