@@ -142,7 +142,8 @@ def _account(opened: Registry, name: str) -> dict[str, Any]:
     account = opened.account(name)
     domains, credentials = [], []
     for domain in opened.domains(name):
-        active = {each.algorithm for each in opened.keys(domain.name) if each.state is KeyState.ACTIVE}
+        ours = [each for each in opened.keys(domain.name) if not each.custom]
+        active = {each.algorithm for each in ours if each.state is KeyState.ACTIVE}
         domains.append(
             {
                 "name": domain.name,

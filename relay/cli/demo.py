@@ -17,8 +17,8 @@ from pathlib import Path
 
 from relay.cli.files import write_private
 from relay.manage import secret
-from relay.manage.keys import make_keys
-from relay.model.account import Account, Algorithm, Credential, Domain, KeyState, Scope, Token
+from relay.manage.keys import make_keys, missing
+from relay.model.account import Account, Credential, Domain, Scope, Token
 from relay.store.interface import NotFound, Registry
 
 ACCOUNT = "demo"
@@ -102,8 +102,7 @@ def _found_domain(registry: Registry, at: float) -> None:
         registry.add_domain(Domain(name=DOMAIN, account=ACCOUNT, challenge=secret.challenge(), created=at))
         registry.verify_domain(DOMAIN, at, BY)
         registry.audit(at, "relay init", "domain verify --force", {"domain": DOMAIN})
-    active = {each.algorithm for each in registry.keys(DOMAIN) if each.state is KeyState.ACTIVE}
-    make_keys(registry, DOMAIN, [each for each in Algorithm if each not in active], at)
+    make_keys(registry, DOMAIN, missing(registry.keys(DOMAIN)), at)
 
 
 def _found_credential(registry: Registry, secrets: Secrets, at: float, *, lost: bool) -> None:

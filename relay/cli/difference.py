@@ -52,7 +52,9 @@ class Present:
         )
 
     def active(self, domain: str) -> list[DkimKey]:
-        return [each for each in self.keys if each.domain == domain and each.state is KeyState.ACTIVE]
+        """Keys of ours; those that accounts brought are theirs."""
+        mine = [each for each in self.keys if each.domain == domain and not each.custom]
+        return [each for each in mine if each.state is KeyState.ACTIVE]
 
 
 def conflicts(desired: Desired, present: Present) -> Iterator[str]:

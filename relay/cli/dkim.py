@@ -1,8 +1,8 @@
 """`relay dkim`: the keys a domain's mail is signed with.
 
-Why so: a new key signs at once, beside the old ones, and the old ones are retired in a step of its own. A
-signature whose record is not published yet fails, and a receiver needs only one that passes; so mail is good
-at every moment of a change of keys.
+Why so: a signature whose record is not published yet fails. So the keys that `rotate` makes wait for their records,
+while the old ones go on to sign; the relay sees within the hour that they are published, and `--retire` at once. Mail
+is good at every moment of a change of keys.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def listing(
     if as_json:
         print_json(described)
     else:
-        columns = ["domain", "selector", "algorithm", "state", "created"]
+        columns = ["domain", "selector", "algorithm", "state", "custom", "created"]
         print_table(columns, [[each[name] for name in columns] for each in described])
 
 
@@ -88,13 +88,14 @@ def listing(
     "rotate",
     epilog=examples(
         "relay dkim rotate example.com            # 1. make new keys, publish the records it prints",
-        "relay dkim rotate example.com --retire   # 2. once they are published, retire the old ones",
+        "relay dkim rotate example.com --retire   # 2. once they are published, let them sign",
     ),
 )
 def rotate(
     name: Name,
     retire: Annotated[
-        bool, typer.Option("--retire", help="Retire all but the newest key of each algorithm.")
+        bool,
+        typer.Option("--retire", help="Let the new keys sign, once they are published, and retire the old ones."),
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="With --retire: do not ask DNS for the new keys.")] = False,
     config: ConfigOption = None,
@@ -102,21 +103,21 @@ def rotate(
 ) -> None:
     """Change keys in two steps, so that every message has a signature that passes."""
     from relay.cli.keys import describe
-    from relay.manage.keys import make_keys
+    from relay.manage.keys import signing
 
     checked = load_settings(config)
     plain = normal(name)
     with registry(checked) as opened:
         opened.domain(plain)
-        active = [each for each in opened.keys(plain) if each.state is KeyState.ACTIVE]
+        keys = opened.keys(plain)
+        active = signing(keys)
         if not active:
             raise CommandError(f"{plain} has no active key: {program()} dkim make {plain}", ExitCode.NOT_FOUND)
+        waiting = [each for each in keys if each.state is KeyState.PENDING]
         if not retire:
-            algorithms = [each for each in Algorithm if any(key.algorithm is each for key in active)]
-            made = make_keys(opened, plain, algorithms, system_clock())
-            _print_records(made, as_json)
+            _print_records(_successors(opened, plain, active, waiting), as_json)
             return
-        retired = _retire(opened, checked, active, force)
+        retired = _retire(opened, checked, active, waiting, force)
     if as_json:
         print_json([describe(each) for each in retired])
     elif retired:
@@ -125,21 +126,40 @@ def rotate(
         print("nothing to retire: there is one key of each algorithm")
 
 
-def _retire(opened: Registry, config: Config, active: list[DkimKey], force: bool) -> list[DkimKey]:
-    """`active` comes newest first."""
-    newest: dict[Algorithm, DkimKey] = {}
-    for key in active:
-        newest.setdefault(key.algorithm, key)
-    old = [key for key in active if key is not newest[key.algorithm]]
-    replacing = {key.algorithm for key in old}
-    if replacing and not force:
-        _published(config, [newest[each] for each in replacing])
+def _successors(opened: Registry, domain: str, active: list[DkimKey], waiting: list[DkimKey]) -> list[DkimKey]:
+    """A key that waits, of each algorithm that signs: made now where there is none."""
+    from relay.manage.keys import new_keys
+
+    have = {each.algorithm for each in waiting}
+    lacking = [each for each in Algorithm if each not in have and any(key.algorithm is each for key in active)]
+    taken = {each.selector for each in opened.keys(domain)}
+    made = [replace(each, state=KeyState.PENDING) for each in new_keys(domain, lacking, system_clock(), taken)]
+    for key in made:
+        opened.add_key(key)
+    return [*waiting, *made]
+
+
+def _retire(
+    opened: Registry, config: Config, active: list[DkimKey], waiting: list[DkimKey], force: bool
+) -> list[DkimKey]:
+    """Those that waited sign from now on, and of the others none but the newest of an algorithm that has no new one.
+    `active` comes newest first."""
+    from relay.manage.keys import newest, use
+
+    changing = {each.algorithm for each in waiting}
+    latest = [each for each in newest(active) if each.algorithm not in changing]
+    old = [each for each in active if each.algorithm not in changing and each not in latest]
+    if not force and (waiting or old):
+        replacing = {each.algorithm for each in old}
+        _published(config, [*waiting, *(each for each in latest if each.algorithm in replacing)])
+    retired = [each for key in waiting for each in use(opened, key, system_clock())]
     for key in old:
         opened.retire_key(key.domain, key.selector)
-        opened.audit(
-            system_clock(), operator(), "dkim rotate --retire", {"domain": key.domain, "selector": key.selector}
-        )
-    return [replace(key, state=KeyState.RETIRED) for key in old]
+    retired += [replace(each, state=KeyState.RETIRED) for each in old]
+    for key in retired:
+        detail = {"domain": key.domain, "selector": key.selector}
+        opened.audit(system_clock(), operator(), "dkim rotate --retire", detail)
+    return retired
 
 
 def _published(config: Config, keys: list[DkimKey]) -> None:
@@ -156,7 +176,9 @@ def _published(config: Config, keys: list[DkimKey]) -> None:
 @app.command("record", epilog=examples("relay dkim record example.com", "relay dkim record example.com r20260131"))
 def record_command(
     name: Name,
-    selector: Annotated[str | None, typer.Argument(metavar="SELECTOR", help="Default: all active keys.")] = None,
+    selector: Annotated[
+        str | None, typer.Argument(metavar="SELECTOR", help="Default: all that sign, or will.")
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -167,7 +189,7 @@ def record_command(
         keys = [
             each
             for each in opened.keys(plain)
-            if (each.state is KeyState.ACTIVE if selector is None else each.selector == selector)
+            if (each.state is not KeyState.RETIRED if selector is None else each.selector == selector)
         ]
     if not keys:
         what = f"key {selector}" if selector else "active key"

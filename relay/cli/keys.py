@@ -21,5 +21,6 @@ def describe(key: DkimKey) -> dict[str, Any]:
         "selector": key.selector,
         "algorithm": key.algorithm.value,
         "state": key.state.value,
+        "custom": key.custom,
         "created": when(key.created),
     }

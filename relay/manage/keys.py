@@ -6,7 +6,8 @@ which key is old. A second key of one day gets a letter more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -40,17 +41,34 @@ def new_keys(domain: str, algorithms: Sequence[Algorithm], at: float, taken: Col
 
 def missing(keys: Sequence[DkimKey]) -> list[Algorithm]:
     """The algorithms of which a domain has no active key of ours."""
-    have = {each.algorithm for each in keys if each.state is KeyState.ACTIVE and not each.custom}
+    have = {each.algorithm for each in signing(keys)}
     return [each for each in Algorithm if each not in have]
 
 
 def newest(keys: Sequence[DkimKey]) -> list[DkimKey]:
     """Of those of ours that are active the newest of each algorithm, RSA first; `keys` come newest first."""
     found: dict[Algorithm, DkimKey] = {}
-    for key in keys:
-        if key.state is KeyState.ACTIVE and not key.custom:
-            found.setdefault(key.algorithm, key)
+    for key in signing(keys):
+        found.setdefault(key.algorithm, key)
     return [found[each] for each in Algorithm if each in found]
+
+
+def signing(keys: Iterable[DkimKey]) -> list[DkimKey]:
+    """Those of ours that are active."""
+    return [each for each in keys if each.state is KeyState.ACTIVE and not each.custom]
+
+
+def use(registry: Registry, key: DkimKey, now: float) -> list[DkimKey]:
+    """A key that waited signs from now on; the others of ours of its algorithm sign no more, and are returned.
+
+    Raises NotFound: it was removed meanwhile.
+    """
+    registry.update_key(replace(key, state=KeyState.ACTIVE, start=now))
+    others = [each for each in signing(registry.keys(key.domain)) if each.selector != key.selector]
+    old = [each for each in others if each.algorithm is key.algorithm]
+    for each in old:
+        registry.retire_key(each.domain, each.selector)
+    return [replace(each, state=KeyState.RETIRED) for each in old]
 
 
 def published(key: DkimKey, texts: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from relay.dns.answer import DnsFailure
 from relay.dns.resolver import Resolver
-from relay.manage.keys import new_keys, published
+from relay.manage.keys import new_keys, published, signing, use
 from relay.model.account import DkimKey, KeyState
 from relay.model.clock import Clock
 from relay.store.interface import NotFound, Registry
@@ -52,20 +52,23 @@ class Rotation:
         """Keys whose record is there sign from now on."""
         waiting = self._registry.pending_keys(self._waited, LOOKS)
         for key in waiting:
-            if await _seen(resolver, key):
+            if self._overtaken(key):
+                self._registry.retire_key(key.domain, key.selector)
+            elif await _seen(resolver, key):
                 self._use(key)
         self._waited = _name(waiting[-1]) if len(waiting) == LOOKS else ""
+
+    def _overtaken(self, key: DkimKey) -> bool:
+        """Somebody made another by hand since then."""
+        ours = signing(self._registry.keys(key.domain))
+        return any(each.created > key.created and each.algorithm is key.algorithm for each in ours)
 
     def _use(self, key: DkimKey) -> None:
         now = self._clock()
         try:
-            self._registry.update_key(replace(key, state=KeyState.ACTIVE, start=now))
+            use(self._registry, key, now)
         except NotFound:  # its domain was removed meanwhile
             return
-        for each in self._registry.keys(key.domain):
-            older = each.state is KeyState.ACTIVE and not each.custom and each.algorithm is key.algorithm
-            if older and each.selector != key.selector:
-                self._registry.retire_key(each.domain, each.selector)
         self._registry.audit(now, WHO, "dkim rotate", {"domain": key.domain, "selector": key.selector})
         logger.info("the key %s of %s is published, and signs from now on", key.selector, key.domain)
 

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from relay.bounce.aggregate import is_packed, read_aggregate, unpack
 from relay.config.reports import Reports
+from relay.dns.dmarc import LOCAL_PART
 from relay.model.address import printable
 from relay.model.dmarc import Aggregate
 from relay.model.reply import Refused
@@ -35,7 +36,7 @@ from relay.transform.mime import leaves
 
 log = logging.getLogger("relay.returns")
 
-LOCAL = "dmarc"  # before the @ of where reports come to
+LOCAL = LOCAL_PART  # before the @ of where reports come to
 WAITING = 32  # reports at once in this process, the one that is read among them
 PARTS = 20  # of a mail that are looked at; a report comes in the first or second
 _MARK = b"\xef\xbb\xbf"

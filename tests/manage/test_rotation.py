@@ -89,6 +89,18 @@ async def test_a_key_gets_a_successor_after_a_month_which_signs_once_its_record_
     assert len(registry.pending_keys()) == 1
 
 
+async def test_a_key_that_waits_gives_way_to_one_that_was_made_by_hand_since(
+    registry: SqliteRegistry, server: DnsServer, resolver: Resolver
+) -> None:
+    key = furnish(registry)
+    waits = replace(key, selector="e2", created=AT + 1, state=KeyState.PENDING)
+    registry.add_key(waits)
+    publish(server, waits)
+    registry.add_key(replace(key, selector="e3", created=AT + 2))
+    await Rotation(registry, lambda: AT + 3).round(resolver)
+    assert states(registry) == [("e3", "active"), ("e2", "retired"), ("e1", "active")]
+
+
 async def test_where_nobody_publishes_nothing_is_renewed(
     registry: SqliteRegistry, server: DnsServer, resolver: Resolver
 ) -> None:

@@ -25,7 +25,12 @@ class Kept:
     keys: Sequence[DkimKey]
 
     def active(self, domain: str) -> list[DkimKey]:
-        return [each for each in self.keys if each.domain == domain and each.state is KeyState.ACTIVE]
+        """Those that sign now."""
+        now = system_clock()
+        return [each for each in self.keys if each.domain == domain and each.signs(now)]
+
+    def waiting(self, domain: str) -> list[DkimKey]:
+        return [each for each in self.keys if each.domain == domain and each.state is KeyState.PENDING]
 
 
 def keys(kept: Kept) -> Iterator[Finding]:
@@ -62,5 +67,8 @@ async def published(config: Config, kept: Kept, resolver: Resolver) -> AsyncIter
         except (DnsFailure, ValueError) as error:
             yield warn(domain.name, f"could not be looked up: {error}", "try again later")
             continue
+        for key in kept.waiting(domain.name):
+            advice = f"publish what `{program()} dkim record {domain.name} {key.selector}` prints"
+            found.append(warn(f"DKIM key {key.selector} of {domain.name}", "waits for its record to sign", advice))
         for each in found:
             yield each
