@@ -12,6 +12,7 @@ from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator,
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.manage.rules import describe_quota, shown_options, shown_quota
+from relay.manage.wrong import Wrong
 from relay.model.account import Account
 from relay.model.clock import system_clock
 
@@ -32,8 +33,12 @@ def add(name: Name, config: ConfigOption = None, as_json: JsonOption = False) ->
 
 def check_name(name: str) -> None:
     """Raises BadParameter."""
-    if not name or len(name) > 64 or not all(each.isalnum() or each in "-_." for each in name):
-        raise typer.BadParameter("a name has 1 to 64 letters, digits, '-', '_' and '.'", param_hint="NAME")
+    from relay.manage import presets
+
+    try:
+        presets.check_name(name)
+    except Wrong as error:
+        raise typer.BadParameter(error.message, param_hint="NAME") from error
 
 
 @app.command("list", epilog=examples("relay account list"))

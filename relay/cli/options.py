@@ -46,19 +46,19 @@ def options(
 
 
 def _find(name: str) -> Option:
-    from relay.submission.control.registry import PREFIX, find, unknown
+    from relay.manage.option_reference import bare, lookup
+    from relay.submission.control.registry import unknown
 
-    bare = name[len(PREFIX) :] if name.lower().startswith(PREFIX.lower()) else name
-    found = find(bare)
+    found = lookup(name)
     if found is None:
-        raise CommandError(f"{name}: {unknown(bare, header=False)}", ExitCode.NOT_FOUND)
+        raise CommandError(f"{name}: {unknown(bare(name), header=False)}", ExitCode.NOT_FOUND)
     return found
 
 
 def _print_all(as_json: bool) -> None:
-    from relay.submission.control.registry import OPTIONS
+    from relay.manage.option_reference import every
 
-    described = [_describe(each) for each in OPTIONS]
+    described = every()
     if as_json:
         print_json(described)
         return
@@ -72,7 +72,9 @@ def _classes(words: str) -> str:
 
 
 def _print_one(option: Option, as_json: bool) -> None:
-    described = _describe(option)
+    from relay.manage.option_reference import describe
+
+    described = describe(option)
     if as_json:
         print_json(described)
         return
@@ -94,35 +96,7 @@ def _print_grants(as_json: bool) -> None:
         print_table(["grant", "for"], list(GRANTS.items()))
 
 
-def _describe(option: Option) -> dict[str, Any]:
-    from relay.submission.control.option import Door, Listed
-    from relay.submission.control.registry import PREFIX, header_of
-
-    in_message = Door.HEADER in option.doors
-    return {
-        "option": option.name,
-        "header": header_of(option) if in_message else "",
-        "aliases": [PREFIX + each.name for each in option.aliases],
-        "ESMTP": option.esmtp,
-        "value": option.type,
-        "limits": _plain(option.limits),
-        "example": f"{header_of(option)}: {option.example}" if in_message else option.example,
-        "meaning": _plain(option.help),
-        "permission": _plain(option.permission.words),
-        "grant": option.permission.grant,
-        "allowed_list": option.permission.listed is not Listed.NO,
-        "repeated": option.repeat.value,
-        "bad_value": "refused" if option.safety else "as on_invalid says",
-        "set_by": [each.value for each in Door if each in option.doors],
-    }
-
-
 def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)
-
-
-def _plain(text: str) -> str:
-    """Without the marks of Markdown."""
-    return text.replace("`", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,12 @@ from relay.cli.changes import OptionChanges
 from relay.cli.doubts import doubt
 from relay.cli.frame import CommandError, ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
-from relay.cli.output import print_fields, print_json, print_table, when
+from relay.cli.output import print_fields, print_json, print_table
 from relay.cli.owner import AccountOption, owner
+from relay.manage import presets
+from relay.manage.presets import describe
 from relay.manage.rules import shown_options
+from relay.manage.wrong import Unfit
 from relay.model.account import Preset
 from relay.model.clock import system_clock
 
@@ -48,7 +51,7 @@ def add(
         else:
             raise CommandError(f"account {whose} has a preset {name} already; `preset set` changes it")
         opened.put_preset(preset)
-        opened.audit(preset.created, operator(), "preset add", _describe(preset))
+        opened.audit(preset.created, operator(), "preset add", describe(preset))
         doubt(checked, opened, preset)
     _print(preset, as_json)
 
@@ -74,7 +77,7 @@ def change(
         )
         if preset != before:
             opened.put_preset(preset)
-            opened.audit(system_clock(), operator(), "preset set", _describe(preset))
+            opened.audit(system_clock(), operator(), "preset set", describe(preset))
         doubt(checked, opened, preset)
     _print(preset, as_json)
 
@@ -85,7 +88,7 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
     with registry(settings(config)) as opened:
         if account is not None:
             opened.account(account)
-        found = [_describe(each) for each in opened.presets(account)]
+        found = [describe(each) for each in opened.presets(account)]
     if as_json:
         print_json(found)
     else:
@@ -108,30 +111,18 @@ def remove(
     """Remove a preset that no credential may name any more."""
     with registry(settings(config)) as opened:
         preset = opened.preset(owner(opened, account), name)
-        users = [each.username for each in opened.credentials(preset.account) if preset.name in each.presets]
-        if users:
-            raise CommandError(
-                f"credentials may name it: {', '.join(users)}; "
-                f"`credential set --without-preset {preset.name}` ends that"
-            )
-        opened.remove_preset(preset.account, preset.name)
+        try:
+            presets.remove(opened, preset)
+        except Unfit as error:
+            raise CommandError(f"{error}; `credential set --without-preset {preset.name}` ends that") from error
         opened.audit(system_clock(), operator(), "preset remove", {"account": preset.account, "preset": preset.name})
     _print(preset, as_json)
 
 
 def _print(preset: Preset, as_json: bool) -> None:
-    described = _describe(preset)
+    described = describe(preset)
     if as_json:
         print_json(described)
         return
     del described["options"]
     print_fields({**described, **shown_options(preset.options)})
-
-
-def _describe(preset: Preset) -> dict[str, Any]:
-    return {
-        "preset": preset.name,
-        "account": preset.account,
-        "created": when(preset.created),
-        "options": dict(preset.options),
-    }
