@@ -40,7 +40,7 @@ DOCUMENT: Final[Mapping[str, Any]] = {
     "content": {
         "blocks": [
             {"type": "heading", "content": "Hello {$name}"},
-            {"type": "text", "content": "<p>Here is what is new.</p>"},
+            {"type": "text", "content": "Here is what is new."},
         ]
     },
 }
