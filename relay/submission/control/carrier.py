@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 DEPTH = 8  # objects and lists inside one another
 KEYS = 20_000  # names and items together
+MANY_KEYS = 200_000  # of a property, where a thousand recipients may have their data
 INTEGER_BITS = 1023  # more are beyond what a float can be
 INTEGER_DIGITS = 309  # and so many have more
 BASE64 = "base64:"
@@ -48,28 +49,42 @@ def parse_json(text: str, *, lines: bool = False) -> Any:
     return value
 
 
-def check_json(value: Any, *, lines: bool = False) -> None:
+def check_json(value: Any, *, lines: bool = False, keys: int = KEYS) -> None:
     """Hold a value, wherever it comes from, to the limits. Raises ValueError."""
     refused = _NUL if lines else _REFUSED
-    left, keys = [(value, 0)], 0
+    left: list[tuple[Any, int]] = []
+    found = 0
+    _check_one(value, 0, refused, left)
     while left:
         each, depth = left.pop()
-        if isinstance(each, str):
-            _check_text(each, refused)
-        elif isinstance(each, float) and not math.isfinite(each):
+        found += len(each)
+        if depth >= DEPTH:
+            raise ValueError(f"JSON is nested more than {DEPTH} deep")
+        if found > keys:
+            raise ValueError(f"JSON has more than {keys:,} names and items")
+        if isinstance(each, Mapping):
+            for name in each:
+                _check_one(name, depth + 1, refused, left)
+            each = each.values()
+        for inner in each:
+            if type(inner) is str:
+                _check_text(inner, refused)
+            else:
+                _check_one(inner, depth + 1, refused, left)
+
+
+def _check_one(value: Any, depth: int, refused: re.Pattern[str], left: list[tuple[Any, int]]) -> None:
+    """A value by itself; what has others in it is put with what is left."""
+    if isinstance(value, str):
+        _check_text(value, refused)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
             raise ValueError("a number that is not finite")
-        elif isinstance(each, int) and each.bit_length() > INTEGER_BITS:
-            raise ValueError(f"{str(each)[:40]} is no number a computer holds")
-        elif isinstance(each, Mapping | list | tuple):
-            keys += len(each)
-            if depth >= DEPTH:
-                raise ValueError(f"JSON is nested more than {DEPTH} deep")
-            if keys > KEYS:
-                raise ValueError(f"JSON has more than {KEYS:,} names and items")
-            if isinstance(each, Mapping):
-                left += [(name, depth + 1) for name in each]
-                each = each.values()
-            left += [(inner, depth + 1) for inner in each]
+    elif isinstance(value, int):
+        if value.bit_length() > INTEGER_BITS:
+            raise ValueError(f"{str(value)[:40]} is no number a computer holds")
+    elif isinstance(value, dict | list | tuple | Mapping):
+        left.append((value, depth))
 
 
 def _check_text(text: str, refused: re.Pattern[str]) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 from relay.model.account import OnInvalid
 from relay.model.address import printable
 from relay.model.reply import Refused
-from relay.submission.control.carrier import check_json, parse_json
+from relay.submission.control.carrier import KEYS, MANY_KEYS, check_json, parse_json
 from relay.submission.control.grammar import is_json, squeezed
 from relay.submission.control.labels import metadata_key, metadata_value
 from relay.submission.control.option import Door, Option
@@ -121,7 +121,7 @@ class Collector:
             self.fault(f"{written}: {option.name} is set on the credential, not by a message", safety=True)
             return
         try:
-            check_json(value, lines=option.lines)
+            check_json(value, lines=option.lines, keys=MANY_KEYS if self._door is Door.PROPERTY else KEYS)
             read = found.read(value)
         except ValueError as error:
             self.fault(f"{written}: {error}", safety=option.safety)

@@ -217,3 +217,12 @@ async def test_send_takes_data_by_three_doors_and_the_recipients_own_wins(api: S
         merge_global={"c": "global", "a": "global"},
     )
     assert found.get_content().strip() == "recipient  global"
+
+
+async def test_send_takes_more_data_than_a_header_field_could_hold(api: Stage) -> None:
+    data = {f"name{number}": number for number in range(900)}
+    people = {f"p{number}@example.net": data for number in range(30)}
+    found = await values(api, recipients=people, text="{$name899}")
+    assert found["merge"]["p29@example.net"] == data
+    error = await told(api, **{**GIVEN, "recipients": {"p@example.net": {f"n{each}": 1 for each in range(1001)}}})
+    assert "at most 1,000 names" in error["message"]
