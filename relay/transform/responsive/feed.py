@@ -63,7 +63,7 @@ class _Reader:
         self.known = False  # it is a feed
         self._most = most
         self._stack: list[str] = []
-        self._item: dict[str, str] | None = None
+        self._item: dict[str, str] | None = None  # the article we are in
         self._text: list[str] = []
         self._size = 0
         self._markup = 0  # the depth at which content that is markup itself began
@@ -91,13 +91,13 @@ class _Reader:
             self._item = {} if local in _ITEMS else None
         else:
             self._clear()
-            self._told(local, attributes)
+            self._told(self._item, local, attributes)
             if local in ("content", "summary") and attributes.get("type") == "xhtml":
                 self._markup = len(self._stack)
 
-    def _told(self, local: str, given: Mapping[str, str]) -> None:
+    @staticmethod
+    def _told(item: dict[str, str], local: str, given: Mapping[str, str]) -> None:
         """What attributes say."""
-        item = self._item or {}
         address = (given.get("url") or given.get("href") or "")[:SHORT]
         if local == "link" and given.get("rel", "alternate") == "alternate" and address:
             item.setdefault("link", address)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from relay.transform.merge import compile
 from relay.transform.responsive import DocumentError, Need, Rendered, images, needed, render, with_images
+from relay.transform.responsive.sizes import size_of
 from tests.transform.responsive.views import elsewhere, look_for_outlook
 
 URL = "https://example.com/blocks.json"
@@ -142,6 +146,29 @@ def test_an_atom_feed_is_read_too() -> None:
     done = made({URL: ATOM}, {"type": "feed", "url": URL})
     assert done.text == "A B <https://example.com/a>\n\nIn Atom <x>\n"
     assert "<p>In <em>Atom</em> &lt;x&gt;</p>" in done.html
+
+
+def test_an_article_may_begin_with_its_address() -> None:
+    feed = b"<feed><entry><link href='https://example.com/a'/><title>A</title></entry></feed>"
+    assert made({URL: feed}, {"type": "feed", "url": URL}).text == "A <https://example.com/a>\n"
+    pictured = b"<rss><item><enclosure url='/a.png' type='image/png'/><title>A</title></item></rss>"
+    (picture,) = elsewhere(made({URL: pictured}, {"type": "feed", "url": URL}).html).all("img")
+    assert picture.attributes["src"] == "https://example.com/a.png"
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from([RSS, ATOM, b"<item>", b"</item>", b"<", b"&", b"]]>"]), st.binary(max_size=4))
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_fetched_is_read_or_told(parts: list[bytes]) -> None:
+    octets = b"".join(each[len(each) // 3 :] if number % 3 == 2 else each for number, each in enumerate(parts))
+    assert size_of(octets) is None or len(octets) > 8
+    with suppress(DocumentError):
+        made({URL: octets}, {"type": "feed", "url": URL})
+    with suppress(DocumentError):
+        made({URL: octets}, {"type": "import", "url": URL})
 
 
 def test_the_blocks_of_a_feed_are_chosen_and_counted() -> None:
