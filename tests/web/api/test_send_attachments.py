@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from relay.web.api.sending import attachments
+from relay.web.api.sending import fetching
+from relay.web.api.services import FETCHING
 from tests.http.site import Got, site
 from tests.web.api.stage import Stage
 from tests.web.api.test_send import MIME, PROPERTIES, told
@@ -177,11 +178,11 @@ async def test_send_waits_for_no_slow_server(api: Stage, monkeypatch: pytest.Mon
 
     async with site(never) as there:
         slow = [{"url": there.url("/a"), "name": "a"}] * 2
-        monkeypatch.setattr(attachments, "EACH", 0.2)
+        monkeypatch.setattr(fetching, "EACH", 0.2)
         error = await told(api, **GIVEN, attachments=slow)
         assert (error["code"], "did not answer within 0.2 s" in error["message"]) == ("fetch", True)
-        monkeypatch.setattr(attachments, "EACH", 60.0)
-        monkeypatch.setattr(attachments, "ALL", 0.3)
+        monkeypatch.setattr(fetching, "EACH", 60.0)
+        monkeypatch.setattr(fetching, "ALL", 0.3)
         error = await told(api, **GIVEN, attachments=slow)
         assert (error["code"], error["field"]) == ("fetch", "attachments")
         assert "within 0.3 s together" in error["message"]
@@ -206,3 +207,18 @@ async def test_send_fetches_for_a_few_messages_at_once(api: Stage) -> None:
         answers = await asyncio.gather(*(api.post("/v1/send", json=body) for _ in range(10)))
         assert {each.status_code for each in answers} == {200}
         assert most == 4
+
+
+async def test_send_may_be_tried_again_where_others_fetch_for_too_long(
+    api: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "WAIT", 0.1)
+    for _ in range(FETCHING):
+        await api.services.fetching.acquire()
+    answer = await api.post("/v1/send", json={**GIVEN, "attachments": [{"url": "http://127.0.0.1:1/a"}]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+    assert (await api.post("/v1/send", json=GIVEN)).status_code == 200
+    for _ in range(FETCHING):
+        api.services.fetching.release()
+    assert (await told(api, **GIVEN, attachments=[{"url": "http://127.0.0.1:1/a"}]))["code"] == "fetch"

@@ -3,18 +3,14 @@
 In:  `{"data": base64, "name", "type"}`, `{"url", "name", "type"}`; ours: `cid`, or `"disposition": "inline"`.
 Out: attachments ready to be put into the message; or a Problem that names the one and says why.
 
-A URL is fetched by the guarded client (`relay/http`): no private addresses, each redirect judged anew; a few at
-once, within `EACH` seconds each and `ALL` together, and all files within the limit of a message. A type that is not
-given is that of the answer, or what the name ends in.
+A type that is not given is that of the server's answer, or what the name ends in.
 
-Why so: a file that could not be fetched refuses the call, since a message without its invoice is worse than none. Of
-a name with directories the last part is meant. Names with controls or marks that turn the direction of writing are
-refused: they make a program look like a picture.
+Why so: of a name with directories the last part is meant. Names with controls or marks that turn the direction of
+writing are refused: they make a program look like a picture.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import re
@@ -24,19 +20,17 @@ from mimetypes import MimeTypes
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from relay.http.client import Failed, Failure, Response
+from relay.http.client import Response
 from relay.model.address import printable
 from relay.transform.compose.bodies import encoded, rewrapped, seven_bit
 from relay.transform.compose.fields import quoted
 from relay.transform.compose.message import OCTETS, Attachment
 from relay.web.api.problem import Problem
+from relay.web.api.sending.fetching import Room, fetch_all
 from relay.web.api.services import Services
 
 MOST = 100
 NAME = 200  # characters
-EACH, ALL = 20.0, 30.0  # seconds
-AT_ONCE = 3  # of a message
-REDIRECTS = 3
 THREAD = 64 << 10  # characters of base64 that are looked at in a thread
 
 _MEMBERS = frozenset({"data", "url", "name", "type", "cid", "disposition"})
@@ -59,29 +53,14 @@ class _Wanted:
     inline: bool
 
 
-class _Room:
-    """Octets that files may still have."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.left = limit
-
-    def take(self, octets: int, where: str) -> None:
-        self.left -= octets
-        if self.left < 0:
-            raise Problem(
-                "too_large", f"{where}: the attachments are over the limit of {self.limit:,} octets", field=where
-            )
-
-
 async def read_attachments(services: Services, value: Any) -> list[Attachment]:
     """Raises Problem: bad_value, missing, unknown_property, too_large, fetch, unavailable."""
     wanted = [_read(each, where) for each, where in _items(value)]
-    room = _Room(services.config.limits.size // 4 * 3)  # in base64 they are a third larger
+    room = Room(services.config.limits.size // 4 * 3)  # in base64 they are a third larger
     for each in wanted:
         if each.data:
             room.take(len(each.data) // 4 * 3 - 2, each.where)
-    fetched = await _fetch_all(services, [each for each in wanted if each.url], room)
+    fetched = await fetch_all(services, [(each.where, each.url) for each in wanted if each.url], room)
     found: list[Attachment] = []
     for each in wanted:
         if each.url:
@@ -236,36 +215,3 @@ def _name_of(url: str, where: str) -> str:
         return _name(unquote(urlsplit(url).path), where)
     except (Problem, ValueError):
         return ""
-
-
-async def _fetch_all(services: Services, wanted: list[_Wanted], room: _Room) -> dict[str, Response]:
-    if not wanted:
-        return {}
-    turn = asyncio.Semaphore(AT_ONCE)
-
-    async def fetch(each: _Wanted) -> tuple[str, Response]:
-        async with turn:
-            return each.where, await _fetch(services, each, room)
-
-    try:
-        async with asyncio.timeout(ALL), services.fetching, asyncio.TaskGroup() as group:
-            tasks = [group.create_task(fetch(each)) for each in wanted]
-    except TimeoutError:
-        text = f"attachments: they could not be fetched within {ALL:g} s together"
-        raise Problem("fetch", text, field="attachments") from None
-    except BaseExceptionGroup as errors:
-        raise next((each for each in errors.exceptions if isinstance(each, Problem)), errors) from None
-    return dict(task.result() for task in tasks)
-
-
-async def _fetch(services: Services, wanted: _Wanted, room: _Room) -> Response:
-    field = f"{wanted.where}.url"
-    try:
-        response = await services.http.get(wanted.url, limit=max(room.left, 0), timeout=EACH, redirects=REDIRECTS)
-        response.content()
-    except Failed as failed:
-        if failed.failure is Failure.TOO_LARGE:
-            room.take(room.left + 1, wanted.where)
-        raise Problem("fetch", f"{field}: {failed.text}", field=field) from None
-    room.take(len(response.body), wanted.where)
-    return response
