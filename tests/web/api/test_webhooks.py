@@ -91,16 +91,21 @@ async def test_feedbackloops_get_is_the_old_name_of_webhooks_get(api: Stage) -> 
     assert (await api.other().get("/v1/webhooks")).json()["webhooks"] == []
 
 
-async def test_webhooks_get_and_webhook_get_show_how_it_fares(api: Stage) -> None:
+async def test_webhooks_get_tells_how_each_fares(api: Stage) -> None:
     with receiver() as there:
         there.status = 500
         hook = await made(api, there)
     assert (hook["passed"], hook["checked"]) == (False, None)
     assert "500" in hook["found"]
     (listed,) = (await api.get("/v1/webhooks")).json()["webhooks"]
-    assert (listed["state"], listed["failures"], listed["dead"]) == ("not checked", 0, 0)
-    shown = (await api.get(f"/v1/webhook/{hook['id']}")).json()
-    assert shown == listed
+    assert (listed["id"], listed["state"], listed["failures"], listed["dead"]) == (hook["id"], "not checked", 0, 0)
+
+
+async def test_webhook_get_shows_one_as_the_list_does(api: Stage) -> None:
+    with receiver() as there:
+        hook = await made(api, there, events="all")
+    (listed,) = (await api.get("/v1/webhooks")).json()["webhooks"]
+    assert (await api.get(f"/v1/webhook/{hook['id']}")).json() == listed
 
 
 async def test_webhook_check_is_needed_before_anything_is_sent(api: Stage) -> None:
@@ -169,17 +174,27 @@ async def test_webhook_rotate_gives_another_secret(api: Stage) -> None:
         assert error(await api.post(f"{path}/rotate")) == (409, "conflict", "")
 
 
-async def test_webhook_disable_and_webhook_enable(api: Stage) -> None:
+async def test_webhook_disable_says_why_nothing_is_sent(api: Stage) -> None:
     with receiver() as there:
         hook = await made(api, there)
     path = f"/v1/webhook/{hook['id']}"
     assert (await api.post(f"{path}/disable", json={"reason": "rebuilt"})).json()["disabled"] == "rebuilt"
     assert (await api.get(path)).json()["state"] == "disabled: rebuilt"
     assert error(await api.post(f"{path}/disable", json={"reason": " "})) == (422, "bad_value", "reason")
+
+
+async def test_webhook_enable_sends_again(api: Stage) -> None:
+    with receiver() as there:
+        hook = await made(api, there)
+    path = f"/v1/webhook/{hook['id']}"
+    given_up(api, hook["id"], 1)  # so that there is an outbox
+    await api.post(f"{path}/disable")
     assert (await api.post(f"{path}/enable")).json()["disabled"] is None
+    assert (await api.get(path)).json()["state"] == "ok"
+    assert api.registry.audits(1)[0]["act"] == "webhook enable"
 
 
-async def test_webhook_dead_lists_and_webhook_replay_sends_again(api: Stage) -> None:
+async def test_webhook_dead_lists_what_was_given_up(api: Stage) -> None:
     with receiver() as there:
         hook = await made(api, there)
     for number in (1, 2, 3):
@@ -192,6 +207,14 @@ async def test_webhook_dead_lists_and_webhook_replay_sends_again(api: Stage) -> 
     assert (await api.get(f"{path}/dead", params={"event": "opened"})).json()["dead"] == []
     assert error(await api.get(f"{path}/dead", params={"after": "x"})) == (400, "bad_parameter", "after")
     assert error(await api.get(f"{path}/dead", params={"since": "x"})) == (400, "bad_parameter", "since")
+
+
+async def test_webhook_replay_sends_it_again(api: Stage) -> None:
+    with receiver() as there:
+        hook = await made(api, there)
+    for number in (1, 2, 3):
+        given_up(api, hook["id"], number)
+    path = f"/v1/webhook/{hook['id']}"
     assert (await api.post(f"{path}/replay", json={"event": "evt_0-2"})).json()["replayed"] == 1
     assert (await api.post(f"{path}/replay")).json() == {"id": hook["id"], "replayed": 2, "disabled": None}
     assert error(await api.post(f"{path}/replay", json={"since": "x"})) == (422, "bad_value", "since")
