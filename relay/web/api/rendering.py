@@ -13,17 +13,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any, Final
+
+import msgspec
 
 from relay.manage.documents import Unfetched, rendered
 from relay.manage.letters import letter
 from relay.manage.templates import SHOWN
 from relay.model.address import printable
+from relay.submission.tuning.memory import Memory
 from relay.transform.headers import read_header
 from relay.transform.merge import TemplateError, compile
 from relay.transform.merge.message import prepare
-from relay.transform.responsive import DocumentError, Rendered
+from relay.transform.responsive import DocumentError, Rendered, needed, render
 from relay.web.api.answers import answer, text
 from relay.web.api.call import TEXT, Answer, Param, Shown
 from relay.web.api.problem import Problem
@@ -33,6 +38,7 @@ HTML: Final = "text/html; charset=utf-8"
 MIME: Final = "message/rfc822"
 WARNINGS: Final = "X-Warnings"
 DEPTH: Final = 100  # of JSON within a form or a text
+REMEMBERED: Final = 16 << 20  # octets of rendered documents, a process
 _TOLD: Final = 1000  # characters of the warnings in a header field
 _POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:"
 _SAFE: Final = {"Content-Security-Policy": _POLICY}
@@ -98,9 +104,47 @@ async def shown(services: Services, document: Mapping[str, Any], form: Format, v
     return text(filled, media=HTML, headers={**_headers(made.warnings), **_SAFE})
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What can be said of a document without fetching anything."""
+
+    fetches: bool  # feeds or imports are in it
+    made: Rendered | None  # where nothing of elsewhere is in it
+
+
+async def look(services: Services, document: Mapping[str, Any], *, web: bool = False) -> Looked:
+    """Remembered, since one document is mostly used for many messages. Raises DocumentError."""
+    return await services.threaded(_looked, document, web)
+
+
 async def made_of(services: Services, document: Mapping[str, Any], *, web: bool = False) -> Rendered:
     """Raises DocumentError, Unfetched."""
+    if (made := (await look(services, document, web=web)).made) is not None:
+        return made
     return await rendered(services.http, services.threaded, services.fetching, document, web=web)
+
+
+def _looked(document: Mapping[str, Any], web: bool) -> Looked:
+    def make() -> Looked:
+        needs = needed(document)
+        return Looked(any(each.required for each in needs), None if needs else render(document, web=web))
+
+    try:
+        octets = msgspec.json.encode(document)
+    except (ValueError, TypeError, RecursionError):  # it is no JSON: the renderer says what is wrong
+        return make()
+    return _memory.get((blake2b(octets, digest_size=16).digest(), web), make)
+
+
+def _octets(looked: Looked) -> int:
+    made = looked.made
+    if made is None:
+        return 100
+    attached = sum(len(each.data) for each in made.fields.attachments)
+    return 2000 + 4 * (len(made.html) + len(made.text)) + attached
+
+
+_memory: Memory[Looked] = Memory(REMEMBERED, _octets)
 
 
 def _filled(source: str, values: Mapping[str, Any]) -> str:

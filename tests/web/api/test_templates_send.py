@@ -154,10 +154,18 @@ async def test_shortcuts_win_over_the_template_and_its_patch(api: Stage) -> None
         **{"from": {"name": "Else", "address": "me@example.com"}},
     )
     assert (message["To"], message["Cc"], message["Reply-To"]) == ("x@example.net", "y@example.net", "z@example.com")
+    assert "<title>Shortcut you</title>" in body(message, "html")
     assert message["Subject"] == "Shortcut you" and message["From"] == "Else <me@example.com>"
     assert body(message, "plain").strip() == "short you" and "Hello you" in body(message, "html")
     assert message["X-A"] is None and message["X-B"] == "2"
     assert [each.get_filename() for each in message.iter_attachments()] == ["b.txt"]
+
+
+async def test_a_subject_beside_a_stored_template_is_the_title_of_its_page(api: Stage) -> None:
+    number = await kept(api)
+    for subject, title in (("A < {$name}", "A &lt; you"), ("Plain", "Plain")):
+        message = await sent(api, template=number, subject=subject)
+        assert f"<title>{title}</title>" in body(message, "html")
 
 
 async def test_html_beside_a_template_is_its_content(api: Stage) -> None:

@@ -31,10 +31,11 @@ from relay.store.interface import NotFound
 from relay.submission.control.grammar import squeezed
 from relay.submission.control.texts import variables
 from relay.transform.jsonpatch import PatchError, patched
-from relay.transform.responsive import Fields, fields, needed
+from relay.transform.responsive import Fields, fields
+from relay.transform.responsive.placeholders import to_html
 from relay.web.api.call import Asked
 from relay.web.api.problem import Problem
-from relay.web.api.rendering import document_of_text, faults, made_of
+from relay.web.api.rendering import document_of_text, faults, look, made_of
 from relay.web.api.sending.prepared import Prepared
 from relay.web.api.services import Services
 
@@ -151,27 +152,28 @@ async def _rendered(
     replaced = {_SHORTCUTS[name] for name in shortcuts}
     plain = {name: value for name, value in shortcuts.items() if name in ("subject", "text")}
     document = {name: value for name, value in source.document.items() if name not in replaced} | plain
-    kept = None if plain else source.stored
-    defaults: Mapping[str, Any] = {}
-    warnings: tuple[str, ...] = ()
     with faults("template"):
-        if kept is not None and kept.document and await services.threaded(_needy, document):
+        kept = source.stored
+        if kept is not None and kept.document and (await look(services, source.document)).fetches:
             kept = None
         if kept is None:
             rendered = await made_of(services, document)
             made = _of_fields(rendered.fields, rendered.subject, rendered.html, rendered.text)
             defaults, warnings = rendered.data, rendered.warnings
         else:
-            made = _of_fields(fields(document), kept.subject, kept.html, kept.text)
-            defaults = document.get("data") or {}
+            found = fields(document)
+            made = _of_fields(found, found.subject, _titled(kept, found.subject), kept.text)
+            defaults, warnings = document.get("data") or {}, ()
     if document.get("attachments"):
         made["attachments"] = document["attachments"]
     return made, defaults, warnings
 
 
-def _needy(document: Mapping[str, Any]) -> bool:
-    """Whether feeds or imports are in it. Sizes of pictures stay as they were found. Raises DocumentError."""
-    return any(each.required for each in needed(document))
+def _titled(kept: Template, subject: str) -> str:
+    """The page as it was stored, with another subject for its title; to render it anew takes a tenth of a second."""
+    if subject == kept.subject:
+        return kept.html
+    return kept.html.replace(f"<title>{to_html(kept.subject)}</title>", f"<title>{to_html(subject)}</title>", 1)
 
 
 def _content(given: Mapping[str, tuple[str, Any]]) -> dict[str, str]:
