@@ -143,8 +143,9 @@ value of a key counting. `send_at` with `send_at_each`, a deadline that is past 
 
 Options that stand for others, or exclude them:
 
-* `merge` makes a copy for each recipient, as `preserve_recipients: no` does. Who is not in it gets `merge_global` alone; with
-  `Strict: yes` the message is refused. Data are in what is sent, and are not kept beside it.
+* `merge` makes a copy for each recipient, as `preserve_recipients: no` does; where a default says
+  `preserve_recipients: yes`, as that of the HTTP API does, To and Cc stay as they are. Who is not in it gets `merge_global`
+  alone; with `Strict: yes` the message is refused. Data are in what is sent, and are not kept beside it.
 * `unsubscribe_url` or `unsubscribe_mailto` of a message stands for `unsubscribe: headers`, a mark or text for it for `link`;
   among defaults they say only what it looks like where there is one.
 * A page needs its content: `view_online` with `archive` none or headers is refused, and so is `hosted_images` with none.
