@@ -94,6 +94,16 @@ async def test_messages_are_found_by_what_happened_to_them_each_once(api: Stage)
     assert await found(api, "event=clicked") == []
 
 
+async def test_messages_of_the_relay_itself_are_not_among_them(api: Stage) -> None:
+    ident = await sent(api)
+    data = {"from": "", "to": "me@example.com", "origin": "report"}
+    report = Event(
+        name=EventName.RECEIVED, at=api.services.clock(), message=f"{ident[:-1]}v", account="shop", data=data
+    )
+    await api.record(report)
+    assert await found(api, "") == [ident]
+
+
 async def test_messages_come_in_pages_also_where_many_came_at_one_moment(api: Stage) -> None:
     idents = [await sent(api) for _ in range(3)]
     at = api.services.clock() + 60

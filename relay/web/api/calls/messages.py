@@ -127,7 +127,8 @@ def _page(data: Path, wanted: Filter, limit: int, after: tuple[float, str] | Non
         entries = events(data, replace(wanted, until=until), ask)
         latest: dict[str, Entry] = {}
         for each in sorted(entries, key=_order, reverse=True):
-            if each.event.message and (after is None or _order(each) < after):
+            own = "origin" in each.event.data  # a report of ours, or what came back
+            if each.event.message and not own and (after is None or _order(each) < after):
                 latest.setdefault(each.event.message, each)
         if len(latest) > limit or len(entries) < ask:
             found = list(latest.values())
