@@ -21,7 +21,6 @@ from typing import Any, Final
 
 import msgspec
 
-from relay.limits.cargo import Cargo
 from relay.model.account import Scope
 from relay.model.reply import Refused
 from relay.store.interface import NotFound, StoreDown, StoreFull
@@ -30,6 +29,7 @@ from relay.submission.submission import Submission, Taken
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
 from relay.web.api.problem import Problem, refused
+from relay.web.api.room import room
 from relay.web.api.sending.documents import EXAMPLE, REHEARSED, SHAPE
 from relay.web.api.sending.recipients import NAMES, read_address
 from relay.web.api.sending.rehearsal import rehearse
@@ -40,10 +40,8 @@ FAMILY: Final = "Messages"
 BATCH: Final = 1000  # messages
 LANES: Final = 8  # of a batch that are worked on at once
 ROOM: Final = 16 << 20  # octets of what all messages of a batch share, in all lanes
-WORKED_ON: Final = 96 << 20  # octets of ready-made messages in memory; others wait
 _ENDS = re.compile(rb"\r\n|\n")
 _LOG = logging.getLogger("relay.web")
-_cargo = Cargo(WORKED_ON)
 
 
 class Accepted(msgspec.Struct):
@@ -224,13 +222,10 @@ async def mime(services: Services, asked: Asked) -> Answer:
     sender = query["from"]
     if sender is not None:
         sender = "" if sender.strip() in ("", "<>") else read_address(sender, "from")
-    await _cargo.take(2 * spool.size)
-    try:
+    async with room(2 * spool.size):
         octets = await services.threaded(_crlf, spool.octets)
         made = submission(services, asked, whose, octets, addresses, envelope=sender, options=options)
         return await _handed_in(services, asked, made, [])
-    finally:
-        _cargo.give(2 * spool.size)
 
 
 def _options(text: str | None) -> Mapping[str, Any]:

@@ -33,6 +33,7 @@ from relay.web.api import kept
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
 from relay.web.api.problem import Problem
+from relay.web.api.room import room
 from relay.web.api.sending.documents import ANSWER, REHEARSED
 from relay.web.api.sending.rehearsal import rehearse
 from relay.web.api.sending.submit import LISTENER, login, most_recipients, people, submit
@@ -87,33 +88,47 @@ async def resend(services: Services, asked: Asked) -> Answer:
     whose = login(services, asked)
     keys = tuple(services.registry.link_keys())
     limit = most_recipients(services, asked)
-    made = await services.threaded(_again, services.data, asked, whose, services.clock(), keys, limit)
-    if asked.query["dry_run"]:
-        return await rehearse(services, made)
-    taken = await submit(services, asked, made)
+    message, wanted = await services.threaded(_found, services.data, asked, limit)
+    contents = len({each.content for each in wanted})
+    async with room(2 * contents * message.size):
+        resent = await services.threaded(_resent, services.data, message, wanted, keys)
+        pathless = await services.threaded(_pathless, services.data, message.id)
+        made = _submission(asked, whose, services.clock(), message, wanted, resent, pathless=pathless)
+        if asked.query["dry_run"]:
+            return await rehearse(services, made)
+        taken = await submit(services, asked, made)
     return answer(await people(services, taken, made))
 
 
-def _again(data: Path, asked: Asked, whose: Login, now: float, keys: tuple[LinkKey, ...], limit: int) -> Submission:
-    """Raises Problem, StoreDown."""
+def _found(data: Path, asked: Asked, limit: int) -> tuple[Message, list[RecipientState]]:
+    """The message, and who gets it again. Raises Problem, StoreDown."""
     ident = asked.body.message.strip()
-    found = kept.look(data, asked.caller.account, ident)
-    message, wanted = found.message, _wanted(found)
+    try:
+        found = kept.look(data, asked.caller.account, ident)
+    except Problem as problem:
+        problem.field = "message"
+        raise
+    wanted = _wanted(found)
     if not wanted:
         raise Problem("gone", f"nobody is left whom {ident} went to", field="message")
     if len(wanted) > limit:
         text = f"message: it went to {len(wanted):,} recipients, over the limit of {limit:,} a message"
         raise Problem("too_many_recipients", text, field="message")
-    readers = Readers(data)
-    try:
-        resent = _resent(readers.of(message.id), message, wanted, keys)
-    except NotFound:
-        raise Problem("gone", f"the contents of {ident} are forgotten", field="message") from None
-    finally:
-        readers.close()
+    return found.message, wanted
+
+
+def _submission(
+    asked: Asked,
+    whose: Login,
+    now: float,
+    message: Message,
+    wanted: Sequence[RecipientState],
+    resent: Resent,
+    *,
+    pathless: bool,
+) -> Submission:
     by_address = {each.address: each for each in message.envelope.recipients}
     to = tuple([by_address.get(each.address) or Recipient(address=each.address) for each in wanted])
-    pathless = _pathless(data, message.id)
     reverse_path = "" if pathless else message.envelope.reverse_path
     return Submission(
         login=whose,
@@ -147,8 +162,19 @@ def _wanted(found: kept.Kept) -> list[RecipientState]:
     return list(theirs.values())
 
 
-def _resent(reader: Reader, message: Message, wanted: Sequence[RecipientState], keys: tuple[LinkKey, ...]) -> Resent:
-    """Raises NotFound: a content is forgotten; StoreDown."""
+def _resent(data: Path, message: Message, wanted: Sequence[RecipientState], keys: tuple[LinkKey, ...]) -> Resent:
+    """Raises Problem: a content is forgotten; StoreDown."""
+    readers = Readers(data)
+    try:
+        return _read(readers.of(message.id), message, wanted, keys)
+    except NotFound:
+        raise Problem("gone", f"the contents of {message.id} are forgotten", field="message") from None
+    finally:
+        readers.close()
+
+
+def _read(reader: Reader, message: Message, wanted: Sequence[RecipientState], keys: tuple[LinkKey, ...]) -> Resent:
+    """Raises NotFound, StoreDown."""
     places = {number: place for place, number in enumerate(dict.fromkeys(each.content for each in wanted))}
     targets: dict[int, tuple[str, ...]] = {}
     for each in wanted if message.links else ():
