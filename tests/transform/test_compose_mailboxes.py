@@ -36,6 +36,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
         ('"ann smith"@example.net', [("", '"ann smith"@example.net')]),
         ("用户@例子.example", [("", "用户@xn--fsqu00a.example")]),
         ("ann@work <ann@example.net>", [("ann@work", "ann@example.net")]),
+        ("{$name} <{$recipient}>, {$a.b}", [("{$name}", "{$recipient}"), ("", "{$a.b}")]),
+        ("{$user}@example.net", [("", "{$user}@example.net")]),
         ("", []),
     ],
 )
@@ -56,6 +58,8 @@ def test_names_and_addresses_are_told_apart(text: str, wanted: list[tuple[str, s
         "Ann (x <ann@example.net>",
         "ann",
         "@example.net",
+        "{$a b}",
+        "{a}",
         "ann@example.net\r\nBcc: eve@example.net",
         "Ann\nX: y <ann@example.net>",
         "Ann\0 <ann@example.net>",

@@ -190,6 +190,16 @@ async def test_send_fills_in_data_of_recipients_and_of_all(api: Stage) -> None:
     assert {each["To"] for each in read} == {"everybody@example.com"}
 
 
+async def test_send_fills_in_addresses_of_the_header_and_refuses_what_is_none(api: Stage) -> None:
+    people = {"ann@example.net": {"name": "Smith, Ann"}, "bob@example.net": {"name": "Jörg"}}
+    answer = await api.post("/v1/send", json={**PROPERTIES, "recipients": people, "to": "{$name} <{$recipient}>"})
+    assert answer.status_code == 200, answer.text
+    read = [message_from_bytes(api.content(each, n), policy=policy.default) for n, each in enumerate(answer.json())]
+    found = [(each["To"].addresses[0].display_name, each["To"].addresses[0].addr_spec) for each in read]
+    assert found == [("Smith, Ann", "ann@example.net"), ("Jörg", "bob@example.net")]
+    await refused(api, "template", "To", code="unacceptable", data={"x": "a\r\nBcc: b"}, to="{$x}")
+
+
 async def test_send_leaves_braces_alone_where_there_are_no_data(api: Stage) -> None:
     nothing: list[dict[str, Any]] = [{}, {"data": {}}, {"data": []}, {"recipients": {"bob@example.net": []}}]
     for given in nothing:

@@ -38,8 +38,8 @@ Where SMTPeter's text is silent:
 - `maxdelivertime` is exactly `YYYY-MM-DD hh:mm:ss` in UTC; one that is past is refused, and so is another form.
   `deliver_by` takes other forms.
 - A tag has no white space, comma or semicolon, or the call is refused.
-- Placeholders mean something where `data`, data of a recipient or a template are given. The recipient's own
-  data go before those of all.
+- Placeholders mean something where `data`, data of a recipient or a template are given, in `mime` and in `to`, too.
+  The recipient's own data go before those of all. `To` stays what `to` says.
 - An unknown property is refused with the nearest name there is.
 
 The answer is the id of each recipient with the address. Warnings stand in the message's events, and in
