@@ -24,20 +24,20 @@ PARTS = ("heading", "image", "html")
 
 
 def expand_feed(node: Node, reading: Reading) -> list[Block]:
-    url = _required(node)
+    url, place = _required(node)
     most = int(node.number("limit", ARTICLES, 1, MOST))
     order = (
         [_part(node, value, path) for value, path in node.entries("blocks")] if node.has("blocks") else list(PARTS)
     )
     common = {"visibility": node.raw("visibility")} if node.has("visibility") else {}
     looks = {name: {**common, **_look(node, name)} for name in PARTS}
-    octets = reading.fetched(url, "feed", node.at("url"))
+    octets = reading.fetched(url, "feed", place)
     if octets is None:
         return []
     try:
         found = articles(octets, most)
     except FeedError as error:
-        raise node.error("url", str(error)) from None
+        raise DocumentError(place, str(error)) from None
     made: list[Block] = []
     for number, article in enumerate(found):
         path = pointer(f"{node.at('url')}#", number)
@@ -74,17 +74,17 @@ def _look(node: Node, name: str) -> dict[str, object]:
 
 
 def expand_import(node: Node, reading: Reading) -> list[Block]:
-    url = _required(node)
-    octets = reading.fetched(url, "json", node.at("url"))
+    url, place = _required(node)
+    octets = reading.fetched(url, "json", place)
     if octets is None:
         return []
     if reading.imports >= IMPORTS:
-        raise node.error("url", f"documents that import each other over {IMPORTS} levels")
+        raise DocumentError(place, f"documents that import each other over {IMPORTS} levels")
     path = f"{node.at('url')}#"
     try:
         value = json.loads(octets)
     except (ValueError, RecursionError) as error:
-        raise node.error("url", f"no JSON: {error}") from None
+        raise DocumentError(place, f"no JSON: {error}") from None
     measure(value, path)
     reading.imports += 1
     made = reading.blocks(_entries(node, value, path), node)
@@ -104,8 +104,10 @@ def _entries(node: Node, value: object, path: str) -> list[tuple[object, str]]:
     return content.entries("blocks")
 
 
-def _required(node: Node) -> str:
-    url = fetched_url(node, "url")
+def _required(node: Node) -> tuple[str, str]:
+    """The address, and the path of the property that has it."""
+    name = "url" if node.has("url") else "source"
+    url = fetched_url(node, name)
     if not url:
         raise node.error("url", "expected a URL")
-    return url
+    return url, node.at(name)

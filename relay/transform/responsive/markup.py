@@ -24,7 +24,7 @@ def opening(name: str, attributes: Values, css: Values | None = None) -> str:
     given = {key: value for key, value in attributes.items() if value or key in ("alt", "title")}
     own = style(css or {})
     if own:
-        given["style"] = own
+        given["style"] = f"{own};{given['style']}" if "style" in given else own
     return "".join([f"<{name}", *(f' {key}="{to_attribute(value)}"' for key, value in given.items()), ">"])
 
 

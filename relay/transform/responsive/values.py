@@ -31,7 +31,7 @@ _TRIPLET = re.compile(r"(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})")
 _LENGTH = re.compile(r"(?i)\d{1,4}(?:\.\d{1,4})?(?:px|em|rem|pt|%|vw|ex|ch)?")
 _PROPERTY = re.compile(r"-{0,2}[A-Za-z][A-Za-z0-9-]{0,60}")
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]{0,60}")
-_LINKING = ("href", "src", "background", "action", "formaction", "poster", "cite", "longdesc")
+_LINKING = ("href", "src", "background", "action", "formaction", "poster", "cite", "xlink:href")
 _RUNS = re.compile(r"(?i)javascript\s*:|vbscript\s*:|expression\s*\(|-moz-binding|behavior\s*:")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f<>{}]")
 
@@ -183,9 +183,11 @@ def attributes(node: Node | None) -> dict[str, str]:
         value = folded if raw is True else "" if raw is False else text_of(raw, child.at(name))
         if not _ATTRIBUTE.fullmatch(name):
             raise child.error(name, "expected the name of an attribute")
-        if folded.startswith("on") or folded == "srcdoc" or _RUNS.search(value):
+        if folded.startswith("on") or folded == "srcdoc" or (folded == "style" and _RUNS.search(value)):
             raise child.error(name, "an attribute that runs a script does nothing in a mail, and is not written")
-        if folded in _LINKING:
+        if folded == "background" and (_HEX.fullmatch(value) or _NAME.fullmatch(value)):
+            folded = "bgcolor"  # meant so, and no picture's address
+        elif folded in _LINKING:
             value = url_of(value, child.at(name), LINK if folded == "href" else PICTURE)
         found[folded] = check(value, child.at(name))
     return found

@@ -87,6 +87,23 @@ def test_backgrounds_of_page_and_centre_and_their_css() -> None:
     assert centre.attributes["bgcolor"] == "yellow" and centre.style["padding"] == "9px"
 
 
+def test_a_background_among_attributes_is_a_picture_or_a_colour() -> None:
+    for given, name in (("red", "bgcolor"), ("https://example.com/a.png", "background")):
+        outer = elsewhere(made(top={"attributes": {"background": given}}).html).all("table")[0]
+        assert outer.attributes[name] == given
+    with pytest.raises(DocumentError, match="/attributes/background: expected a URL"):
+        made(top={"attributes": {"background": "javascript:x"}})
+
+
+def test_attributes_run_nothing_and_a_style_among_them_comes_last() -> None:
+    for given in ({"onclick": "x()"}, {"style": "width:expression(x)"}, {"srcdoc": "x"}):
+        assert "an attribute that runs a script" in wrong({"type": "image", "src": URL, "attributes": given})
+    block = {"type": "image", "src": URL, "attributes": {"style": "width: 10px", "title": "javascript: a guide"}}
+    (picture,) = seen(block).all("img")
+    assert picture.style["width"] == " 10px" and picture.attributes["title"] == "javascript: a guide"
+    assert picture.style["display"] == "block"
+
+
 def test_html_stays_as_it_is() -> None:
     done = made({"type": "html", "content": "<p>A <b>bold</b> word</p>"})
     assert "<p>A <b>bold</b> word</p>" in done.html and done.text == "A bold word\n"
@@ -110,7 +127,7 @@ def test_a_heading_is_the_first_size_if_nothing_is_said_and_can_lead_somewhere()
 def test_a_picture_with_link_css_and_attributes() -> None:
     block = {
         "type": "image", "src": URL + "a.png", "alt": 'The "A"', "link": URL, "align": "right",
-        "img": {"css": {"border": "2px dashed pink"}, "attributes": {"longdesc": URL, "data-x": 1}},
+        "img": {"css": {"border": "2px dashed pink"}, "attributes": {"longdesc": "a story", "data-x": 1}},
         "a": {"attributes": {"rel": "nofollow"}, "css": {"color": "red"}}, "css": {"margin-right": "10px"},
     }  # fmt: skip
     root = seen(block)

@@ -148,6 +148,13 @@ def test_an_atom_feed_is_read_too() -> None:
     assert "<p>In <em>Atom</em> &lt;x&gt;</p>" in done.html
 
 
+def test_the_address_may_be_named_source_as_older_documents_have_it() -> None:
+    assert made({URL: RSS}, {"type": "feed", "source": URL, "blocks": ["heading"], "limit": 1}).text.startswith(
+        "First"
+    )
+    assert wrong({}, {"type": "import", "source": URL}) == f"/content/blocks/0/source: {URL} was not fetched"
+
+
 def test_an_article_may_begin_with_its_address() -> None:
     feed = b"<feed><entry><link href='https://example.com/a'/><title>A</title></entry></feed>"
     assert made({URL: feed}, {"type": "feed", "url": URL}).text == "A <https://example.com/a>\n"
