@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from mimetypes import MimeTypes
 from typing import Any
@@ -31,7 +31,7 @@ from relay.web.api.services import Services
 
 MOST = 100
 NAME = 200  # characters
-THREAD = 64 << 10  # characters of base64 that are looked at in a thread
+THREAD = 64 << 10  # characters of base64, of all together, that are looked at in a thread
 
 _MEMBERS = frozenset({"data", "url", "name", "type", "cid", "disposition"})
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+"
@@ -61,13 +61,13 @@ async def read_attachments(services: Services, value: Any) -> list[Attachment]:
         if each.data:
             room.take(len(each.data) // 4 * 3 - 2, each.where)
     fetched = await fetch_all(services, [(each.where, each.url) for each in wanted if each.url], room)
-    found: list[Attachment] = []
-    for each in wanted:
-        if each.url:
-            found.append(await _of_answer(services, each, fetched[each.where]))
-        else:
-            found.append(await _of_data(services, each))
-    return found
+    if fetched or sum(len(each.data) for each in wanted) > THREAD:
+        return await services.threaded(_made, wanted, fetched)
+    return _made(wanted, fetched)
+
+
+def _made(wanted: Sequence[_Wanted], fetched: Mapping[str, Response]) -> list[Attachment]:
+    return [_of_answer(each, fetched[each.where]) if each.url else _of_data(each) for each in wanted]
 
 
 def _items(value: Any) -> list[tuple[Any, str]]:
@@ -159,27 +159,24 @@ def _content_id(value: str, where: str) -> str:
     return cid
 
 
-async def _of_data(services: Services, wanted: _Wanted) -> Attachment:
+def _of_data(wanted: _Wanted) -> Attachment:
     kind = wanted.type or _guessed(wanted.name)
     try:
         if kind.startswith("message/"):
-            return await services.threaded(_message, wanted, wanted.name, kind, _decoded(wanted.data))
-        if len(wanted.data) > THREAD:
-            pieces, _ = await services.threaded(rewrapped, wanted.data)
-        else:
-            pieces, _ = rewrapped(wanted.data)
+            return _message(wanted, wanted.name, kind, _decoded(wanted.data))
+        pieces, _ = rewrapped(wanted.data)
     except ValueError as error:
         field = f"{wanted.where}.data"
         raise Problem("bad_value", f"{field}: {error}", field=field) from None
     return Attachment(type=kind, name=wanted.name, body=pieces, inline=wanted.inline, content_id=wanted.cid)
 
 
-async def _of_answer(services: Services, wanted: _Wanted, response: Response) -> Attachment:
+def _of_answer(wanted: _Wanted, response: Response) -> Attachment:
     name = wanted.name or _name_of(response.url, wanted.where)
     kind = wanted.type or _answered(response, name)
     if kind.startswith("message/"):
-        return await services.threaded(_message, wanted, name, kind, response.body)
-    pieces = await services.threaded(encoded, response.body)
+        return _message(wanted, name, kind, response.body)
+    pieces = encoded(response.body)
     return Attachment(type=kind, name=name, body=pieces, inline=wanted.inline, content_id=wanted.cid)
 
 
