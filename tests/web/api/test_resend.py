@@ -147,6 +147,27 @@ async def test_resend_of_a_submission_gives_each_recipient_his_own_content(api: 
     assert (await api.get(f"/v1/text/{alone}")).text.strip() == "Hello Bob."
 
 
+async def test_resend_leaves_out_who_was_dropped_since_the_first_content_is_not_his(api: Stage) -> None:
+    people = {"ann@example.net": {"n": 0}, "bob@example.net": {"n": 2}}
+    properties = {"from": "me@example.com", "subject": "Hi", "text": "A share of {12 / $n}.", "merge_error": "drop"}
+    old = await sent(api, recipient=people, **properties)
+    assert [each.recipient for each in messages(api, "cancelled")] == [1]
+    assert list((await again(api, old)).values()) == ["bob@example.net"]
+    answer = await api.post("/v1/resend", json={"message": f"{old}-1"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (410, "gone")
+
+
+async def test_resend_gives_archives_their_copy_by_the_option_alone(api: Stage) -> None:
+    credential = api.registry.credential("shop-app")
+    api.registry.update_credential(replace(credential, options={"bcc_archive": ["archive@example.com"]}))
+    old = await sent(api, **{"from": "me@example.com", "subject": "Hi", "text": "Hello."})
+    told = await again(api, old)
+    assert list(told.values()) == ["ann@example.net"]
+    with closing(open_reader(shard_directory(api.data, WEB_SHARD), WEB_SHARD)) as reader:
+        new = reader.recipients(next(iter(told))[:-2])
+    assert [each.address for each in new] == ["ann@example.net", "archive@example.com"]
+
+
 async def test_resend_of_a_tracked_message_to_one_of_several_names_him_as_the_first(api: Stage) -> None:
     old = await sent(api, recipient=["ann@example.net", "bob@example.net"], **TRACKED)
     ((id, _),) = (await again(api, f"{old}-2")).items()
