@@ -8,8 +8,7 @@ Standards: RFC 5322 section 3.4, RFC 2047 section 5 (3), RFC 6532 (a local part 
 Why so: what stands between two commas is one mailbox, so a name with a comma in it needs its quotation marks; a
 guess would make two addresses of one, or one of two. An address may be a placeholder of the template language, which
 is for whoever fills it in to check. Otherwise names may be what they are (dots, colons, brackets).
-Control characters are refused, line ends above all: nobody writes a header field by way of a name. An address may be
-a placeholder (`{$recipient}`), which is filled in where the other placeholders of the message are, and checked there.
+Control characters are refused, line ends above all: nobody writes a header field by way of a name.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|\((?:[^()\\]|\\.)*\)|,|[^"<>(),
 _ESCAPED = re.compile(r"\\(.)")
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # atoms, and single spaces between them
 _PLACEHOLDER = re.compile(r"\{\$[A-Za-z][A-Za-z0-9_.\[\]-]{0,100}(?:\|[a-z_]{1,30}){0,10}\}")
-_PLACEHOLDER = re.compile(r"\{\$[A-Za-z_][A-Za-z0-9_.-]{0,100}\}")
 _EMPTY_GROUP = re.compile(r'([^\x00-\x1f\x7f:;<>@",()]{1,200}):\s*;')
 
 
