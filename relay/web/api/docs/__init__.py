@@ -34,6 +34,7 @@ _PAGE = b"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>relay: the API</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body>
 <div id="api"><p>The API is described in <a href="openapi.json">openapi.json</a>; to try it out here, this page needs
