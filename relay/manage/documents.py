@@ -32,6 +32,8 @@ MEASURED: Final = 256 << 10  # octets of a picture that are kept: its size stand
 SECONDS: Final = 10.0  # of all together
 REDIRECTS: Final = 3
 
+_NOTHING: Final[Mapping[str, bytes]] = {}
+
 Turn = AbstractAsyncContextManager[Any]  # a semaphore
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,11 +61,16 @@ async def rendered(
     Raises DocumentError, Unfetched.
     """
     fetched, failed = await _gathered(client, threaded, turn, document)
-    try:
-        made = await threaded(render, document, web=web, fetched=fetched)
-    except DocumentError as error:
-        raise await threaded(_located, document, error) from error
+    made = await threaded(written, document, web=web, fetched=fetched)
     return replace(made, warnings=(*made.warnings, *failed.values())) if failed else made
+
+
+def written(document: Mapping[str, Any], *, web: bool = False, fetched: Mapping[str, bytes] = _NOTHING) -> Rendered:
+    """`render`, with faults of the language told where they are. Raises DocumentError."""
+    try:
+        return render(document, web=web, fetched=fetched)
+    except DocumentError as error:
+        raise _located(document, error) from error
 
 
 async def _gathered(

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from relay.manage.documents import Unfetched, rendered
+from relay.manage.documents import Unfetched, rendered, written
 from relay.manage.letters import letter
 from relay.manage.templates import SHOWN
 from relay.model.address import printable
@@ -28,7 +28,7 @@ from relay.submission.tuning.memory import Memory
 from relay.transform.headers import read_header
 from relay.transform.merge import TemplateError, compile
 from relay.transform.merge.message import prepare
-from relay.transform.responsive import DocumentError, Rendered, needed, render
+from relay.transform.responsive import DocumentError, Rendered, needed
 from relay.web.api.answers import answer, text
 from relay.web.api.call import TEXT, Answer, Param, Shown
 from relay.web.api.problem import Problem
@@ -127,7 +127,7 @@ async def made_of(services: Services, document: Mapping[str, Any], *, web: bool 
 def _looked(document: Mapping[str, Any], web: bool) -> Looked:
     def make() -> Looked:
         needs = needed(document)
-        return Looked(any(each.required for each in needs), None if needs else render(document, web=web))
+        return Looked(any(each.required for each in needs), None if needs else written(document, web=web))
 
     try:
         octets = msgspec.json.encode(document)
