@@ -71,13 +71,11 @@ ROWS: Mapping[int, str] = {
     64: "v2 limit of 100",
 }
 
-_REST = "the REST door"
 _BOARD = "the dashboard"
 
 # Rows without any test yet.
 WAITING: Mapping[int, str] = {
     5: f"{_BOARD}: people with an address and a password of their own",
-    **dict.fromkeys(range(13, 18), _REST),
     58: "limits by receiver",
     59: _BOARD,
     63: f"{_BOARD}; superseded by webhooks",
@@ -101,10 +99,7 @@ READINGS: Mapping[str, str] = {
     "comma lists in recipients": "test_reading_comma_lists_of_recipients_are_refused_with_a_clear_text",
     "recipients JSON sample": "test_reading_recipients_are_an_object_or_a_list_of_texts_and_objects",
     "envelope call": "test_reading_the_envelope_is_the_one_that_was_given",
-    **dict.fromkeys(
-        ("error body",),
-        _REST,
-    ),
+    "error body": "test_reading_a_fault_is_json_also_of_calls_that_answer_with_text",
 }
 
 # Rows that have tests, and the part of them that has none.
