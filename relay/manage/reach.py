@@ -7,7 +7,7 @@ Grants are the operator's. So a token gives nothing that its own credential has 
 one, no default that would need one; and it takes nothing away by which its own credential is bound: its sandbox, what
 it may not ask for, its lifetime. A token without a credential has no grants, and is bound by nothing but that. Only
 what a change adds is looked at: a credential with grants from the operator can be renamed, paused or bound closer by
-any token of the account; but its use (a new password, a token on it) is for those who have as much.
+any token of the account, but not loosened; and its use (a new password, a token on it) is for those who have as much.
 
 Why so: who may manage may otherwise make itself a credential for anything, and a scope would be no bound.
 """
@@ -131,18 +131,19 @@ class Reach:
                 raise Beyond(f"allowed.{name}", "without a list it would have more than this token's own credential")
 
     def _bounds(self, before: Credential, after: Credential) -> None:
-        own = self.own
-        if own is None:
-            return
-        if own.sandbox and before.sandbox and not after.sandbox:
-            raise Beyond("sandbox", "this token's own credential is in the sandbox, so it lets nobody out")
-        if gone := sorted((before.forbidden - after.forbidden) & own.forbidden):
-            raise Beyond("forbidden", f"this token's own credential may not ask for {', '.join(gone)}, either")
-        longest = own.lifetime
+        own = self.own or _NOBODY
+        stronger = sorted((before.grants & after.grants) - own.grants)
+        why = f"it has {', '.join(stronger)}, which this token's own credential lacks" if stronger else ""
+        if before.sandbox and not after.sandbox and (own.sandbox or stronger):
+            raise Beyond("sandbox", why or "this token's own credential is in the sandbox, so it lets nobody out")
+        gone = before.forbidden - after.forbidden
+        if lost := sorted(gone if stronger else gone & own.forbidden):
+            raise Beyond("forbidden", why or f"this token's own credential may not ask for {', '.join(lost)}, either")
+        longest = before.lifetime if stronger else own.lifetime
         if longest is None or after.lifetime == before.lifetime:
             return
         if after.lifetime is None or after.lifetime > longest:
-            raise Beyond("lifetime", f"this token's own credential has {longest:g} s at most")
+            raise Beyond("lifetime", why or f"this token's own credential has {longest:g} s at most")
 
     def _presets(self, added: frozenset[str]) -> None:
         mine = self.own.presets if self.own is not None else frozenset()

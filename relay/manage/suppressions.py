@@ -16,6 +16,7 @@ from relay.submission.control.grammar import lower_name
 
 COLUMNS = ("address", "account", "stream", "cause", "note", "until", "created", "group")  # in order of their coming
 LONGEST_NOTE = 1000  # characters
+LATEST = 253_402_300_800.0  # 10000-01-01
 
 
 def entry(
@@ -30,8 +31,10 @@ def entry(
     until: float | None = None,
 ) -> Suppression:
     """Raises ValueError."""
-    if len(note) > LONGEST_NOTE:
-        raise ValueError(f"a note has at most {LONGEST_NOTE} characters, not {len(note)}")
+    if len(note) > LONGEST_NOTE or "\0" in note:
+        raise ValueError(f"a note has at most {LONGEST_NOTE} characters, and no NUL")
+    if not all(0 <= at < LATEST for at in (created, until or 0.0)):
+        raise ValueError("its times are not between the years 1970 and 9999")
     try:
         known = Cause(cause.strip().lower() or Cause.HAND)
     except ValueError:

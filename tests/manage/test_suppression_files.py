@@ -94,6 +94,8 @@ def test_our_own_columns_come_as_json_objects_too() -> None:
         ('{"address": "ann@example.net", "colour": "red"}\n', 1, "no property colour"),
         ('{"stream": "bulk"}\n', 1, "there is no address"),
         ("email,created\nann@example.net,yesterday\n", 2, "created"),
+        ("address,until\nann@example.net,99999999999d\n", 2, "1970 and 9999"),
+        ("address,created\nann@example.net,0001-01-01\n", 2, "1970 and 9999"),
         ("address,account\nann@example.net,other\n", 2, "no account other"),
         ("address,cause\nann@example.net,bounse\n", 2, "did you mean bounce"),
     ],

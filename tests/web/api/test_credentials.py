@@ -198,6 +198,14 @@ async def test_a_credential_with_more_can_be_bound_closer_but_not_used(api: Stag
     answer = await api.client.patch("/v1/credentials/strong", json={"note": "n", "quota": {"messages_day": 5}})
     assert answer.status_code == 200
     assert answer.json()["grants"] == ["any-sender"]
+    bound = {"forbidden": ["priority"], "sandbox": True, "lifetime": 60}
+    assert (await api.client.patch("/v1/credentials/strong", json=bound)).status_code == 200
+    for loose, field in (
+        ({"forbidden": []}, "forbidden"),
+        ({"sandbox": False}, "sandbox"),
+        ({"lifetime": 61}, "lifetime"),
+    ):
+        assert await error(api, "/v1/credentials/strong", loose) == (403, "scope", field)
     refused = await api.post("/v1/credentials/strong/rotate")
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "scope")
     assert api.registry.credential("strong").password_hash == "x"

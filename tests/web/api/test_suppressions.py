@@ -100,6 +100,8 @@ async def test_suppression_put_adds_and_renews(api: Stage) -> None:
     [
         ({"until": "soon"}, 422, "until"),
         ({"until": -5}, 422, "until"),
+        ({"until": "999999999d"}, 422, "until"),
+        ({"note": "\0"}, 422, ""),
         ({"cause": "complaint", "until": "30d"}, 403, "until"),
         ({"cause": "sorrow"}, 422, "cause"),
         ({"stream": "no stream"}, 422, ""),

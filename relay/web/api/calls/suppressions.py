@@ -7,7 +7,7 @@ from contextlib import closing
 from msgspec import Struct
 
 from relay.manage.suppression_lists import check_own, every, page, removable
-from relay.manage.suppressions import describe, entry
+from relay.manage.suppressions import LATEST, describe, entry
 from relay.manage.times import ahead_or_at
 from relay.model.account import Scope
 from relay.model.suppression import Cause, Suppression
@@ -103,10 +103,10 @@ def _until(given: str | float | None, now: float) -> float | None:
         return None
     try:
         at = float(given) if isinstance(given, int | float) else ahead_or_at(given, now)
-    except (ValueError, OverflowError) as error:
-        raise Problem("bad_value", "until: expected a time, or 30d from now", field="until") from error
-    if not 0 <= at < 1e11:
-        raise Problem("bad_value", "until: that time cannot be", field="until")
+    except (ValueError, OverflowError):
+        at = -1.0
+    if not 0 <= at < LATEST:
+        raise Problem("bad_value", "until: expected a time before the year 10000, or 30d from now", field="until")
     return at
 
 
