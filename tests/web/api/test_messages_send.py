@@ -181,7 +181,7 @@ async def test_messages_mime_of_many_octets_is_sent(api: Stage) -> None:
 @pytest.mark.parametrize(
     ("query", "content", "status", "field"),
     [
-        ("", RAW, 422, "to"),
+        ("", RAW, 400, "to"),
         ("to=ann", RAW, 422, "to"),
         ("to=ann@example.net&from=me", RAW, 422, "from"),
         ("to=ann@example.net&options=[]", RAW, 400, "options"),

@@ -214,8 +214,6 @@ async def mime(services: Services, asked: Asked) -> Answer:
     whose, options = login(services, asked), _options(query["options"])
     limit = most_recipients(services, asked)
     addresses = list(dict.fromkeys(read_address(each, "to") for each in query["to"]))
-    if not addresses:
-        raise Problem("missing", "to: it is needed; who the message goes to stands in the query", field="to")
     if len(addresses) > limit:
         text = f"to: {len(addresses):,} recipients, over the limit of {limit:,} a message; send several"
         raise Problem("too_many_recipients", text, field="to")
@@ -376,13 +374,14 @@ CALLS: tuple[Call, ...] = (
                 help="A recipient: a pure address. Repeat it for more.",
                 example="ann@example.net",
                 many=True,
+                required=True,
             ),
             Param(name="options", help="Options, as a JSON object.", example='{"tags": ["invoice"]}'),
             _DRY,
         ),
         body=Body(help="The message.", types=("message/rfc822",), example="From: me@example.com\r\n\r\nHello.\r\n"),
-        answers=(_TAKEN, _REHEARSED),
-        codes=_CODES,
+        answers=(replace(_TAKEN, example={**_SENT, "rejected": []}), _REHEARSED),
+        codes=tuple(each for each in _CODES if each != "fetch"),
         once=True,
     ),
 )
