@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from relay.config import Dns, Egress
 from relay.dns.resolver import Resolver
 from relay.dns.spf import evaluate
 from relay.manage.ours import sources
+from relay.model.account import Dmarc
+from relay.store.sqlite import open_registry
 from tests.cli.conftest import CONFIG, Cli
 from tests.peers.dns import DnsServer
 
@@ -260,3 +263,34 @@ def test_the_addresses_others_see_are_those_of_the_egress_or_the_kernels_choice(
     assert sources(Egress(ipv4="9.9.9.9", ipv6="2620:fe::9"), ipv6=False) == ["9.9.9.9"]
     assert sources(Egress(ipv4="10.0.0.9"), ipv6=True) == []  # what others see is known to the NAT alone
     assert all(ipaddress.ip_address(each).is_global for each in sources(Egress(), ipv6=True))
+
+
+def test_new_keys_are_named_while_they_wait_for_their_records(asked: Cli) -> None:
+    made = [each["selector"] for each in asked.json("dkim", "rotate", "example.com")]
+    found = told(asked)
+    for selector in made:
+        assert found[f"DKIM key {selector} of example.com"] == ("warn", "waits for its record to sign")
+        assert f"{selector}._domainkey.example.com" not in found  # it signs nothing that could fail
+
+
+def test_keys_that_sign_no_more_or_not_yet_need_no_record(asked: Cli) -> None:
+    registry = open_registry(asked.home / "var/registry.db")
+    key = registry.keys("example.com")[0]
+    for selector, start, end in (("over", None, 1.0), ("later", time.time() + 1e6, None), ("now", None, None)):
+        registry.add_key(replace(key, selector=selector, custom=True, start=start, end=end))
+    registry.close()
+    found = told(asked, code=1)
+    assert found["now._domainkey.example.com"] == ("fail", "is not published")
+    assert not {"over._domainkey.example.com", "later._domainkey.example.com"} & set(found)
+    asked("dkim", "rotate", "example.com")
+    asked("dkim", "rotate", "example.com", "--retire", "--force")  # leaves keys of the account alone
+    states = {each["selector"]: each["state"] for each in asked.json("dkim", "list", "example.com")}
+    assert {states[each] for each in ("over", "later", "now")} == {"active"}
+
+
+def test_dmarc_that_is_weaker_than_was_asked_for_is_told(asked: Cli) -> None:
+    registry = open_registry(asked.home / "var/registry.db")
+    registry.update_domain(replace(registry.domain("example.com"), dmarc=Dmarc(policy="reject")))
+    registry.close()
+    assert told(asked)["DMARC of example.com"] == ("warn", "says p=none, and not p=reject at _dmarc.example.com")
+    assert "v=DMARC1; p=reject" in asked("domain", "records", "example.com")
