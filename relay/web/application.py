@@ -42,7 +42,8 @@ def application(state: State, api: Application | None = None, *, pages: bool = T
             return _answer(status, json.dumps(body).encode(), _JSON, {"Cache-Control": "no-store"})
         config = state.config
         ports = [(each.name, each.port) for each in config.listeners]
-        text = page(config.hostname, ports, config.sandbox.enabled, faults(state.seen, state.clock()))
+        found, has_api = faults(state.seen, state.clock()), api is not None and config.http.api.enabled
+        text = page(config.hostname, ports, config.sandbox.enabled, found, has_api=has_api)
         return _answer(200, text.encode(), _HTML, HEADERS)
 
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -26,8 +26,11 @@ HEADERS = {
 }
 
 
-def page(hostname: str, ports: Sequence[tuple[str, int]], sandbox: bool, faults: Sequence[str]) -> str:
+def page(
+    hostname: str, ports: Sequence[tuple[str, int]], sandbox: bool, faults: Sequence[str], *, has_api: bool = True
+) -> str:
     """`ports`: the SMTP listeners, by name."""
+    api = '<p>Applications use the HTTP API: <a href="/v1/docs">/v1/docs</a>.</p>' if has_api else ""
     state = (
         '<p class="ok">All processes run.</p>'
         if not faults
@@ -53,6 +56,7 @@ def page(hostname: str, ports: Sequence[tuple[str, int]], sandbox: bool, faults:
 <p>Go on with <code>relay send</code>, <code>relay events</code> and <code>relay explain ID</code>;
 <code>relay --help</code> lists all commands, <code>README.md</code> tells the way from here to real delivery.
 Monitoring reads <a href="/health">/health</a>.</p>
+{api}
 </body>
 </html>
 """
