@@ -138,7 +138,9 @@ select event.data ->> 'site' from about join event on event.id = about.event
  where about.address = ? and event.message = ? and event.name = 'delivered' order by about.at desc limit 1
 """
 # what is known of the message an event is about
-RECEIVED = "select data from event where message = ? and name = 'received' order by at, id limit 1"
+RECEIVED = """
+select data from event indexed by event_message where message = ? and name = 'received' order by at, id limit 1
+"""
 DELIVERED = """
 select event.data from about join event on event.id = about.event
  where about.address = ? and event.message = ? and event.name = 'delivered' order by about.at desc limit 1
@@ -158,7 +160,7 @@ select event, variant, sum(count), min(hour), max(hour) from counted indexed by 
 """
 RECENT_TAGS = """
 select name, max(hour) from counted
- where hour >= :since and kind = 'tag' and account = :account and name <> :other
+ where hour >= :since and +kind = 'tag' and account = :account and name <> :other -- +: along the hours
    and event in ('received', 'delivered', 'opened', 'clicked') and (variant like 'test%') = :test
  group by 1 order by 2 desc, 1 limit :limit
 """

@@ -122,9 +122,10 @@ def between(
     """
     while True:
         terms = _Terms(wanted)
-        terms.time(wanted.since, wanted.until)
+        # One bound of a kind, or SQLite may take the wider one and walk over all that was told before.
+        terms.time(wanted.since if after is None else after.at, wanted.until)
         if after is not None:
-            terms.add("event.at >= :at and (event.at, event.id) > (:at, :id)", at=after.at, id=after.id)
+            terms.add("(event.at, event.id) > (:since, :id)", id=after.id)
         statement = f"{_SELECT} from {_BY_TIME} where {terms} order by event.at, event.id limit :limit"
         found = _found(connection, statement, terms.given | {"limit": size})
         if found:
@@ -196,7 +197,7 @@ def _newest(connection: apsw.Connection, wanted: Wanted, before: Place | None) -
     terms = _Terms(wanted)
     about = bool(wanted.address or wanted.domain) and not wanted.message
     at, ident = ("about.at", "about.event") if about else ("event.at", "event.id")
-    terms.time(wanted.since, wanted.until, at)
+    terms.time(wanted.since, wanted.until if before is None else None, at)
     if before is not None:
         terms.add(f"{at} <= :at and ({at}, {ident}) < (:at, :id)", at=before.at, id=before.id)
     labels, source = list(wanted.labels), _BY_TIME
