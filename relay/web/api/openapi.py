@@ -161,6 +161,8 @@ def _parameter(param: Param, place: str, *, required: bool = False) -> dict[str,
         example = int(param.example)
     elif param.kind is Kind.BOOLEAN:
         example = param.example in ("true", "1")
+    if param.many:
+        schema, example = {"type": "array", "items": schema}, [example]
     told = {"name": param.name, "in": place, "description": param.help, "schema": schema, "example": example}
     return {**told, "required": True} if required or param.required else told
 
