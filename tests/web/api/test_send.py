@@ -10,6 +10,8 @@ from typing import Any
 from relay.config import Config
 from relay.model.account import Scope
 from relay.model.event import EventName
+from relay.web.api.call import Asked, Caller
+from relay.web.api.calls.send import send
 from tests.web.api.stage import SHOP, Stage, staged
 
 MIME = "From: Shop <me@example.com>\r\nTo: x@example.net\r\nSubject: Hi\r\n\r\nHello.\r\n"
@@ -255,6 +257,27 @@ async def test_send_with_an_idempotency_key_of_the_message_answers_its_recipient
     again = await api.post("/v1/send", json={**both, "mime": MIME, "idempotency_key": "k-1"})
     assert list(again.json()) == first, again.text
     assert list(again.json().values()) == ["ann@example.net", "b@example.net"]
+
+
+async def test_send_again_after_a_crash_finds_what_was_taken(api: Stage) -> None:
+    """The answer was never given, so the request is carried out again, with the key it had."""
+    body = {"recipients": ["a@example.net", "b@example.net"], "mime": MIME, "envelope": "back@example.com"}
+    asked = Asked(
+        caller=Caller(token=api.token, address="127.0.0.1", peer="127.0.0.1:1"),
+        at=api.services.clock(),
+        version=1,
+        path={},
+        query={"dry_run": False},
+        headers={},
+        body=body,
+        key="of-the-door",
+    )
+    first = await send(api.services, asked)
+    again = await send(api.services, dataclasses.replace(asked, body=dict(body), replay=True))
+    assert json.loads(first.body) == json.loads(again.body)  # type: ignore[arg-type]
+    other = await send(api.services, dataclasses.replace(asked, key="another"))
+    assert json.loads(other.body).keys().isdisjoint(json.loads(first.body))  # type: ignore[arg-type]
+    assert len([each for each in api.events() if each.name is EventName.RECEIVED]) == 2
 
 
 async def test_send_over_the_limit_of_a_message_is_413(tmp_path: Any) -> None:
