@@ -6,7 +6,6 @@ from relay.transform.responsive.block import Need
 from relay.transform.responsive.document import Rendered, fields, needed, render
 from relay.transform.responsive.error import DocumentError
 from relay.transform.responsive.fields import Attachment, Fields
-from relay.transform.responsive.images import images, with_images
 
 __all__ = [
     "Attachment",
@@ -15,8 +14,6 @@ __all__ = [
     "Need",
     "Rendered",
     "fields",
-    "images",
     "needed",
     "render",
-    "with_images",
 ]

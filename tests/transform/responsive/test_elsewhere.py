@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.transform.merge import compile
-from relay.transform.responsive import DocumentError, Need, Rendered, images, needed, render, with_images
+from relay.transform.responsive import DocumentError, Need, Rendered, needed, render
 from relay.transform.responsive.sizes import size_of
 from tests.transform.responsive.views import elsewhere, look_for_outlook
 
@@ -266,17 +266,3 @@ def test_a_picture_that_was_fetched_has_its_own_width(
     (picture,) = elsewhere(made({url: octets}, {"type": "image", "src": url, **more}).html).all("img")
     found = picture.attributes["width"], picture.attributes.get("height", ""), picture.style["width"]
     assert found == expected
-
-
-def test_pictures_can_be_put_into_the_message() -> None:
-    blocks: list[Block] = [
-        {"type": "image", "src": "https://example.com/a.png?x=1&y=2"},
-        {"type": "html", "content": "<img src=https://example.com/b.png><img src='https://example.com/{$c}.png'>"},
-        {"type": "image", "src": "https://example.com/a.png?x=1&y=2"},
-    ]
-    page = render(document(*blocks)).html
-    assert images(page) == ("https://example.com/a.png?x=1&y=2", "https://example.com/b.png")
-    changed = with_images(page, {each: f"cid:{number}@here" for number, each in enumerate(images(page))})
-    found = [each.attributes["src"] for each in elsewhere(changed).all("img")]
-    assert found == ["cid:0@here", "cid:1@here", "https://example.com/{$c}.png", "cid:0@here"]
-    assert with_images(page, {}) == page
