@@ -15,7 +15,7 @@ from relay.model.options import Options
 from relay.store.interface import StoreDown, Tracked
 from relay.web.tracking import journal as module
 from relay.web.tracking.asked import Asked
-from relay.web.tracking.happened import Happened, happened
+from relay.web.tracking.happened import Happened, event_of, happened
 from relay.web.tracking.journal import Journal
 from relay.web.tracking.often import DAY, Often
 from tests.store.mail import NOON
@@ -192,3 +192,10 @@ def test_counts_are_of_the_recipients_something_happened_to_last() -> None:
     assert not often.take(("a", 1), DAY - 1)
     assert often.take(("b", 1), DAY - 1)
     assert often.take(("a", 1), DAY), "a day after its first"
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_an_event_says_that_its_reader_came_over_https(secure: bool) -> None:
+    asked = Asked(method="GET", path="/", client="", secure=secure, headers={})
+    event = event_of(happened(EventName.OPENED, NOON, tracked(1), asked, ClientAddress.FULL, None))
+    assert event.data.get("secure", False) is secure
