@@ -50,6 +50,16 @@ class Chosen(Struct, forbid_unknown_fields=True, kw_only=True):
     since: str = ""
 
 
+class _Place(Struct, array_like=True, forbid_unknown_fields=True):
+    """Where a page ended."""
+
+    seen: int
+    last: bool  # it has no next attempt
+    due: float
+    message: str
+    number: int
+
+
 PARAMS = (
     Param(name="ids", help="Ids of submissions or recipients, separated by commas.", example="0f3k2m9s8t7u6v5a-1"),
     Param(name="states", help=f"Of {', '.join(OPEN)}, separated by commas; all of them by default.", example="held"),
@@ -96,7 +106,7 @@ async def selection(services: Services, asked: Asked, chosen: Chosen) -> Selecti
 
 def place_text(seen: int, place: tuple[bool, float, str, int]) -> str:
     """What a page says of where the next one begins: how many there were, and behind whom."""
-    return base64.urlsafe_b64encode(msgspec.json.encode((seen, *place))).decode().rstrip("=")
+    return base64.urlsafe_b64encode(msgspec.json.encode(_Place(seen, *place))).decode().rstrip("=")
 
 
 def place_of(text: str) -> tuple[int, tuple[bool, float, str, int]] | None:
@@ -105,12 +115,12 @@ def place_of(text: str) -> tuple[int, tuple[bool, float, str, int]] | None:
         return None
     try:
         octets = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        seen, *place = msgspec.json.decode(octets, type=tuple[int, bool, float, str, int])
+        place = msgspec.json.decode(octets, type=_Place)
     except (ValueError, binascii.Error, msgspec.DecodeError) as error:
         raise Problem("bad_parameter", "after: it is not what a page said", field="after") from error
-    if not 0 <= seen <= DEEPEST:
+    if not 0 <= place.seen <= DEEPEST:
         raise Problem("bad_parameter", "after: it is not what a page said", field="after")
-    return seen, (place[0], place[1], place[2], place[3])
+    return place.seen, (place.last, place.due, place.message, place.number)
 
 
 def _must_be(data: Path, account: str, ids: Iterable[str]) -> None:
