@@ -43,6 +43,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 VERSIONS = {"/v1/": 1, "/v2/": 2}
 WORKED_ON = 96 << 20  # octets of large bodies that are read at once; others wait
+_NO_CALL = "there is no such call; /v1/openapi.json has all there are"
 _PIECE = 64 << 10
 _NOT_KEPT = (b"cache-control", b"no-store")
 _SAFE = (
@@ -98,6 +99,9 @@ class Door:
             raise Problem("plain_http", "the API is spoken over https; plain HTTP is for this machine itself")
         raw: bytes = scope.get("raw_path") or scope["path"].encode()
         path = raw.decode("latin-1")
+        version = VERSIONS.get(path[:4])
+        if version is None:  # written with escapes where none belong
+            raise Problem("not_found", _NO_CALL)
         if request.method in ("GET", "HEAD") and (page := self._docs.answer(path[3:])) is not None:
             return page
         call, values = self._route(request.method, path[3:])
@@ -119,7 +123,7 @@ class Door:
         asked = Asked(
             caller=caller,
             at=now,
-            version=VERSIONS[path[:4]],
+            version=version,
             path=dict(zip(names(call), values, strict=True)),
             query=read_query(call, query),
             headers=headers,
@@ -133,7 +137,7 @@ class Door:
     def _route(self, method: str, path: str) -> tuple[Call, tuple[str, ...]]:
         found = self._routes.find(path)
         if found is None:
-            raise Problem("not_found", "there is no such call; /v1/openapi.json has all there are")
+            raise Problem("not_found", _NO_CALL)
         call = found.calls.get("GET" if method == "HEAD" else method)
         if call is None:
             allowed = ", ".join(sorted(found.calls))
