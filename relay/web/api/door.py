@@ -73,10 +73,6 @@ class Door:
         self._cors = Cors(config.http.api.cors)
         self._limit = config.limits.size // 2 * 3 + (1 << 20)  # a message in base64, and what stands around it
 
-    def opens(self, path: str) -> bool:
-        """Whether a path is the API's."""
-        return path[:4] in VERSIONS or path in ("/v1", "/v2")
-
     async def __call__(self, scope: dict[str, Any], receive: body.Receive, send: Send) -> None:
         request = self._proxies.asked(scope)
         more = list(self._cors.fields(request))
@@ -85,10 +81,11 @@ class Door:
             return
         try:
             answer = await self._answer(scope, request, receive, more)
-        except Problem as problem:
-            answer = answers.answer(problem.body(), problem.status, problem.headers)
         except Gone:
             return
+        except Exception as error:
+            problem = error if isinstance(error, Problem) else _fault(error)
+            answer = answers.answer(problem.body(), problem.status, problem.headers)
         await self._out(answer, more, send, head=request.method == "HEAD")
 
     async def _answer(
@@ -259,6 +256,15 @@ class _Single:
     path: str
     key: str
     query: Mapping[str, list[str]]
+
+
+def _fault(error: Exception) -> Problem:
+    """What kept a request from its handler, and is no fault of its own."""
+    if isinstance(error, StoreFull | StoreDown):
+        logger.error("who asks cannot be looked up: %s", error)
+        return Problem("unavailable", "who asks cannot be looked up now", reply="451 4.3.0")
+    logger.error("a request could not be answered", exc_info=error)
+    return Problem("internal", "a fault of the relay's; its log says more")
 
 
 def _store(call: Call, error: StoreFull | StoreDown) -> Problem:
