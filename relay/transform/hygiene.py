@@ -9,8 +9,8 @@ RFC 5322 section 3.6.3 (Bcc), RFC 3848 and RFC 6531 section 4.3 (protocol names 
 
 Why so: the client's address and name are left out of Received unless the operator wants them: where somebody
 sat when he wrote is nobody's business but the operator's, who has it in the log. `for` names a recipient only
-when he is the only one, since others would learn of him. No name for HTTP is registered for Received; `HTTP` and `HTTPS` are what
-large web mail services write there, and what readers of headers understand.
+when he is the only one, since others would learn of him. No name for HTTP is registered for Received; `HTTP` and
+`HTTPS` are what large web mail services write there, and what readers of headers understand.
 """
 
 from __future__ import annotations
