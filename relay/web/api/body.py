@@ -3,7 +3,7 @@
 In:  pieces of octets, the Content-Type and Content-Encoding, the row of the call.
 Out: a `Spool`, and what is in it: a Struct, a mapping, a list; or Problem.
 
-    pieces -> gunzip -> spool (memory, then a file) -> JSON or form -> the shape of the row
+    pieces -> gunzip -> spool (memory, then a file) -> weighed -> JSON or form -> the shape of the row
 
 What is large waits for its turn before it is read into memory, and is read in a thread. Who sends no Content-Type
 gets what the first octet says: `{` or `[` is JSON, anything else a form.
@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import re
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from relay.web.api import weight
 from relay.web.api.call import FORM, JSON, Body
 from relay.web.api.forms import read_form
 from relay.web.api.problem import Problem
@@ -79,6 +80,7 @@ async def _fill(spool: Spool, receive: Receive, unpack: _Gunzip | None, limit: i
         if unpack is not None:
             for part in unpack.add(piece):
                 spool.add(part)
+                await asyncio.sleep(0)  # a piece may hold a thousand times as much, and others wait
         elif piece:
             spool.add(piece)
         took = asyncio.get_running_loop().time() - begun
@@ -102,15 +104,15 @@ class _Gunzip:
         self._left = limit
         self._gunzip = zlib.decompressobj(wbits=31)
 
-    def add(self, piece: bytes) -> list[bytes]:
-        parts = []
+    def add(self, piece: bytes) -> Iterator[bytes]:
+        """What is in it, part by part. Raises Problem."""
         try:
             while piece:
                 part = self._gunzip.decompress(piece, self.PIECE)
                 self._left -= len(part)
                 if self._left < 0:
                     raise too_large(self._limit)
-                parts.append(part)
+                yield part
                 if self._gunzip.eof:
                     if self._gunzip.unused_data:
                         raise Problem("bad_encoding", "something follows the gzip stream of the body")
@@ -118,7 +120,6 @@ class _Gunzip:
                 piece = self._gunzip.unconsumed_tail
         except zlib.error as error:
             raise Problem("bad_encoding", "the body is no gzip stream, though Content-Encoding says so") from error
-        return parts
 
     def end(self) -> None:
         if not self._gunzip.eof:
@@ -136,13 +137,27 @@ def accepts(body: Body, media: str) -> bool:
     return JSON in body.types and bool(_ANY_JSON.fullmatch(media))
 
 
+def weigh(body: Body, media: str, spool: Spool) -> int:
+    """Octets of memory that `decode` and its value take, about. Raises Problem: it is more than is read."""
+    with spool.view() as octets:
+        if _is_form(body, media, octets):
+            return weight.of_form(octets)
+        try:
+            return weight.of_json(octets)
+        except ValueError as error:
+            raise Problem("too_large", f"the body has {error}, which is the most that is read") from None
+
+
 def decode(body: Body, media: str, spool: Spool) -> Any:
     """What is in it, in the shape of the row. Raises Problem."""
-    form = media == FORM
     with spool.view() as octets:
-        if not media:
-            form = bytes(octets[:64]).lstrip()[:1] not in (b"{", b"[") and FORM in body.types
-        return _form(body, bytes(octets)) if form else _json(body, octets)
+        return _form(body, bytes(octets)) if _is_form(body, media, octets) else _json(body, octets)
+
+
+def _is_form(body: Body, media: str, octets: bytes | bytearray | memoryview) -> bool:
+    if media:
+        return media == FORM
+    return bytes(octets[:64]).lstrip()[:1] not in (b"{", b"[") and FORM in body.types
 
 
 def _json(body: Body, octets: bytes | bytearray | memoryview) -> Any:

@@ -12,9 +12,10 @@ calls; they differ in how many recipients a message may have. No line of a log h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +78,7 @@ class Door:
         request = self._proxies.asked(scope)
         more = list(self._cors.fields(request))
         if request.method == "OPTIONS":
-            await self._out(self._cors.preflight(request), more, send, head=False)
+            await self._out(self._cors.preflight(request), more, receive, send, head=False)
             return
         try:
             answer = await self._answer(scope, request, receive, more)
@@ -86,7 +87,7 @@ class Door:
         except Exception as error:
             problem = error if isinstance(error, Problem) else _fault(error)
             answer = answers.answer(problem.body(), problem.status, problem.headers)
-        await self._out(answer, more, send, head=request.method == "HEAD")
+        await self._out(answer, more, receive, send, head=request.method == "HEAD")
 
     async def _answer(
         self, scope: dict[str, Any], request: Request, receive: body.Receive, more: list[tuple[bytes, bytes]]
@@ -166,8 +167,11 @@ class Door:
         async def work(key: str, replay: bool) -> Answer:
             return await self._with_spool(call, _with(asked, key=key, replay=replay), media, spool)
 
-        with spool.view() as octets:
-            print_ = fingerprint([(name, each) for name, texts in one.query.items() for each in texts], media, octets)
+        query = [(name, each) for name, texts in one.query.items() for each in texts]
+        if spool.size <= body.LARGE:
+            print_ = _fingerprint(query, media, spool)
+        else:
+            print_ = await self._services.threaded(_fingerprint, query, media, spool)
         try:
             return await self._once.run(
                 account=asked.caller.account,
@@ -191,12 +195,13 @@ class Door:
             return await self._handle(call, _with(asked, spool=spool))
         if spool.size <= body.LARGE:
             return await self._handle(call, _with(asked, spool=spool, body=body.decode(call.body, media, spool)))
-        await self._cargo.take(2 * spool.size)
+        weight = await self._services.threaded(body.weigh, call.body, media, spool)
+        await self._cargo.take(weight)
         try:
             value = await self._services.threaded(body.decode, call.body, media, spool)
             return await self._handle(call, _with(asked, spool=spool, body=value))
         finally:
-            self._cargo.give(2 * spool.size)
+            self._cargo.give(weight)
 
     async def _handle(self, call: Call, asked: Asked) -> Answer:
         """Raises Problem."""
@@ -221,7 +226,9 @@ class Door:
             logger.exception("%s could not be answered", call.name)
             raise Problem("internal", "a fault of the relay's; its log says more") from error
 
-    async def _out(self, answer: Answer, more: list[tuple[bytes, bytes]], send: Send, *, head: bool) -> None:
+    async def _out(
+        self, answer: Answer, more: list[tuple[bytes, bytes]], receive: body.Receive, send: Send, *, head: bool
+    ) -> None:
         fields = [*_SAFE, *more]
         if "Cache-Control" not in answer.headers:
             fields.append(_NOT_KEPT)
@@ -237,15 +244,26 @@ class Door:
             await send({"type": "http.response.body", "body": b"" if head else answer.body})
             return
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
-        if not head:
-            await self._stream(answer.body, send)
+        try:
+            if not head:
+                await self._stream(answer.body, receive, send)
+        finally:
+            if isinstance(answer.body, Generator):  # what it has open is closed where it was opened: in a thread
+                await self._services.threaded(_close, answer.body)
         await send({"type": "http.response.body", "body": b""})
 
-    async def _stream(self, pieces: Iterator[bytes], send: Send) -> None:
-        """Piece by piece, as fast as they are taken. One that fails cuts the answer off, so that nobody trusts it."""
-        while piece := await self._services.threaded(_gather, pieces):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await asyncio.sleep(0)
+    async def _stream(self, pieces: Iterator[bytes], receive: body.Receive, send: Send) -> None:
+        """Piece by piece, as fast as they are taken, and no longer than somebody is there.
+
+        One that fails cuts the answer off, so that nobody trusts it.
+        """
+        leaving = asyncio.ensure_future(_left(receive))  # `send` tells nobody that its client is gone
+        try:
+            while not leaving.done() and (piece := await self._services.threaded(_gather, pieces)):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+                await asyncio.sleep(0)
+        finally:
+            leaving.cancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,11 +285,27 @@ def _fault(error: Exception) -> Problem:
     return Problem("internal", "a fault of the relay's; its log says more")
 
 
+def _fingerprint(query: Iterable[tuple[str, str]], media: str, spool: Spool) -> bytes:
+    with spool.view() as octets:
+        return fingerprint(query, media, octets)
+
+
 def _store(call: Call, error: StoreFull | StoreDown) -> Problem:
     if isinstance(error, StoreFull):
         return Problem("unavailable", "there is no room on the disk now", reply="452 4.3.1")
     logger.error("%s: %s", call.name, error)
     return Problem("unavailable", "what this needs cannot be read or written now", reply="451 4.3.0")
+
+
+def _close(pieces: Generator[bytes, None, None]) -> None:
+    with contextlib.suppress(ValueError):  # a thread is at it still, as when the process ends; that one closes it
+        pieces.close()
+
+
+async def _left(receive: body.Receive) -> None:
+    """Returns when the client is gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _gather(pieces: Iterator[bytes]) -> bytes:

@@ -3,17 +3,20 @@
 In:  application/x-www-form-urlencoded octets.
 Out: nested mappings and lists of text; or ValueError, which says what is wrong.
 
-A name without brackets that comes twice has its last value, as in PHP. Keys that are 0, 1, 2, ... in order make a
-list. Text is UTF-8.
+A name without brackets that comes twice has its last value, as in PHP; `a[]` takes the number behind the highest
+there is. Keys that are 0, 1, 2, ... in order make a list. Text is UTF-8.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 FIELDS = 20_000
+PIECE = 64 << 10  # octets of a value that are unquoted at once: each escape is an object while they are
 DEPTH = 10
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
 def read_form(octets: bytes) -> dict[str, Any]:
@@ -32,9 +35,22 @@ def read_form(octets: bytes) -> dict[str, Any]:
 
 def _text(octets: bytes) -> str:
     try:
-        return unquote_to_bytes(octets.replace(b"+", b" ")).decode("utf-8")
+        return _unquoted(octets.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
+
+
+def _unquoted(octets: bytes) -> bytes:
+    if len(octets) <= PIECE or b"%" not in octets:
+        return unquote_to_bytes(octets)
+    made, start = bytearray(), 0
+    while start < len(octets):
+        end = start + PIECE
+        cut = octets.rfind(b"%", end - 2, end)
+        end = cut if cut > start else end  # no escape is cut in two
+        made += unquote_to_bytes(octets[start:end])
+        start = end
+    return bytes(made)
 
 
 def _keys(name: str) -> list[str]:
@@ -56,15 +72,33 @@ def _keys(name: str) -> list[str]:
     return keys
 
 
-def _put(node: dict[str, Any], keys: list[str], value: str) -> None:
-    for key in keys[:-1]:
-        key = key if key or node is None else str(len(node))
+class _Node(dict[str, Any]):
+    """What stands under a name, by key."""
+
+    next = 0  # the key that `[]` takes
+
+    def key(self, given: str) -> str:
+        if not given:
+            given = str(self.next)
+        if _INDEX.fullmatch(given):
+            self.next = max(self.next, int(given) + 1)
+        return given
+
+
+def _put(root: dict[str, Any], keys: list[str], value: str) -> None:
+    if len(keys) == 1:
+        root[keys[0]] = value
+        return
+    node = root.get(keys[0])
+    if not isinstance(node, _Node):
+        node = root[keys[0]] = _Node()
+    for key in keys[1:-1]:
+        key = node.key(key)
         below = node.get(key)
-        if not isinstance(below, dict):
-            below = node[key] = {}
+        if not isinstance(below, _Node):
+            below = node[key] = _Node()
         node = below
-    last = keys[-1] if keys[-1] or len(keys) == 1 else str(len(node))
-    node[last] = value
+    node[node.key(keys[-1])] = value
 
 
 def _listed(value: Any) -> Any:

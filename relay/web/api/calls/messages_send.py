@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -35,12 +34,12 @@ from relay.web.api.sending.recipients import NAMES, read_address
 from relay.web.api.sending.rehearsal import rehearse
 from relay.web.api.sending.submit import compose, login, most_recipients, people, submission, submit
 from relay.web.api.services import Services
+from relay.web.api.shapes import Rehearsal
 
 FAMILY: Final = "Messages"
 BATCH: Final = 1000  # messages
 LANES: Final = 8  # of a batch that are worked on at once
 ROOM: Final = 16 << 20  # octets of what all messages of a batch share, in all lanes
-_ENDS = re.compile(rb"\r\n|\n")
 _LOG = logging.getLogger("relay.web")
 
 
@@ -242,7 +241,7 @@ def _crlf(read: Any) -> bytes:
     """The octets with CRLF at the end of every line. Raises Problem."""
     octets: bytes = read()
     if octets.count(b"\n") != octets.count(b"\r\n"):
-        octets = _ENDS.sub(b"\r\n", octets)
+        octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     if octets.count(b"\r") != octets.count(b"\r\n"):
         raise Problem("unacceptable", "a CR without its LF is in the message; lines end in CRLF, or in LF")
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
@@ -271,7 +270,7 @@ _TAKEN = Shown(
     shape=Sent,
     headers={"Location": "where its state is"},
 )
-_REHEARSED = Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape={"type": "object"})
+_REHEARSED = Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal)
 _CODES: Final = (
     "refused",
     "too_large",
