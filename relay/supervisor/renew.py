@@ -4,7 +4,7 @@ In:  the configuration in force, the new one as its file says.
 Out: the configuration in force from now on, and the names of what waits for a restart.
 
 Listeners, ports, the data directory and the number of workers are what processes and sockets are made of;
-they stay as they are until the next start.
+they stay as they are until the next start. What the API allows (`http.api`) follows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ def renewed(now: Config, new: Config, asked: Config) -> tuple[Config, list[str]]
         )
         if kept["processes"] == new.processes:
             waits.remove("processes")
+    if new.http != asked.http:
+        # What the API allows is no matter of sockets, either; ports may have been given by the system.
+        kept["http"] = now.http.model_copy(update={"api": new.http.api})
+        if asked.http.model_copy(update={"api": new.http.api}) == new.http:
+            waits.remove("http")
     return new.model_copy(update=kept), waits
 
 

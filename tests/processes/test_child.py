@@ -80,12 +80,16 @@ def config(text: str = "") -> Config:
 def test_a_reload_changes_what_is_no_matter_of_sockets_and_processes() -> None:
     asked = config()
     now = asked.model_copy(update={"http": asked.http.model_copy(update={"port": 40001})})
-    new = config("delivery: {connections: 3}\nlimits: {size: 1MiB}\nprocesses: {hang: 7s, drain: 3s}")
+    new = config(
+        "delivery: {connections: 3}\nlimits: {size: 1MiB}\nprocesses: {hang: 7s, drain: 3s}\n"
+        "http: {api: {rate: 7, cors: [https://app.example.com]}}"
+    )
     result, waits = renewed(now, new, asked)
     assert waits == []
     assert (result.delivery.connections, result.limits.size) == (3, 1 << 20)
     assert (result.processes.hang, result.processes.drain) == (7.0, 3.0)
     assert result.http.port == 40001  # the one that was bound
+    assert (result.http.api.rate, result.http.api.cors) == (7, ("https://app.example.com",))
 
 
 def test_what_waits_for_a_restart_is_named_and_stays_as_it_is() -> None:
