@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 OPERATIONS: Final = 1000  # of one patch
-VALUES: Final = 200_000  # that operations make, of one patch
+VALUES: Final = 200_000  # that operations make, or move further down, of one patch
 DEPTH: Final = 100  # of objects and arrays in one another
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,8}")  # no leading zero (RFC 6901 section 4)
@@ -133,7 +133,8 @@ class _Work:
             if len(path) > len(source):
                 raise _Member("path", "a value cannot be moved into itself")
             return  # to where it is (section 4.4: removed and added again)
-        self._deep(self._get(source, "from"), len(path))
+        if len(path) > len(source):
+            self._deep(self._get(source, "from"), len(path))
         self._put(path, self._take(source, "from"))
 
     def copy(self, operation: Mapping[str, Any]) -> None:
@@ -188,6 +189,10 @@ class _Work:
         return value
 
     def _deep(self, value: Any, depth: int) -> None:
+        """Looking counts as making does. Raises _Member."""
+        self._left -= 1
+        if self._left < 0:
+            raise _Member("from", f"the operations make or move over {VALUES} values")
         if depth > DEPTH:
             raise _Member("path", f"the document is deeper than {DEPTH}")
         if isinstance(value, dict | list):

@@ -235,6 +235,16 @@ def test_copies_of_copies_are_bounded_in_number() -> None:
         patched({"a": [1]}, [op("copy", "/a/-", source="/a")] * 60)
 
 
+def test_what_is_moved_further_down_is_bounded_in_number_and_elsewhere_is_not_looked_at() -> None:
+    large = {"a": [0] * 1000, "b": {"c": {}}}
+    there, back = op("move", "/b/c/a", source="/a"), op("move", "/a", source="/b/c/a")
+    assert patched(large, [there, back] * 100) == large
+    with pytest.raises(PatchError, match="over 200000 values"):
+        patched(large, [there, back] * 300)
+    beside, again = op("move", "/d", source="/a"), op("move", "/a", source="/d")
+    assert patched(large, [beside, again] * 300) == large
+
+
 @pytest.mark.parametrize("name", ["copy", "move", "add"])
 def test_no_document_becomes_too_deep_to_be_read(name: str) -> None:
     half: Any = {}

@@ -151,11 +151,11 @@ def text_of(value: object, path: str) -> str:
 
 def number_of(value: object, path: str, least: float, most: float) -> float:
     """A number, also one that is written as a text, with or without `px`."""
-    number = math.nan
+    number: float = math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        number = float(value)
+        number = value  # as it is: a whole number may be too large for a float
     elif isinstance(value, str) and (found := _NUMBER.fullmatch(value)):
         number = float(found[1])
     if not least <= number <= most:
         raise DocumentError(path, f"expected a number from {least:g} to {most:g}")
-    return number
+    return float(number)

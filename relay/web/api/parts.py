@@ -126,7 +126,7 @@ def _text(content: bytes, part: Part, charset: str) -> str:
     octets = _octets(content[part.body : part.end], part.value(content, b"content-transfer-encoding") or b"7bit")
     for each in (charset or "utf-8", "utf-8"):
         try:
-            return octets.decode(codec(each))
+            return _decoded(octets, each)
         except (LookupError, UnicodeError):
             continue
     return octets.decode("latin-1" if not charset else "utf-8", "replace")
@@ -177,9 +177,16 @@ def _extended(pieces: Sequence[tuple[int, bool, bytes]]) -> str:
             charset = named.decode("ascii", "replace") or charset
         octets += unquote_to_bytes(piece) if encoded else piece
     try:
-        return octets.decode(codec(charset))
+        return _decoded(octets, charset)
     except (LookupError, UnicodeError):
         return octets.decode("utf-8", "replace")
+
+
+def _decoded(octets: bytes, charset: str) -> str:
+    """Raises LookupError, UnicodeError: also where it would hold half characters, as UTF-7 can say them."""
+    text = octets.decode(codec(charset))
+    text.encode()
+    return text
 
 
 def _plain(octets: bytes) -> str:

@@ -14,7 +14,6 @@ revoked is seen by the next request, since the directory asks the registry wheth
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -67,7 +66,7 @@ def _usable(token: Token, directory: Directory) -> bool:
 def _basic(encoded: str) -> str:
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:  # binascii.Error and UnicodeDecodeError are such, and so is what is not ASCII
         raise Problem(
             "bad_token", "Authorization: Basic: it is not base64 of user:password", headers=_CHALLENGE
         ) from error

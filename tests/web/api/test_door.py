@@ -39,6 +39,11 @@ async def test_a_token_comes_as_bearer_as_basic_or_in_the_query(api: Stage) -> N
     assert (await nobody.post("/v1/send", json=SMALL, headers={"authorization": f"bearer {whole}"})).is_success
 
 
+async def test_credentials_that_are_no_ascii_are_no_token(api: Stage) -> None:
+    for said in (b"Basic \xfc\xfc", b"Basic \xff", b"Bearer \xfc", b"Basic !"):
+        error(await api.as_token("").get("/v1/tokens", headers={b"Authorization": said}), 401, "bad_token")
+
+
 async def test_a_wrong_token_is_told_in_smtpeters_words_before_the_body_is_read(api: Stage) -> None:
     for path in ("/v1/send?access_token=nobody", f"/v1/send?access_token={api.token.id}.wrong"):
         told = error(await api.as_token("").post(path, content=b"{ no json"), 401, "bad_token")

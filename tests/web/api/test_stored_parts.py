@@ -117,6 +117,8 @@ def test_what_is_in_a_file_is_decoded_as_far_as_it_can_be(body: bytes, encoding:
         (b"text/plain", b"gr\xfc\xdfe", "grüße"),
         (b"text/plain; charset=nonsense", b"gr\xc3\xbc\xc3\x9fe", "grüße"),
         (b"text/plain; charset=utf-8", b"gr\xfc", "gr\ufffd"),
+        (b"text/plain; charset=utf-7", b"gr+APw-n", "grün"),
+        (b"text/plain; charset=utf-7", b"+2AA-", "+2AA-"),  # half a character
     ],
 )
 def test_a_text_is_read_in_its_charset_or_what_comes_nearest(kind: bytes, body: bytes, text: str) -> None:
