@@ -10,6 +10,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from relay.handbook.api_properties import properties
 from relay.web.api.call import CSV, FORM, JSON, Body, Call, Param, Shown
 from relay.web.api.openapi import KEY, codes_of
 from relay.web.api.problem import CODES
@@ -108,19 +109,26 @@ def _meaning(param: Param) -> str:
 
 
 def _body(body: Body) -> Iterator[str]:
-    yield from ("", "## Body", "", body.help)
+    yield from ("", "## Body", "", _sentence(body.help))
     yield from ("", "Content-Type: " + ", ".join(f"`{each}`" for each in body.types) + ".")
+    yield from properties(body.shape)
     if body.example is not None:
         yield from ("", *_block(body.example, JSON if body.shape is not None else body.types[0]))
 
 
 def _answers(answers: Iterable[Shown]) -> Iterator[str]:
     for shown in answers:
-        yield from ("", f"## {shown.status}", "", shown.help)
+        yield from ("", f"## {shown.status}", "", _sentence(shown.help))
         for name, said in shown.headers.items():
-            yield from ("", f"`{name}`: {said}.")
+            yield from ("", f"`{name}`: {said.rstrip('.')}.")
         if shown.example is not None:
             yield from ("", *_block(shown.example, shown.media))
+
+
+def _sentence(text: str) -> str:
+    """Captions of rows are sentences on some, and a few words on others."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", ":")) else text + "."
 
 
 def _block(example: Any, media: str) -> list[str]:

@@ -48,7 +48,7 @@ that would leave.\
 """
 
 _ADDRESSES: Final = {
-    "description": "an address with or without a name, several separated by commas, an object, or a list of these",
+    "description": "for the header: an address with or without a name, several separated by commas, or a list",
     "anyOf": [
         {"type": "string"},
         {"type": "object", "properties": {"address": {"type": "string"}, "name": {"type": "string"}}},
@@ -57,7 +57,10 @@ _ADDRESSES: Final = {
 }
 _YES: Final = {"anyOf": [{"type": "boolean"}, {"type": "string"}, {"type": "integer"}]}
 _PEOPLE: Final = {
-    "description": "pure addresses; data for placeholders may stand with each",
+    "description": (
+        "who gets it: an address without a name, a list of them, or {address: data of its placeholders}, "
+        'such as `{"ann@example.net": {"name": "Ann"}}`'
+    ),
     "anyOf": [
         {"type": "string"},
         {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "object"}]}},
@@ -69,7 +72,7 @@ _ATTACHMENT: Final = {
     "properties": {
         "data": {"type": "string", "description": "base64"},
         "url": {"type": "string", "description": "http or https; fetched when the message is taken"},
-        "name": {"type": "string"},
+        "name": {"type": "string", "description": "of the file, as the recipient sees it"},
         "type": {"type": "string", "description": "such as application/pdf"},
         "cid": {"type": "string", "description": "ours: the html shows it as `cid:` and this name"},
         "disposition": {"type": "string", "enum": ["attachment", "inline"], "description": "ours"},
@@ -81,7 +84,7 @@ SHAPE: Final[Mapping[str, Any]] = {
     "properties": {
         "recipient": _PEOPLE,
         "recipients": _PEOPLE,
-        "envelope": {"type": "string", "description": "one pure address, where reports go"},
+        "envelope": {"type": "string", "description": "one address without a name, where reports go"},
         "mime": {"type": "string", "description": "a whole message, header and body"},
         "from": {
             "description": "exactly one address, a name may stand before it",
@@ -91,11 +94,11 @@ SHAPE: Final[Mapping[str, Any]] = {
         "cc": _ADDRESSES,
         "replyTo": _ADDRESSES,
         "bcc": {**_ADDRESSES, "description": "has no effect; hidden copies are recipients"},
-        "subject": {"type": "string"},
-        "text": {"type": "string"},
-        "html": {"type": "string"},
+        "subject": {"type": "string", "description": "one line"},
+        "text": {"type": "string", "description": "the plain text"},
+        "html": {"type": "string", "description": "the page; with `text` both are sent, as multipart/alternative"},
         "extra": {"type": "object", "description": "further header fields, whose names begin with `x-`"},
-        "attachments": {"type": "array", "items": _ATTACHMENT},
+        "attachments": {"type": "array", "items": _ATTACHMENT, "description": "each has `data` or `url`"},
         "unsubscribe": {
             "description": "an address or a URL, a list of both, {email, url, oneclick}; or headers, link, both",
             "anyOf": [{"type": "string"}, {"type": "array"}, {"type": "object"}, {"type": "boolean"}],
@@ -122,10 +125,15 @@ SHAPE: Final[Mapping[str, Any]] = {
         "inlinecss": {**_YES, "description": "off unless said otherwise"},
         "preventscam": {**_YES, "description": "off unless said otherwise"},
         "images": {"type": "string", "description": "hosted, or default"},
-        "tags": {"anyOf": [{"type": "array"}, {"type": "string"}]},
+        "tags": {
+            "description": "words that events, statistics and searches find it by",
+            "anyOf": [{"type": "array"}, {"type": "string"}],
+        },
         "maxdelivertime": {"type": "string", "description": "YYYY-MM-DD hh:mm:ss, UTC"},
     },
-    "additionalProperties": {"description": "any option of the relay, by any of its names"},
+    "additionalProperties": {
+        "description": "any option of the relay, by any of its names (`GET /options` lists them)"
+    },
 }
 
 EXAMPLE: Final[Mapping[str, Any]] = {
