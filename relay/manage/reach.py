@@ -7,7 +7,9 @@ Grants are the operator's. So a token gives nothing that its own credential has 
 one, no default that would need one; and it takes nothing away by which its own credential is bound: its sandbox, what
 it may not ask for, its lifetime. A token without a credential has no grants, and is bound by nothing but that. Only
 what a change adds is looked at: a credential with grants from the operator can be renamed, paused or bound closer by
-any token of the account, but not loosened; and its use (a new password, a token on it) is for those who have as much.
+any token of the account, but not loosened; and its use (a new password, a token on it, more scopes for such a token,
+an end of its pause) is for those who have as much. A token that is bound makes none that manages and is not: such a
+one gets a credential.
 
 Why so: who may manage may otherwise make itself a credential for anything, and a scope would be no bound.
 """
@@ -66,6 +68,8 @@ class Reach:
 
     def change(self, before: Credential, after: Credential) -> None:
         """Whether it may make the one of the other. Raises Beyond."""
+        if before.disabled and not after.disabled:
+            self.use(after, "disabled")
         self._grants(after.grants - before.grants)
         self._lists(before, after)
         self._bounds(before, after)
@@ -86,6 +90,17 @@ class Reach:
         """Raises Beyond."""
         if more := sorted(each.value for each in set(wanted) - self.token.scopes):
             raise Beyond("scopes", f"this token cannot give {', '.join(more)}, which it has not itself")
+
+    def extend(self, before: Token, after: Token, credential: Credential | None) -> None:
+        """Whether it may make the one token of the other; `credential`: of `after`. Raises Beyond."""
+        added = after.scopes - before.scopes
+        self.scopes(added)
+        if credential is not None and (added or after.credential != before.credential):
+            self.use(credential, "credential")
+
+    def needed(self, token: Token) -> bool:
+        """Whether a token has to have a credential, by which it is bound as this one is: it manages, and has none."""
+        return Scope.MANAGE in token.scopes and not token.credential and self.own is not None
 
     def defaults(self, before: Mapping[str, Any], after: Mapping[str, Any], field: str = "options") -> None:
         """Whether it may set these options where they need no grant when a message is sent. Raises Beyond."""

@@ -81,7 +81,8 @@ async def test_token_patch_changes_what_is_named(api: Stage) -> None:
     assert (kept.note, kept.rate, kept.scopes) == ("old", 60, frozenset({Scope.READ, Scope.MANAGE}))
     audit = api.registry.audits(1)[0]
     assert (audit["act"], audit["detail"]["rate"]) == ("token set", 60)
-    bad = await refused(api, {"scopes": ["send"]}, f"/v1/tokens/{ident}", "PATCH")
+    bare = (await made(api, scopes=["read"]))["id"]
+    bad = await refused(api, {"scopes": ["send"]}, f"/v1/tokens/{bare}", "PATCH")
     assert bad == (422, "bad_value", "credential")
     again = await api.client.patch(f"/v1/tokens/{ident}", json={"scopes": ["send"], "credential": "shop-app"})
     assert again.json()["credential"] == "shop-app"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -10,7 +11,7 @@ from relay.manage import tokens
 from relay.manage.reach import Reach
 from relay.manage.wrong import Beyond
 from relay.model.account import Credential, Scope, Token
-from relay.store.interface import NotFound
+from relay.store.interface import NotFound, Registry
 from relay.web.api.answers import answer, nothing
 from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, given, page, reach, told
@@ -84,13 +85,17 @@ async def token_patch(services: Services, asked: Asked) -> Answer:
         credential = None
         if "scopes" in change:
             change["scopes"] = tokens.read_scopes(change["scopes"])
-            bound.scopes(change["scopes"] - before.scopes)
         if "rate" in change:
             change["rate"] = _rate(services, bound, change["rate"])
         if "credential" in change:
             credential = tokens.find_credential(registry, before.account, change.pop("credential"))
-            bound.use(credential, "credential")
         after = tokens.changed(before, change, credential)
+        added = after.scopes - before.scopes
+        if added and credential is None and before.credential:
+            credential = registry.credential(before.credential)
+        bound.extend(before, after, credential)
+        if Scope.MANAGE in added and bound.needed(after):
+            after = replace(after, credential=_made(registry, bound, after).username)
     if after != before:
         registry.update_token(after)
         registry.audit(asked.at, asked.caller.who, "token set", tokens.difference(after, before))
@@ -114,9 +119,16 @@ def _credential(
         found = tokens.find_credential(services.registry, token.account, username)
         bound.use(found, "credential")
         return found, False
-    if Scope.SEND in token.scopes or (Scope.MANAGE in token.scopes and bound.own is not None):
+    if Scope.SEND in token.scopes or bound.needed(token):
         return bound.fresh(tokens.credential_for(token)), True
     return None, False
+
+
+def _made(registry: Registry, bound: Reach, token: Token) -> Credential:
+    """The credential of a token that is to manage. Raises Exists."""
+    made = bound.fresh(tokens.credential_for(token))
+    registry.add_credential(made)
+    return made
 
 
 def _rate(services: Services, bound: Reach, wanted: int | None) -> int | None:

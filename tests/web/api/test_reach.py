@@ -1,0 +1,75 @@
+"""Nobody gets by a token that manages what its own credential has not, by whatever detour."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relay.model.account import Credential, Scope
+from tests.web.api.stage import CREATED, SHOP, Stage
+
+STRONG = Credential(
+    username="strong", account=SHOP, password_hash="x", created=CREATED, grants=frozenset({"source-ip"})
+)
+
+
+async def patched(api: Stage, path: str, **body: Any) -> tuple[int, str]:
+    answer = await api.client.patch(path, json=body)
+    return answer.status_code, answer.json().get("error", {}).get("field", "")
+
+
+def sandboxed(api: Stage) -> None:
+    api.registry.update_credential(replace(api.registry.credential("shop-app"), sandbox=True))
+
+
+async def test_a_token_that_reads_is_not_made_into_one_that_manages_and_is_bound_by_nothing(api: Stage) -> None:
+    sandboxed(api)
+    made = (await api.post("/v1/tokens", json={"scopes": ["read"]})).json()
+    path = f"/v1/tokens/{made['id']}"
+    assert made["credential"] is None
+    assert await patched(api, path, scopes=["read", "manage"]) == (200, "")
+    assert (await api.get(path)).json()["credential"] == f"token-{made['id']}"
+    second = await api.as_token(made["token"]).post("/v1/credentials", json={})
+    assert (second.status_code, second.json()["sandbox"]) == (201, True)
+    assert await patched(api, f"/v1/credentials/{second.json()['username']}", sandbox=False) == (403, "sandbox")
+
+
+async def test_whoever_is_in_the_sandbox_makes_nothing_that_is_not(api: Stage) -> None:
+    sandboxed(api)
+    api.registry.add_credential(replace(STRONG, grants=frozenset()))
+    assert (await api.post("/v1/credentials", json={"sandbox": False})).json()["error"]["field"] == "sandbox"
+    assert (await api.post("/v1/tokens", json={"scopes": ["send"], "credential": "strong"})).status_code == 403
+    assert (await api.post("/v1/credentials/strong/rotate")).status_code == 403
+    assert await patched(api, f"/v1/tokens/{api.token.id}", credential="strong") == (403, "credential")
+    assert await patched(api, "/v1/credentials/shop-app", sandbox=False) == (403, "sandbox")
+
+
+async def test_the_sandbox_holds_whatever_a_message_is_made_of(api: Stage) -> None:
+    (real,) = await api.send()
+    sandboxed(api)
+    assert (await api.post("/v1/resend", json={"message": real})).status_code == 200
+    await api.send(sandbox=False)
+    assert (await api.post("/v1/messages/batch", json={"messages": [MAIL]})).status_code == 202
+    received = [each for each in api.events() if each.name.value == "received" and each.message not in real]
+    assert [each.data.get("sandbox") for each in received] == [True] * 3
+
+
+MAIL = {"recipient": "ann@example.net", "from": "me@example.com", "subject": "s", "text": "t"}
+
+
+async def test_a_stronger_credential_that_is_disabled_stays_so(api: Stage) -> None:
+    api.registry.add_credential(replace(STRONG, disabled=True))
+    assert await patched(api, "/v1/credentials/strong", disabled=False) == (403, "disabled")
+    assert await patched(api, "/v1/credentials/strong", note="paused") == (200, "")
+    assert await patched(api, "/v1/credentials/shop-app", disabled=True) == (200, "")
+    assert await patched(api, "/v1/credentials/shop-app", disabled=False) == (200, "")
+
+
+@pytest.mark.parametrize("scopes", [["send"], ["read", "manage"], ["read", "send", "manage"]])
+async def test_a_token_of_a_stronger_credential_gets_no_more_scopes(api: Stage, scopes: list[str]) -> None:
+    api.registry.add_credential(STRONG)
+    path = f"/v1/tokens/{api.make_token(Scope.READ, credential='strong').partition('.')[0]}"
+    assert await patched(api, path, scopes=scopes) == (403, "credential")
+    assert await patched(api, path, note="looks on") == (200, "")
