@@ -6,7 +6,8 @@ Out: a `Spool`, and what is in it: a Struct, a mapping, a list; or Problem.
     pieces -> gunzip -> spool (memory, then a file) -> weighed -> JSON or form -> the shape of the row
 
 What is large waits for its turn before it is read into memory, and is read in a thread. Who sends no Content-Type
-gets what the first octet says: `{` or `[` is JSON, anything else a form.
+gets what the first octet says: `{` or `[` is JSON, anything else a form. So does who says that it is a form: curl and
+PHP's curl say so of every text they are given, and no form of ours begins so.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import msgspec
 from relay.web.api import weight
 from relay.web.api.call import FORM, JSON, Body
 from relay.web.api.forms import read_form
+from relay.web.api.misfit import misfit
 from relay.web.api.problem import Problem
 from relay.web.api.spool import Spool
 
@@ -33,9 +35,6 @@ SILENCE = 30.0  # seconds without an octet of a body
 PACE = 100  # least octets a second, counted once a body took longer than `GRACE`
 GRACE = 60.0  # seconds
 LARGE = 256 << 10  # octets that are read in a thread
-_AT = re.compile(r"(?s)(?P<said>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?\Z")
-_FIELD = re.compile(r"field `([^`]*)`")
-_TYPE = re.compile(r"Expected `([^`]*)`(?:, got `([^`]*)`)?")
 _ANY_JSON = re.compile(r"application/(?:[a-z0-9.+-]*\+)?json")
 
 
@@ -155,16 +154,16 @@ def decode(body: Body, media: str, spool: Spool) -> Any:
 
 
 def _is_form(body: Body, media: str, octets: bytes | bytearray | memoryview) -> bool:
-    if media:
+    if media not in ("", FORM) or FORM not in body.types:
         return media == FORM
-    return bytes(octets[:64]).lstrip()[:1] not in (b"{", b"[") and FORM in body.types
+    return JSON not in body.types or bytes(octets[:64]).lstrip()[:1] not in (b"{", b"[")
 
 
 def _json(body: Body, octets: bytes | bytearray | memoryview) -> Any:
     try:
         value = _decoder(_typed(body)).decode(octets)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise misfit(str(error), _typed(body)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Problem("bad_json", f"the body is no JSON: {text}") from error
@@ -182,7 +181,7 @@ def _form(body: Body, octets: bytes) -> Any:
     try:
         return msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise misfit(str(error), wanted) from error
 
 
 def _typed(body: Body) -> Any:
@@ -201,28 +200,3 @@ def _checked(body: Body, value: Any) -> Any:
 @lru_cache(maxsize=256)
 def _decoder(wanted: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(wanted)
-
-
-def _invalid(said: str) -> Problem:
-    """msgspec's words in ours."""
-    found = _AT.fullmatch(said)
-    assert found is not None
-    path, text = found["path"] or "", found["said"]
-    named = _FIELD.search(text)
-    field = ".".join(filter(None, (path, named[1] if named else "")))
-    if "missing required" in text:
-        return Problem("missing", f"{field}: it is needed", field=field)
-    if "unknown field" in text:
-        return Problem("unknown_property", f"{field}: there is no such property", field=field)
-    kinds = _TYPE.match(text)
-    if kinds is not None and kinds[2]:
-        text = f"expected {_kind(kinds[1])}, not {_kind(kinds[2])}"
-    elif text:
-        text = text[0].lower() + text[1:].replace("`", "")
-    return Problem("bad_value", f"{field}: {text}" if field else text, field=field)
-
-
-def _kind(word: str) -> str:
-    words = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}
-    words |= {"array": "a list", "object": "an object", "null": "null"}
-    return " or ".join(words.get(each.strip(), each.strip()) for each in word.split("|"))

@@ -189,7 +189,7 @@ class Door:
         assert call.body is not None
         if not spool.size:
             if call.body.required:
-                raise Problem("missing", f"there is no body; expected {call.body.help}")
+                raise Problem("missing", f"there is no body; expected {' or '.join(call.body.types)}")
             return await self._handle(call, asked)
         if call.body.shape is None:
             return await self._handle(call, _with(asked, spool=spool))

@@ -38,7 +38,11 @@ def given(authorization: str, query: Mapping[str, list[str]]) -> str:
             return authorization[7:].strip()
         if kind.startswith(_BASIC):
             return _basic(authorization[6:].strip())
-        raise Problem("bad_token", "Authorization: expected Bearer or Basic", headers=_CHALLENGE)
+        raise Problem(
+            "bad_token",
+            "Authorization: expected Bearer TOKEN, or Basic with the token as password",
+            headers=_CHALLENGE,
+        )
     tokens = query.get("access_token", [])
     return tokens[-1] if tokens else ""
 

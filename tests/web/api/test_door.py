@@ -112,6 +112,11 @@ def _form() -> bytes:
     return b"recipient=ann%40example.net&from=me%40example.com&subject=a+b&text=x"
 
 
+async def test_json_that_is_said_to_be_a_form_as_curl_says_of_every_text_is_json(api: Stage) -> None:
+    octets = b' {"recipient": "ann@example.net", "from": "me@example.com", "text": "a&b=c"}'
+    assert (await api.post("/v1/send", content=octets, headers={"Content-Type": FORM})).is_success
+
+
 async def test_gzip_bodies_are_read_and_bounded(api: Stage) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     import json
