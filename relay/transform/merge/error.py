@@ -47,6 +47,7 @@ class TemplateError(Exception):
 
 
 def _cut(construct: str) -> str:
+    construct = construct.rstrip()  # one without an end goes on to the next line
     return construct if len(construct) <= SHOWN else construct[:SHOWN] + "..."
 
 

@@ -158,6 +158,10 @@ def _read(document: Mapping[str, object], fetched: Mapping[str, bytes]) -> _Docu
     )
     if content is not None:
         content.finish()
+    if node.has("html"):
+        node.warn(
+            "html", "there is no property 'html' here; the whole html of a message stands in 'content', as a text"
+        )
     node.finish()
     return replace(made, warnings=tuple(remarks.told))
 

@@ -66,7 +66,9 @@ def value_of(param: Param, text: str) -> Any:
         case Kind.DATE if not _DATE.fullmatch(text):
             raise _bad(param, text, "a date as YYYY-MM-DD")
     if param.choices and text not in param.choices:
-        raise _bad(param, text, f"one of {', '.join(param.choices)}")
+        value = text.lower()  # SMTPeter's pages write `HTML` where they mean `html`
+        if value not in param.choices:
+            raise _bad(param, text, f"one of {', '.join(param.choices)}")
     return value
 
 

@@ -7,6 +7,8 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+import pytest
+
 from relay.store.sqlite import open_reader, shard_directory
 from relay.worker.context import WEB_SHARD
 from tests.web.api.stage import Stage
@@ -242,8 +244,36 @@ async def test_send_puts_the_senders_own_way_to_unsubscribe_in_the_header(api: S
         assert "list-unsubscribe-post" in signed
 
 
+async def test_send_names_a_page_without_https_and_leaves_one_click_out_with_a_warning(api: Stage) -> None:
+    ways = {"url": "http://example.com/leave", "oneclick": True}
+    found = await sent(api, unsubscribe=ways)
+    assert found["List-Unsubscribe"] == "<http://example.com/leave>"
+    assert found["List-Unsubscribe-Post"] is None
+    warnings = (await rehearsed(api, **PROPERTIES, unsubscribe=ways))["warnings"]
+    assert any("List-Unsubscribe-Post is left out" in each for each in warnings)
+
+
+WORDS_OF_OTHERS = [
+    ("personalizations", "recipients"),
+    ("HtmlBody", "the nearest is html"),
+    ("dynamic_template_data", "the nearest is data"),
+    ("h:X-Order", "extra"),
+    ("o:tag", "GET /v1/options"),
+    ("colour_of_paper", "/v1/docs"),
+]
+
+
+@pytest.mark.parametrize(("name", "told"), WORDS_OF_OTHERS)
+async def test_send_tells_how_properties_of_other_services_are_called_here(api: Stage, name: str, told: str) -> None:
+    await refused(api, name, told, code="unknown_property", **{name: "x"})
+
+
+@pytest.mark.parametrize("given", [{"email": "ann@example.net"}, {"email": "ann@example.net", "name": "Ann"}])
+async def test_send_tells_how_recipients_with_data_are_written(api: Stage, given: dict[str, str]) -> None:
+    await refused(api, "recipients[0]", "or {address: data}, not an object with 'email'", recipients=[given])
+
+
 async def test_send_refuses_ways_to_unsubscribe_that_cannot_work(api: Stage) -> None:
-    await refused(api, "unsubscribe", "https", unsubscribe={"url": "http://example.com/x", "oneclick": True})
     await refused(api, "unsubscribe", "https", unsubscribe={"email": "leave@example.com", "oneclick": True})
     await refused(api, "unsubscribe", "needs a url", code="missing", unsubscribe={"oneclick": True})
     await refused(

@@ -223,3 +223,16 @@ async def test_convert_html_makes_do_without_a_picture_it_cannot_measure(api: St
     assert answer.status_code == 200 and elsewhere.url("/none.png") in answer.text
     assert answer.headers["x-warnings"].startswith("/content/blocks/0/src: ")
     assert "answered 404; the page is made without it" in answer.headers["x-warnings"]
+
+
+async def test_formats_are_known_in_any_case_as_smtpeters_pages_write_them(api: Stage) -> None:
+    made = await api.post("/v1/template/HTML", json=news())
+    assert made.headers["location"].endswith("/v1/template/1/html")
+    assert (await api.get("/v1/template/1/HTML")).text == (await api.get("/v1/template/1/html")).text
+    assert (await api.client.put("/v1/template/Html", json={**news(), "id": 1})).status_code == 201
+    assert (await api.get("/v1/template/1/page")).json()["error"]["code"] == "bad_parameter"
+
+
+async def test_html_beside_the_content_is_told_where_it_belongs(api: Stage) -> None:
+    warnings = (await api.post("/v1/template", json={**news(), "html": "<p>Hello"})).json()["warnings"]
+    assert any("stands in 'content'" in each for each in warnings)

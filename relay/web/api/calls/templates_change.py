@@ -90,7 +90,7 @@ async def put(services: Services, asked: Asked) -> Answer:
     document = document_of_body(asked.body)
     said = document.pop("id", None)
     path = asked.path.get("id", "")
-    form = path if path in tuple(Format) else None
+    form = path if path.lower() in tuple(Format) else None
     before = _named(services, asked, "" if form else path, said, document.get("name"))
     with _told():
         name = name_of(document["name"]) if document.get("name") is not None else before.name

@@ -34,7 +34,7 @@ Where SMTPeter's text is silent:
   only, within 20 seconds; a failure refuses the call. With `cid` (ours) the html shows a picture by `cid:` and
   that name.
 - `unsubscribe` with an address and a URL makes List-Unsubscribe of the sender's own; with a word (`headers`,
-  `link`, `both`) the relay itself sees to it. `oneclick` needs a URL with https.
+  `link`, `both`) the relay itself sees to it. `oneclick` with a URL that is not https has no effect but a warning.
 - `maxdelivertime` is exactly `YYYY-MM-DD hh:mm:ss` in UTC; one that is past is refused, and so is another form.
   `deliver_by` takes other forms.
 - A tag has no white space, comma or semicolon, or the call is refused.

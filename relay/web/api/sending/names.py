@@ -28,6 +28,27 @@ SPELLED: Final[Mapping[str, str]] = {
     "oneclickunsubscribe": "one-click-unsubscribe",
     "unsubscribepostoneclick": "unsubscribe-post-one-click",
 }
+FOREIGN: Final[Mapping[str, str]] = {  # what other services call a property, and how it is said here
+    "personalizations": "who gets it stands in recipients, each with data of its own: {address: {name: value}}",
+    "recipientvariables": "data of each recipient stand in recipients: {address: {name: value}}",
+    "content": "the content stands in text and html",
+    "body": "the content stands in text and html",
+    "htmlbody": "the nearest is html",
+    "textbody": "the nearest is text",
+    "templateid": "the nearest is template",
+    "templatealias": "the nearest is template",
+    "templatemodel": "the nearest is data",
+    "dynamictemplatedata": "the nearest is data",
+    "substitutions": "the nearest is data",
+    "categories": "the nearest is tags",
+    "customargs": "the nearest is metadata",
+    "uniqueargs": "the nearest is metadata",
+    "messagestream": "the nearest is stream",
+    "h": "further header fields stand in extra",
+    "o": "options stand beside the other properties, by their names: GET /v1/options lists them",
+    "v": "values of placeholders stand in data, values for events in metadata",
+}
+_THERE: Final = "/v1/docs shows those of a message, GET /v1/options all options"
 _CARRIER = squeezed(CARRIER)
 
 
@@ -69,5 +90,8 @@ def _unknown(name: str) -> Problem:
         return Problem("unknown_property", f"{shown}: {unknown(name, header=False)}", field=shown)
     known = {squeezed(each): each for each in BY_NAME} | {each: SPELLED.get(each, each) for each in PLAIN}
     near = difflib.get_close_matches(squeezed(name)[:80], list(known), n=1)
-    hint = f"; the nearest is {known[near[0]]}" if near else "; GET /v1/options lists those of ours"
-    return Problem("unknown_property", f"{shown}: there is no such property{hint}", field=shown)
+    head, colon, _ = name.partition(":")  # `h:X-Header`, `o:tag`, `v:name`
+    told = FOREIGN.get(squeezed(head)) if colon else FOREIGN.get(squeezed(name))
+    if told is None:
+        told = f"the nearest is {known[near[0]]}" if near else _THERE
+    return Problem("unknown_property", f"{shown}: there is no such property; {told}", field=shown)

@@ -145,6 +145,8 @@ def _unsubscribe(found: Sorted) -> Sequence[bytes]:
     if not switch and plain.get("unsubscribe") is None:
         return ()
     leaving = read_unsubscribe(plain.get("unsubscribe"), plain.get(switch), SPELLED.get(switch, ""))
+    if leaving.warning:
+        found.warnings.append(leaving.warning)
     if leaving.option is not None:
         found.options["unsubscribe"] = leaving.option
     return leaving.fields

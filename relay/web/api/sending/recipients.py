@@ -22,6 +22,7 @@ from relay.model.address import parse_path, printable
 from relay.web.api.problem import Problem
 
 NAMES = ("recipient", "recipients")
+_PARTS = frozenset(("email", "address", "name", "to"))
 EXPECTED = "one address without a display name, such as ann@example.net"
 
 
@@ -85,6 +86,9 @@ def _each(name: str, value: Any) -> Iterator[tuple[str, Any, Any]]:
 
 def _members(where: str, value: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     for key, each in value.items():
+        if key.lower() in _PARTS:  # as others write it; an address is the name of its data here
+            text = f"{where}: expected an address, or {{address: data}}, not an object with {key.lower()!r}"
+            raise Problem("bad_value", text, field=where)
         if not key.isdigit():
             yield f"{where}[{printable(key, 80)}]" if len(value) > 1 else where, key, each
         elif isinstance(each, Mapping):

@@ -12,7 +12,9 @@ Out: header fields that name the sender's own page and address; or a value for t
 Standards: RFC 2369 (List-Unsubscribe), RFC 8058 (List-Unsubscribe-Post).
 
 Why so: in SMTPeter's forms nothing of ours is named, since whoever uses them counts his unsubscribers himself. In the
-object the page stands first, as receivers with one click take the first page; a list keeps its order.
+object the page stands first, as receivers with one click take the first page; a list keeps its order. A page without
+https gets no List-Unsubscribe-Post, which receivers would not heed, and a warning; SMTPeter's own example has one, so
+it is no reason to refuse mail.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ _MEMBERS = {"email": "email", "url": "url", "oneclick": "oneclick"}
 class Leaving:
     fields: Sequence[bytes] = ()  # whole ones
     option: Any = None  # for `unsubscribe` of ours; None: nothing
+    warning: str = ""
 
 
 NOTHING = Leaving()
@@ -65,10 +68,12 @@ def read_unsubscribe(value: Any, click: Any = None, click_name: str = "") -> Lea
         return NOTHING
     line = "List-Unsubscribe: " + ",\r\n ".join(f"<{each}>" for each in uris) + "\r\n"
     fields = [line.encode()]
-    if clicks:
-        if not any(map(allows_one_click, uris)):
-            text = "unsubscribe: one click needs a url that begins with https (RFC 8058)"
+    if clicks and not any(map(allows_one_click, uris)):
+        text = "unsubscribe: one click needs a url that begins with https (RFC 8058)"
+        if not any(each.lower().startswith("http:") for each in uris):
             raise Problem("bad_value", text, field="unsubscribe")
+        return Leaving(fields, warning=f"{text}, so List-Unsubscribe-Post is left out")
+    if clicks:
         fields.append(b"List-Unsubscribe-Post: " + ONE_CLICK + b"\r\n")
     return Leaving(fields)
 
