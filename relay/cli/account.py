@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from relay.cli.doubts import doubt
 from relay.cli.frame import ConfigOption, JsonOption, examples, group, operator, registry, settings
 from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table, when
-from relay.manage.rules import describe_quota, shown_options, shown_quota
+from relay.manage.rules import describe_quota, shown_limits, shown_options
 from relay.manage.wrong import Wrong
 from relay.model.account import Account
 from relay.model.clock import system_clock
@@ -105,13 +106,15 @@ def _set(name: str, disabled: bool, config: ConfigOption, as_json: bool) -> None
 
 
 def _print(account: Account, as_json: bool) -> None:
-    described = _describe(account)
+    print_account(_describe(account), as_json)
+
+
+def print_account(described: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
-    for shown in ("options", "quota"):
-        del described[shown]
-    print_fields({**described, **shown_options(account.options), **shown_quota(account.quota)})
+    plain = {name: value for name, value in described.items() if name not in ("options", "quota")}
+    print_fields({**plain, **shown_options(described["options"]), **shown_limits(described["quota"])})
 
 
 def _describe(account: Account) -> dict[str, Any]:

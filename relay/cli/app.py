@@ -12,7 +12,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +29,7 @@ from relay.cli.frame import CommandError, ExitCode, examples
 from relay.cli.init import init
 from relay.cli.message import message
 from relay.cli.options import options
+from relay.cli.remote.place import place, wanted
 from relay.cli.restore import restore
 from relay.cli.send import send
 from relay.cli.serve import serve
@@ -42,13 +44,42 @@ _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 
 
 
 class _Commands(typer.core.TyperGroup):
-    """All commands; what is wrong with a word given to one is told in words of ours."""
+    """All commands, or those for a relay elsewhere; what is wrong with a word given to one is told in our words."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        here = super().get_command(ctx, cmd_name)
+        if not wanted(ctx.params):
+            return here
+        from relay.cli.remote.app import commands
+        from relay.cli.remote.frame import own
+
+        found = commands().get(cmd_name)
+        if found is None and here is not None and not ctx.resilient_parsing:
+            raise own([cmd_name])
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        if not wanted(ctx.params):
+            super().format_commands(ctx, formatter)
+            return
+        from relay.cli.remote.app import commands
+
+        limit = formatter.width - 6 - max(map(len, commands()))
+        with formatter.section("Commands for a relay elsewhere"):
+            formatter.write_dl([(name, each.get_short_help_str(limit)) for name, each in commands().items()])
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
             error.message = _plain(error.message)
+            raise
+        except Exception as error:
+            if wanted(ctx.params) and hasattr(error, "option_name"):
+                from relay.cli.remote.frame import unknown_option
+
+                if (told := unknown_option(error)) is not None:
+                    raise told from error
             raise
 
 
@@ -121,14 +152,45 @@ app.add_typer(webhook.app, name="webhook")
 
 @app.callback()
 def start(
-    version: bool = typer.Option(False, "--version", "-V", help="Print the version."),
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            is_eager=True,  # before --help, which shows the commands that can be done there
+            help="A relay elsewhere, as https://relay.example.com: the command is done there, over its HTTP API, for "
+            "the account of the token. With --help: which commands can be. Default: $RELAY_URL; '' is the one here.",
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            "--token",
+            metavar="TOKEN",
+            help="The API's token; file:PATH reads it from there. What stands on a command line everybody on this "
+            "machine can see (ps): better is file:PATH, or the default, $RELAY_TOKEN.",
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca-file", metavar="FILE", help="Authority of that relay's certificate, where the system knows none."
+        ),
+    ] = None,
 ) -> None:
-    """Answer `--version` also where it stands among other words."""
+    """Answer `--version` also where it stands among other words; know which relay the command is for."""
     if version:
         from relay import __version__
 
         print(f"relay {__version__}")
         raise typer.Exit
+    elsewhere = place(context.params)
+    if elsewhere is not None and not context.resilient_parsing:
+        from relay.cli.remote.client import use
+
+        use(elsewhere)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +16,7 @@ from relay.cli.gather import gather
 from relay.cli.output import print_fields, print_json, print_table
 from relay.cli.owner import AccountOption, owner
 from relay.manage.credentials import check_username, describe, difference
-from relay.manage.rules import shown_options, shown_quota
+from relay.manage.rules import shown_limits, shown_options
 from relay.manage.wrong import Wrong
 from relay.model.account import Credential
 from relay.model.clock import system_clock
@@ -97,7 +98,7 @@ def change(
             opened.update_credential(credential)
             _audit(opened, "credential set", credential, before)
         doubt(checked, opened, credential)
-    print_credential(credential, as_json)
+    print_credential(describe(credential), as_json)
 
 
 @app.command("show", epilog=examples("relay credential show shop-4kd92m"))
@@ -105,7 +106,7 @@ def show(username: Username, config: ConfigOption = None, as_json: JsonOption = 
     """Show all that is set for a credential."""
     with registry(settings(config)) as opened:
         credential = opened.credential(username)
-    print_credential(credential, as_json)
+    print_credential(describe(credential), as_json)
 
 
 def _audit(opened: Registry, act: str, after: Credential, before: Credential) -> None:
@@ -120,7 +121,10 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
         if account is not None:
             opened.account(account)
         credentials = opened.credentials(account)
-    described = [describe(each) for each in credentials]
+    print_list([describe(each) for each in credentials], as_json)
+
+
+def print_list(described: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:
@@ -141,7 +145,7 @@ def disable(
         opened.update_credential(credential)
         act = "credential enable" if undo else "credential disable"
         opened.audit(system_clock(), operator(), act, {"username": credential.username})
-    print_credential(credential, as_json)
+    print_credential(describe(credential), as_json)
 
 
 @app.command("rotate", epilog=examples("relay credential rotate shop-4kd92m"))
@@ -165,7 +169,11 @@ def rotate(username: Username, config: ConfigOption = None, as_json: JsonOption 
 
 
 def _print_once(credential: Credential, password: str, as_json: bool) -> None:
-    shown = {**describe(credential), "password": password}
+    print_once({**describe(credential), "password": password}, as_json)
+
+
+def print_once(shown: Mapping[str, Any], as_json: bool) -> None:
+    """A credential as `describe` makes it, with its password."""
     if as_json:
         print_json(shown)
         return
@@ -174,13 +182,12 @@ def _print_once(credential: Credential, password: str, as_json: bool) -> None:
     typer.echo("Note the password now: it is kept as a digest, and cannot be shown again.", err=True)
 
 
-def print_credential(credential: Credential, as_json: bool) -> None:
-    described = describe(credential)
+def print_credential(described: Mapping[str, Any], as_json: bool) -> None:
+    """A credential as `describe` makes it."""
     if as_json:
         print_json(described)
         return
-    for name in ("options", "quota", "allowed"):
-        del described[name]
-    described["lifetime"] = "-" if credential.lifetime is None else duration_text(credential.lifetime)
-    allowed = {f"allowed {name}": list(values) for name, values in sorted(credential.allowed.items())}
-    print_fields({**described, **allowed, **shown_options(credential.options), **shown_quota(credential.quota)})
+    plain = {name: value for name, value in described.items() if name not in ("options", "quota", "allowed")}
+    plain["lifetime"] = "-" if plain["lifetime"] is None else duration_text(plain["lifetime"])
+    allowed = {f"allowed {name}": list(values) for name, values in sorted(described["allowed"].items())}
+    print_fields({**plain, **allowed, **shown_options(described["options"]), **shown_limits(described["quota"])})

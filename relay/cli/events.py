@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import select
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,12 +105,16 @@ def events(
             return
         most = 100 if limit is None else limit
         found = [each.event for each in reversed(search(data, wanted, most))] if most else []
+    print_all([describe(each) for each in found], as_json)
+
+
+def print_all(described: Sequence[Mapping[str, Any]], as_json: bool) -> None:
+    """Events as `describe` makes them."""
     if as_json:
-        print_json([describe(each) for each in found])
+        print_json(described)
     else:
         columns = ["time", "event", "id", "what"]
-        rows = [(iso(each.at), each.name.value, _id(each), _words(describe(each))) for each in found]
-        print_table(columns, rows)
+        print_table(columns, [(each["time"], each["event"], each.get("id", "-"), _words(each)) for each in described])
 
 
 def _about(wanted: Filter, message_id: str, since: str, until: str) -> Filter:
@@ -131,18 +135,18 @@ def _follow(data: Path, wanted: Filter, limit: int, as_json: bool) -> None:
     try:
         with closing(Follower(data, wanted)) as follower:
             for entry in follower.before(limit) if limit else ():
-                _print(entry.event, as_json)
+                print_one(describe(entry.event), as_json)
             while True:
                 for entry in follower.fresh():
-                    _print(entry.event, as_json)
+                    print_one(describe(entry.event), as_json)
                 sys.stdout.flush()
-                if _unread(_LOOK):
+                if unread(_LOOK):
                     return
     except KeyboardInterrupt:
         sys.stdout.flush()
 
 
-def _unread(milliseconds: int) -> bool:
+def unread(milliseconds: int) -> bool:
     """Wait so long; at once True when the reader of standard output goes away."""
     try:
         descriptor = sys.stdout.fileno()
@@ -154,11 +158,13 @@ def _unread(milliseconds: int) -> bool:
     return any(state & (select.POLLERR | select.POLLNVAL) for _, state in poll.poll(milliseconds))
 
 
-def _print(event: Event, as_json: bool) -> None:
+def print_one(described: Mapping[str, Any], as_json: bool) -> None:
+    """An event as `describe` makes it, as it comes."""
     if as_json:
-        print_line(describe(event))
-    else:
-        print(f"{iso(event.at)}  {event.name.value:<10}  {_id(event):<18}  {text(_words(describe(event)))}".rstrip())
+        print_line(described)
+        return
+    head = f"{described['time']}  {described['event']:<10}  {described.get('id', '-'):<18}"
+    print(f"{head}  {text(_words(described))}".rstrip())
 
 
 def describe(event: Event) -> dict[str, Any]:

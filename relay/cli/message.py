@@ -31,8 +31,12 @@ def message(
         if recipient is None:
             raise CommandError(f"there is no message {wanted}", ExitCode.NOT_FOUND)
         octets = opened.content(wanted.submission, recipient.content)
+    print_message(str(wanted), octets, as_json)
+
+
+def print_message(message_id: str, octets: bytes, as_json: bool) -> None:
     if as_json:
-        print_json({"id": str(wanted), "size": len(octets), "content": _text(octets)})
+        print_json({"id": message_id, "size": len(octets), "content": _text(octets)})
         return
     sys.stdout.flush()
     sys.stdout.buffer.write(octets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,14 +36,17 @@ def options(
     Who: P0 is everybody, P1 everybody within bounds, P2 needs a grant, P3 a grant and the value on the credential's
     list. With NAME: who may ask for what exactly, values, limits and an example, too.
     """
+    from relay.manage.option_reference import describe, every
+    from relay.submission.control.registry import GRANTS
+
     if schema:
         _print_schema(name)
     elif name is not None:
-        _print_one(_find(name), as_json)
+        print_one(describe(_find(name)), as_json)
     elif grants:
-        _print_grants(as_json)
+        print_grants(GRANTS, as_json)
     else:
-        _print_all(as_json)
+        print_all(every(), as_json)
 
 
 def _find(name: str) -> Option:
@@ -55,10 +59,7 @@ def _find(name: str) -> Option:
     return found
 
 
-def _print_all(as_json: bool) -> None:
-    from relay.manage.option_reference import every
-
-    described = every()
+def print_all(described: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
@@ -71,10 +72,7 @@ def _classes(words: str) -> str:
     return " ".join(re.findall(r"\bP\d", words))
 
 
-def _print_one(option: Option, as_json: bool) -> None:
-    from relay.manage.option_reference import describe
-
-    described = describe(option)
+def print_one(described: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(described)
         return
@@ -87,13 +85,11 @@ def _print_schema(name: str | None) -> None:
     print_json(options_schema() if name is None else option_schema(_find(name)))
 
 
-def _print_grants(as_json: bool) -> None:
-    from relay.submission.control.registry import GRANTS
-
+def print_grants(grants: Mapping[str, str], as_json: bool) -> None:
     if as_json:
-        print_json(dict(GRANTS))
+        print_json(dict(grants))
     else:
-        print_table(["grant", "for"], list(GRANTS.items()))
+        print_table(["grant", "for"], list(grants.items()))
 
 
 def _said(value: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
@@ -89,6 +90,10 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
         if account is not None:
             opened.account(account)
         found = [describe(each) for each in opened.presets(account)]
+    print_list(found, as_json)
+
+
+def print_list(found: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
@@ -120,9 +125,13 @@ def remove(
 
 
 def _print(preset: Preset, as_json: bool) -> None:
-    described = describe(preset)
+    print_preset(describe(preset), as_json)
+
+
+def print_preset(described: Mapping[str, Any], as_json: bool) -> None:
+    """A preset as `describe` makes it."""
     if as_json:
         print_json(described)
         return
-    del described["options"]
-    print_fields({**described, **shown_options(preset.options)})
+    plain = {name: value for name, value in described.items() if name != "options"}
+    print_fields({**plain, **shown_options(described["options"])})

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from relay.config import Config
 
 
-class _Listing(typer.core.TyperGroup):
+COLUMNS = ("id", "state", "attempts", "next", "from", "to", "reply")
+
+
+class Listing(typer.core.TyperGroup):
     """`relay queue` alone, or with options or ids for `list`, is `relay queue list`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -48,7 +51,7 @@ app = group(
     "relay queue",
     "relay queue --counts",
     "relay queue hold --domain example.net --reason 'their server is being moved'",
-    cls=_Listing,
+    cls=Listing,
 )
 
 
@@ -84,8 +87,7 @@ def listing(
     if as_json:
         print_json(described)
     else:
-        columns = ["id", "state", "attempts", "next", "from", "to", "reply"]
-        print_table(columns, [[each[name] for name in columns] for each in described])
+        print_table(COLUMNS, [[each[name] for name in COLUMNS] for each in described])
 
 
 def _counts(config: Config, selection: Selection) -> Mapping[str, int]:
@@ -117,8 +119,11 @@ def show(
         states = [each for each in opened.recipients(wanted.submission) if wanted.recipient in (None, each.number)]
     if not states:
         raise CommandError(f"{wanted.submission} has no recipient {wanted.recipient}", ExitCode.NOT_FOUND)
-    described = _describe_message(message)
-    recipients = [manage.describe(message, each) for each in states]
+    print_message(_describe_message(message), [manage.describe(message, each) for each in states], as_json)
+
+
+def print_message(described: dict[str, Any], recipients: list[dict[str, Any]], as_json: bool) -> None:
+    """A message as `_describe_message` has it, its recipients as the list has them."""
     if as_json:
         print_json({**described, "recipients": recipients})
         return
@@ -147,7 +152,7 @@ def _describe_message(message: Message) -> dict[str, Any]:
 
 
 # What is said of each act.
-_ACTS: Mapping[Act, tuple[str, tuple[str, ...]]] = {
+ACTS: Mapping[Act, tuple[str, tuple[str, ...]]] = {
     Act.RETRY: (
         "Try queued mail now, whatever its next attempt was.\n\nA send window that is closed still holds. With "
         "--site, and without --account, a pause of that site ends, too.",
@@ -198,7 +203,7 @@ def _command(act: Act) -> Callable[..., None]:
     return run
 
 
-for _one, (_help, _lines) in _ACTS.items():
+for _one, (_help, _lines) in ACTS.items():
     app.command(_one.value, help=_help, epilog=examples(*_lines))(_command(_one))
 
 
@@ -222,28 +227,28 @@ def _act(
     concerned = sum(found.get(each.value, 0) for each in states)
     in_flight = found.get(State.FLIGHT.value, 0)
     if dry_run:
-        _say_dry(act, concerned, in_flight, as_json)
+        say_dry(act, concerned, in_flight, as_json)
         return
     if manage.is_everything(selection) and not yes:
-        _confirm(act, concerned)
+        confirm(act, concerned)
     came = give(config, act, selection, reason, seconds)
     idle = not (as_json or came.changed or came.outstanding)
     _say(came, as_json, _left(act, states, _counts(config, selection)) if idle else "")
 
 
-def _say_dry(act: Act, concerned: int, in_flight: int, as_json: bool) -> None:
+def say_dry(act: Act, concerned: int, in_flight: int, as_json: bool) -> None:
     if as_json:
         print_json({"act": act.value, "dry_run": True, "concerned": concerned, "in_flight": in_flight})
         return
     flying = f"; {in_flight} are being sent now and would be left alone" if in_flight else ""
-    print(f"{act.value} would concern {_recipients(concerned)}{flying}")
+    print(f"{act.value} would concern {recipients_text(concerned)}{flying}")
 
 
-def _confirm(act: Act, concerned: int) -> None:
+def confirm(act: Act, concerned: int) -> None:
     """Raises CommandError unless a person says yes."""
     import sys
 
-    said = f"this would {act.value} everything that waits: {_recipients(concerned)}"
+    said = f"this would {act.value} everything that waits: {recipients_text(concerned)}"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise CommandError(f"{said}; select less, or say --yes", ExitCode.USAGE)
     if not typer.confirm(f"{said[:1].upper()}{said[1:]}. Go on?", err=True):
@@ -280,7 +285,7 @@ def _say(came: Came, as_json: bool, left: str = "") -> None:
         )
     else:
         flying = f"; {came.in_flight} are being sent now and were left alone" if came.in_flight else ""
-        print(f"{came.order.act.value}: {_recipients(came.changed)}{left}{flying}")
+        print(f"{came.order.act.value}: {recipients_text(came.changed)}{left}{flying}")
     if came.outstanding:
         raise CommandError("\n".join([*_outstanding(came), f"`{program()} check` tells who owns each shard"]))
 
@@ -290,5 +295,5 @@ def _outstanding(came: Came) -> list[str]:
     return [first, *(f"shard {shard}: {why}" for shard, why in sorted(came.outstanding.items()))]
 
 
-def _recipients(number: int) -> str:
+def recipients_text(number: int) -> str:
     return "1 recipient" if number == 1 else f"{number} recipients"

@@ -77,10 +77,10 @@ def send(
     if not (host or port or sender):
         _must_run(checked)
     if written:
-        octets = _compose(sender or server.sender, to or [], subject, text, html, header or [])
+        octets = compose(sender or server.sender, to or [], subject, text, html, header or [])
     else:
-        octets = _ready(file, header or [])
-    reverse_path, recipients = _envelope(octets, sender, to or [])
+        octets = ready(file, header or [])
+    reverse_path, recipients = envelope(octets, sender, to or [])
     try:
         receipt = hand_in(server, reverse_path, recipients, octets)
     except Refusal as refusal:
@@ -113,7 +113,7 @@ def _must_run(config: Config | None) -> None:
         raise CommandError(f"no relay answers; {advice}", ExitCode.UNREACHABLE)
 
 
-def _compose(
+def compose(
     sender: str, to: list[str], subject: str | None, text: str | None, html: str | None, header: list[str]
 ) -> bytes:
     if not sender:
@@ -139,7 +139,7 @@ def _compose(
     return message.as_bytes()
 
 
-def _ready(file: Path | None, header: list[str]) -> bytes:
+def ready(file: Path | None, header: list[str]) -> bytes:
     """Octets as they come, line ends made CRLF as SMTP wants them; additional fields stand first."""
     if file is None or str(file) == "-":
         if sys.stdin.isatty():
@@ -173,7 +173,7 @@ def _listed(given: list[str]) -> Iterator[str]:
             yield each
 
 
-def _envelope(octets: bytes, sender: str, to: list[str]) -> tuple[str, list[str]]:
+def envelope(octets: bytes, sender: str, to: list[str]) -> tuple[str, list[str]]:
     """Who it is from and for: as the options say, else as the header fields do."""
     fields = BytesHeaderParser(policy=policy.compat32).parsebytes(octets)
     named = [str(each) for name in ("To", "Cc", "Bcc") for each in fields.get_all(name, [])]

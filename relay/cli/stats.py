@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from relay.model.division import By, Per
 if TYPE_CHECKING:
     from relay.report.statistics import Line
 
+ONLY_TESTS = "Only tests were counted, as all mail of a sandbox is; --test shows them."
 _COUNTED = ("received", "delivered", "failed", "bounced", "complained", "opened", "clicked", "unsubscribed")
 _SHARED = ("delivered", "failed", "bounced", "complained", "opened", "clicked", "unsubscribed")
 
@@ -60,7 +62,11 @@ def stats(
         data = relay_data(checked)
         found = statistics(data, asked)
         if not found and not test and statistics(data, replace(asked, test=True)):
-            typer.echo("Only tests were counted, as all mail of a sandbox is; --test shows them.", err=True)
+            typer.echo(ONLY_TESTS, err=True)
+    print_lines(found, by, per, as_json)
+
+
+def print_lines(found: Sequence[Line], by: By, per: Per, as_json: bool) -> None:
     if as_json:
         print_json([each.as_dict() | {"start": None if each.start is None else iso(each.start)} for each in found])
         return

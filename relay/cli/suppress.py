@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -121,7 +121,10 @@ def listing(
 
     with opened(settings(config)) as listed:
         found = listed.listing(account, _normal(address) if address else "", limit=limit)[:limit]
-    described = [describe(each) for each in found]
+    print_entries([describe(each) for each in found], as_json)
+
+
+def print_entries(described: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:

@@ -167,7 +167,7 @@ def show(
     print_table(["version", "changed", "note"], [tuple(each.values()) for each in kept])
     for each in (Part.TEXT, Part.HTML):
         if source := getattr(found, each):
-            print(f"\n--- {each} ---\n{_shown(source)}")
+            print(f"\n--- {each} ---\n{shown_text(source)}")
 
 
 @app.command(
@@ -213,10 +213,10 @@ def render(
     elif part is not None:
         sys.stdout.write(made.get(part, ""))
     else:
-        print(f"Subject: {_shown(made.get(Part.SUBJECT, '-'))}")
+        print(f"Subject: {shown_text(made.get(Part.SUBJECT, '-'))}")
         for each in (Part.TEXT, Part.HTML):
             if each in made:
-                print(f"\n--- {each} ---\n{_shown(made[each])}")
+                print(f"\n--- {each} ---\n{shown_text(made[each])}")
 
 
 @app.command("remove", epilog=examples("relay template remove welcome --account shop"))
@@ -237,7 +237,7 @@ def _newest(opened: Registry, account: str, name: str) -> Template:
     return found[0] if found else Template(account=account, name=name, created=0.0)
 
 
-def _shown(text: str) -> str:
+def shown_text(text: str) -> str:
     """Without what a terminal would obey."""
     return "".join(each if each.isprintable() or each in "\n\t" else "" if each == "\r" else " " for each in text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,16 +71,21 @@ def add(
     """
     scopes = frozenset(scope or Scope)
     with registry(settings(config)) as opened, _words():
-        token, whole = tokens.draft(owner(opened, account), scopes, note or "", _rate(rate), system_clock())
+        token, whole = tokens.draft(owner(opened, account), scopes, note or "", rate_of(rate), system_clock())
         made = credential is None and Scope.SEND in scopes
         theirs = tokens.credential_for(token) if made else _credential(opened, token.account, credential)
         token = tokens.add(opened, token, theirs, made=made)
         shown = tokens.describe(token, {})
         opened.audit(token.created, operator(), "token add", {name: value for name, value in shown.items() if value})
+    print_once({**shown, "token": whole}, as_json)
+
+
+def print_once(shown: Mapping[str, Any], as_json: bool) -> None:
+    """A token as `describe` makes it, with its text."""
     if as_json:
-        print_json({**shown, "token": whole})
+        print_json(shown)
         return
-    print_fields({"token": whole, **{name: shown[name] for name in ("id", "account", "scopes", "credential")}})
+    print_fields({name: shown[name] for name in ("token", "id", "account", "scopes", "credential")})
     sys.stdout.flush()  # in a pipe the note would come first
     typer.echo("Note the token now: it is kept as a digest, and cannot be shown again.", err=True)
 
@@ -93,6 +98,10 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
             opened.account(account)
         used = opened.tokens_used()
         described = [tokens.describe(each, used) for each in opened.tokens(account)]
+    print_list(described, as_json)
+
+
+def print_list(described: Sequence[Mapping[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:
@@ -104,8 +113,8 @@ def listing(account: AccountOption = None, config: ConfigOption = None, as_json:
 def show(ident: Ident, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what is kept of a token."""
     with registry(settings(config)) as opened:
-        shown = tokens.describe(opened.token(_id(ident)), opened.tokens_used())
-    _print(shown, as_json)
+        shown = tokens.describe(opened.token(ident_of(ident)), opened.tokens_used())
+    print_token(shown, as_json)
 
 
 @app.command(
@@ -127,35 +136,35 @@ def change(
     """Change what a token may do; what is not named stays as it is."""
     given: dict[str, Any] = {"scopes": frozenset(scope)} if scope else {}
     given |= {} if note is None else {"note": note}
-    given |= {} if rate is None else {"rate": _rate(rate)}
+    given |= {} if rate is None else {"rate": rate_of(rate)}
     with registry(settings(config)) as opened, _words():
-        before = opened.token(_id(ident))
+        before = opened.token(ident_of(ident))
         after = tokens.changed(before, given, _credential(opened, before.account, credential))
         if after != before:
             opened.update_token(after)
             opened.audit(system_clock(), operator(), "token set", tokens.difference(after, before))
         shown = tokens.describe(after, opened.tokens_used())
-    _print(shown, as_json)
+    print_token(shown, as_json)
 
 
 @app.command("revoke", epilog=examples("relay token revoke 4kd92mzq7r"))
 def revoke(ident: Ident, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Remove a token: its next request is refused. What it has queued is still delivered."""
     with registry(settings(config)) as opened:
-        token = opened.token(_id(ident))
+        token = opened.token(ident_of(ident))
         shown = tokens.describe(token, opened.tokens_used())
         tokens.revoke(opened, token)
         detail = {"token": token.id, "account": token.account}
         opened.audit(system_clock(), operator(), "token revoke", detail)
-    _print(shown, as_json)
+    print_token(shown, as_json)
 
 
-def _id(given: str) -> str:
+def ident_of(given: str) -> str:
     """Of a whole token, too, which is what people have at hand."""
     return given.partition(".")[0]
 
 
-def _rate(given: str | None) -> int | None:
+def rate_of(given: str | None) -> int | None:
     if given is None or given.strip().lower() in ("none", ""):
         return None
     try:
@@ -176,5 +185,5 @@ def _words() -> Iterator[None]:
         raise typer.BadParameter(error.message, param_hint=f"--{error.field.rstrip('s')}") from error
 
 
-def _print(shown: dict[str, Any], as_json: bool) -> None:
+def print_token(shown: Mapping[str, Any], as_json: bool) -> None:
     print_json(shown) if as_json else print_fields(shown)

@@ -59,6 +59,10 @@ def dead(
     chosen = _chosen(_webhook(checked, ident), since, event)
     with store_errors(checked.data):
         described, _ = letters.dead(checked.data, chosen, limit)
+    print_dead(described, as_json)
+
+
+def print_dead(described: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print_json(described)
     else:

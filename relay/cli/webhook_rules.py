@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -53,10 +53,14 @@ class HookChanges:
 
     def apply(self, hook: Webhook, url: str = "") -> Webhook:
         """Raises BadParameter, CommandError."""
-        given = {name: value for each in fields(self) if (value := getattr(self, name := each.name)) is not None}
-        given["events"] = self.events.split(",") if self.events else []
         with words():
-            return changed(hook, {**given, "url": url})
+            return changed(hook, {**self.given(), "url": url})
+
+    def given(self) -> dict[str, Any]:
+        """What was named, by property."""
+        found = {name: value for each in fields(self) if (value := getattr(self, name := each.name)) is not None}
+        del found["events"]
+        return found | ({"events": self.events.split(",")} if self.events else {})
 
 
 @contextmanager

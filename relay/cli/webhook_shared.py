@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,7 +63,14 @@ def need_key(opened: SqliteWebhooks, config: Config, hook: Webhook) -> None:
 
 
 def print_with(hook: Webhook, more: dict[str, str], found: str, as_json: bool) -> None:
-    described: dict[str, Any] = {**describe(hook), **more}
+    check_text = hook.token if hook.shape is Shape.SMTPETER else ""
+    print_hook(describe(hook), more, found, check_text, as_json)
+
+
+def print_hook(hook: Mapping[str, Any], more: dict[str, str], found: str, check_text: str, as_json: bool) -> None:
+    """A webhook as `describe` makes it, a new secret, and what its check came to. `check_text`, in SMTPeter's shape:
+    what the file says that proves the URL."""
+    described: dict[str, Any] = {**hook, **more}
     if as_json:
         print_json({**described, "found": found} if found else described)
         return
@@ -73,6 +80,6 @@ def print_with(hook: Webhook, more: dict[str, str], found: str, as_json: bool) -
         typer.echo("Note the secret now: it cannot be shown again.", err=True)
     if found.startswith("no:"):
         typer.echo(f"Nothing is sent there yet: {found[4:]}", err=True)
-        if hook.shape is Shape.SMTPETER:
-            typer.echo(f"Put a file {hook.check_file} there that says {hook.token}, then:", err=True)
-        typer.echo(f"  {program()} webhook check {hook.id}", err=True)
+        if check_text:
+            typer.echo(f"Put a file {hook['check_file']} there that says {check_text}, then:", err=True)
+        typer.echo(f"  {program()} webhook check {hook['id']}", err=True)

@@ -167,5 +167,12 @@ def shown_options(options: Mapping[str, Any]) -> dict[str, Any]:
     return {f"option {name}": option_text(name, value) for name, value in sorted(options.items())}
 
 
-def shown_quota(given: Quota) -> dict[str, Any]:
-    return {f"quota {name.replace('_', '-')}": value for name, value in describe_quota(given).items()}
+def shown_limits(described: Mapping[str, Any]) -> dict[str, Any]:
+    """For a person, of what `describe_quota` says: `quota messages-hour` -> value."""
+    return {f"quota {name.replace('_', '-')}": value for name, value in described.items()}
+
+
+def quota_of(described: Mapping[str, Any]) -> Quota:
+    """What `describe_quota` told of."""
+    limits = {name: value for name, value in described.items() if name in QUOTAS}
+    return Quota(**limits, over=OverQuota(described.get("over", OverQuota.REFUSE)))
