@@ -4,6 +4,7 @@ and on how slowly an answer may be taken.
 In:  octets of a client. Out: requests for the application; or 431, or a closed connection.
 
     the head of a request      `HEAD` octets, complete after `PATIENCE`
+    fields behind a body       are left out
     after an answer            the head of the next request is complete after `PATIENCE`; what else comes, such as a
                                body that nobody wants or empty lines, does not keep the connection
     an answer on its way       what was given to the system is taken within `STALL`, again and again; so a slow reader
@@ -73,6 +74,10 @@ class Protocol(HttpToolsProtocol):
         self._stop()
         self._wait()
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._head is not None:  # else it follows a body: nobody reads those, and there is no end to them
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._head, self._goes_on = None, False

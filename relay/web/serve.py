@@ -22,7 +22,7 @@ import uvicorn
 from relay.web.protocol import Protocol
 
 CONNECTIONS = 4000  # at once, of one listener; over it 503. Readers of mail keep one for a while
-OTHERS = 300  # files the process has open besides: databases, logs, pictures on their way
+OTHERS = 500  # files the process has open besides: databases, logs, pictures on their way, bodies of requests
 IDLE = 10  # seconds a connection without a request is kept
 BACKLOG = 512
 

@@ -254,3 +254,31 @@ async def test_requests_one_after_the_other_are_answered_on_one_connection() -> 
             assert head.startswith(b"HTTP/1.1 404 ")
             length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             await reader.readexactly(length)
+
+
+async def test_fields_behind_a_body_are_left_out_however_many() -> None:
+    async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        await asyncio.wait_for(ended.wait(), 10)
+        body = str(len(scope["headers"])).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        await send({"type": "http.response.body", "body": body})
+
+    ended = asyncio.Event()
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = HttpServer(app, sock, 1)
+    running = asyncio.create_task(server.run())
+    async with asyncio.timeout(20):
+        await server.answering()
+        reader, writer = await asyncio.open_connection(*sock.getsockname())
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+        writer.write(b"X-Late: y\r\n" * 10_000 + b"\r\n")
+        await writer.drain()
+        ended.set()
+        answer = await reader.readuntil(b"\r\n\r\n") + await reader.readexactly(1)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b"\r\n\r\n2")
+        writer.close()
+        server.stop()
+        await running

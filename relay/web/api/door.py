@@ -22,6 +22,7 @@ from typing import Any
 from relay.limits.cargo import Cargo
 from relay.model.clock import Clock
 from relay.model.reply import Refused
+from relay.smtp.memory import give_back
 from relay.store.interface import Exists, NotFound, StoreDown, StoreFull
 from relay.web.api import answers, body, tokens
 from relay.web.api.body import Gone
@@ -45,6 +46,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 VERSIONS = {"/v1/": 1, "/v2/": 2}
 WORKED_ON = 96 << 20  # octets of large bodies that are read at once; others wait
 _NO_CALL = "there is no such call; /v1/openapi.json has all there are"
+TIDIED = 2 << 20  # octets of a body that leaves much to tidy up
+TIDY = 1.0  # seconds until that is done, for all that came meanwhile
 _PIECE = 64 << 10
 _NOT_KEPT = (b"cache-control", b"no-store")
 _SAFE = (
@@ -64,6 +67,7 @@ class Door:
         self._clock = clock
         self._paces = Paces()
         self._cargo = Cargo(WORKED_ON)
+        self._tidying: asyncio.TimerHandle | None = None
         self.used: dict[str, float] = {}  # when tokens were used; whoever keeps that on disk takes it away
         self.reconfigure()
 
@@ -159,7 +163,14 @@ class Door:
                 return await self._with_spool(call, asked, media, spool)
             return await self._alone(call, asked, media, spool, one)
         finally:
+            if spool.size > TIDIED and self._tidying is None:
+                self._tidying = asyncio.get_running_loop().call_later(TIDY, self._tidy)
             spool.close()
+
+    def _tidy(self) -> None:
+        """Memory of large requests that ended goes back to the system."""
+        self._tidying = None
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
     async def _alone(self, call: Call, asked: Asked, media: str, spool: Spool, one: _Single) -> Answer:
         """The same, of requests with one Idempotency-Key only once. Raises Problem."""

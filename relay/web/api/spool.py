@@ -4,7 +4,9 @@ In:  pieces, as they come.
 Out: all of it, or line by line.
 
 Why so: a slow client with a large body holds a file and no memory. The file has no name, so nothing is left of it
-whatever ends the process.
+whatever ends the process. Thousands of slow clients would fill the memory with what is not large, too: once all
+together hold `TOGETHER`, whatever is over `SMALL` goes into a file. There are `FILES` of them, as a process may have
+so many open; whoever needs one more is told to come again.
 """
 
 from __future__ import annotations
@@ -13,10 +15,26 @@ import mmap
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from errno import EMFILE
 from pathlib import Path
 from typing import IO
 
-IN_MEMORY = 256 << 10  # octets
+IN_MEMORY = 256 << 10  # octets of one
+TOGETHER = 32 << 20  # octets of all in memory
+SMALL = 8 << 10  # octets of one that stay in memory, whatever others hold
+FILES = 200  # at once
+
+
+@dataclass(slots=True)
+class _Held:
+    """By all spools of the process."""
+
+    octets: int = 0
+    files: int = 0
+
+
+_held = _Held()
 
 
 class Spool:
@@ -29,16 +47,38 @@ class Spool:
         self.size = 0
 
     def add(self, piece: bytes) -> None:
-        """Raises OSError: there is no room on the disk."""
+        """Raises OSError: there is no room on the disk, or there are too many files."""
         self.size += len(piece)
-        if self._file is None and self.size > IN_MEMORY:
-            self._file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
-            self._file.write(self._pieces)
-            self._pieces = bytearray()
+        if self._file is None and self._is_large(len(piece)):
+            self._file = self._open()
+            self._write(self._file, self._pieces)
+            self._let_go()
         if self._file is None:
             self._pieces += piece
+            _held.octets += len(piece)
         else:
-            self._file.write(piece)
+            self._write(self._file, piece)
+
+    def _is_large(self, more: int) -> bool:
+        return self.size > IN_MEMORY or (self.size > SMALL and _held.octets + more > TOGETHER)
+
+    def _open(self) -> IO[bytes]:
+        if _held.files >= FILES:
+            raise OSError(EMFILE, f"{FILES} bodies are in files already")
+        file = tempfile.TemporaryFile(dir=self._directory, buffering=0)  # noqa: SIM115
+        _held.files += 1
+        return file
+
+    @staticmethod
+    def _write(file: IO[bytes], piece: bytes | bytearray) -> None:
+        """All of it: on a disk that fills up, some of it may be taken without a fault."""
+        left = memoryview(piece)
+        while left:
+            left = left[file.write(left) :]
+
+    def _let_go(self) -> None:
+        _held.octets -= len(self._pieces)
+        self._pieces = bytearray()
 
     def octets(self) -> bytes:
         """All of it."""
@@ -69,4 +109,5 @@ class Spool:
         if self._file is not None:
             self._file.close()
             self._file = None
-        self._pieces = bytearray()
+            _held.files -= 1
+        self._let_go()

@@ -157,3 +157,12 @@ async def test_an_endless_answer_ends_and_is_closed_when_its_reader_leaves(api: 
         await own(scope, receive, send)
     assert ended.is_set()
     assert sent < 20
+
+
+async def test_memory_of_large_requests_goes_back_to_the_system(api: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = threading.Event()
+    monkeypatch.setattr(door, "give_back", called.set)
+    monkeypatch.setattr(door, "TIDY", 0.0)
+    assert (await api.post("/v1/send", json=SMALL)).status_code == 200
+    assert (await api.post("/v1/send", json={**SMALL, "text": "x" * (door.TIDIED + 1)})).status_code == 200
+    assert await asyncio.to_thread(called.wait, 10)
