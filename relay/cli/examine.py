@@ -14,10 +14,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 
 from relay.cli.checks import certificates, defaults, domains, files, machine, tracking, webhooks
-from relay.cli.checks.finding import Finding, fail, warn
 from relay.cli.checks.settings import settings
 from relay.config import Config
 from relay.dns.answer import DnsFailure
+from relay.manage.finding import Finding, fail, warn
 from relay.model.clock import system_clock
 
 PATIENCE = 60.0  # seconds for all questions to DNS and the network together
