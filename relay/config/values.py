@@ -8,6 +8,7 @@ the environment, or with the service manager (`outside.py`).
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,10 @@ def _measure(value: Any, units: dict[str, float] | dict[str, int], example: str)
     found = _NUMBER.fullmatch(str(value))
     if found is None or found[2].lower() not in units:
         raise ValueError(f"expected something like {example}, not {value!r}")
-    return float(found[1]) * units[found[2].lower()]
+    number = float(found[1]) * units[found[2].lower()]
+    if math.isinf(number):
+        raise ValueError(f"expected something like {example}, not a number of {len(found[1])} digits")
+    return number
 
 
 def parse_duration(value: Any) -> float:

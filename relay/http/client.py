@@ -197,10 +197,10 @@ def checked(url: str) -> URL:
         raise Failed(Failure.REFUSED, f"no URL: over {LONGEST_URL} characters, or with some that have to be escaped")
     try:
         target = URL(url, encoded=url.isascii())  # as it was given: a receiver may sign or compare what it was asked
-        _ = target.port
+        _, host = target.port, target.host
     except ValueError:
         raise Failed(Failure.REFUSED, "no URL") from None
-    if target.scheme not in ("http", "https") or not target.host:
+    if target.scheme not in ("http", "https") or not host:
         raise Failed(Failure.REFUSED, "only http:// and https:// URLs with a host are asked for")
     return target
 

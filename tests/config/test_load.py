@@ -145,6 +145,12 @@ def test_what_is_no_duration_says_what_one_looks_like(text: object) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400, "9" * 5000 + "MiB"])
+def test_a_size_that_nothing_can_hold_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="64KiB, 50MiB or 5GiB, not a number of"):
+        parse_size(text)
+
+
 def test_a_relay_without_listeners_is_refused() -> None:
     assert faults("hostname: a.example\nlisteners: []\n") == ["relay.yaml, line 2: listeners: at least one is needed"]
 

@@ -137,7 +137,8 @@ async def test_a_redirect_inside_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "ftp://example.com/", "//example.com", "", "http://", "gopher:x"]
+    "url",
+    ["file:///etc/passwd", "ftp://example.com/", "//example.com", "", "http://", "gopher:x", "https://xn--aaaaaaaa/"],
 )
 async def test_only_http_and_https_are_spoken(url: str) -> None:
     async with opened() as client:

@@ -21,6 +21,7 @@ Why so, where SMTPeter's text is silent:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -46,6 +47,7 @@ _SHORTCUTS: Final = {
 _DATA: Final = frozenset({"data", "vars", "mergeglobal"})  # squeezed names of one option
 _USED: Final = frozenset({"template", "templateversion", "templateblock", "patch", "html"})
 _BLOCK: Final = "content"
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _stored(services: Services, asked: Asked, value: Any, version: Any) -> Templ
     if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
         text = "template: expected the number or the name of a stored template, or a ResponsiveEmail document"
         raise Problem("bad_value", text, field="template")
-    if version is not None and not (str(version).isascii() and str(version).isdigit() and int(version) < 1 << 62):
+    if version is not None and not _NUMBER.fullmatch(str(version)):
         raise Problem("bad_value", "template_version: expected a whole number", field="template_version")
     name, number = str(value).strip(), None if version is None else int(version)
     try:
