@@ -25,6 +25,7 @@ class Target:
     check: Callable[[bytes], None]  # raises where a property is broken
     words: Sequence[bytes]  # what its grammar is made of
     work: Callable[[bytes], object] | None = None  # the operation alone, whose time must grow as its input does
+    examples: int = 1000  # inputs that `make test` makes of it
     head: bytes = b""  # what octets of `words` need before them to be understood
 
 
@@ -57,6 +58,11 @@ class Source:
 
     def of(self, choices: Sequence[T]) -> T:
         return choices[self.byte() % len(choices)]
+
+    @property
+    def ahead(self) -> bytes:
+        """The next octet, which is not taken; empty at the end."""
+        return self._octets[self._at : self._at + 1]
 
     @property
     def rest(self) -> bytes:

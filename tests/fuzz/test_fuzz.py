@@ -39,7 +39,7 @@ def test_any_octets_keep_the_properties(name: str) -> None:
     pieces = st.lists(st.sampled_from(target.words) | st.binary(max_size=8), max_size=24).map(b"".join)
     inputs = st.builds(bytes.__add__, st.binary(max_size=8) | st.just(target.head), pieces)
 
-    @settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=target.examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(inputs)
     def any_octets(octets: bytes) -> None:
         note(f"to keep it: write these octets to {CRASHES / name}/NAME: {octets!r}")

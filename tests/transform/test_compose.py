@@ -120,7 +120,8 @@ def test_a_picture_of_the_html_is_found_by_its_content_id() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a.png", 'say "hi" \\ there.pdf', "Größe.pdf", "请" * 60 + ".pdf", "é" * 23 + "%41.txt"]
+    "name",
+    ["a.png", "=?utf-8?Q?a.exe?=", 'say "hi" \\ there.pdf', "Größe.pdf", "请" * 60 + ".pdf", "é" * 23 + "%41.txt"],
 )
 def test_names_of_files_arrive_in_any_script(name: str) -> None:
     [part] = made("a", None, file(name=name)).iter_attachments()

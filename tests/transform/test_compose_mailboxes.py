@@ -62,6 +62,7 @@ def test_names_and_addresses_are_told_apart(text: str, wanted: list[tuple[str, s
         "{a}",
         "ann@example.net\r\nBcc: eve@example.net",
         "Ann\nX: y <ann@example.net>",
+        "=?utf-8?Q?eve=40example.org?=@example.net",
         "Ann\0 <ann@example.net>",
         "ann@exam\u2028ple.net",
         "x" * 501 + " <ann@example.net>",
@@ -91,6 +92,7 @@ def test_a_group_with_nobody_in_it_stays_one() -> None:
         "(x)",
         "名前" * 60,
         "{$name}",
+        '"' * 500,
     ],
 )
 def test_a_name_is_read_by_others_as_it_was_given(name: str) -> None:
@@ -100,7 +102,7 @@ def test_a_name_is_read_by_others_as_it_was_given(name: str) -> None:
     value = line.decode().partition(":")[2].replace("\r\n", "").strip()
     [address] = HeaderRegistry()("From", value).addresses  # type: ignore[attr-defined]
     assert address.addr_spec == "ann@example.net"
-    if name.isascii():
+    if name.isascii() and len(name) < 100:
         assert address.display_name == name
     else:  # of several encoded words
         assert str(make_header(decode_header(value.rpartition(" <")[0]))) == name

@@ -68,7 +68,7 @@ def quoted(value: str) -> str:
 
 def named(value: str) -> tuple[str, str]:
     """The parameters for a file's name: of Content-Type, and of Content-Disposition."""
-    if value.isascii():
+    if value.isascii() and "=?" not in value:  # or who reads encoded words there sees another name
         inner = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'name="{inner}"', f'filename="{inner}"'
     return f'name="{encode(value)}"', _extended("filename", value)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from relay.model.address import parse_path, printable
+from relay.transform.compose import fields
 from relay.transform.words import decode, encode
 
 NAME = 500  # octets of a name
@@ -27,6 +28,7 @@ _REMEMBERED = 200  # characters of a list that is remembered once it was read
 BROKEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|\((?:[^()\\]|\\.)*\)|,|[^"<>(),]+')
 _ESCAPED = re.compile(r"\\(.)")
+_ENCODED = re.compile(r"=\?.*\?=")
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")  # atoms, and single spaces between them
 _PLACEHOLDER = re.compile(r"\{\$[A-Za-z][A-Za-z0-9_.\[\]-]{0,100}(?:\|[a-z_]{1,30}){0,10}\}")
 _EMPTY_GROUP = re.compile(r'([^\x00-\x1f\x7f:;<>@",()]{1,200}):\s*;')
@@ -63,6 +65,8 @@ def mailbox(address: str, name: str = "") -> Mailbox:
     if len(plain.encode()) > NAME:
         raise ValueError(f"a name has at most {NAME} octets: {printable(plain)}")
     address = address.strip()
+    if _ENCODED.search(address):  # some readers decode it, and see another address
+        raise ValueError(f"an encoded word in the address {printable(address)}")
     return Mailbox(address if _PLACEHOLDER.fullmatch(address) else parse_path(address, smtputf8=True), plain)
 
 
@@ -79,7 +83,7 @@ def _phrase(name: str) -> str:
     if _PLAIN.fullmatch(name):
         return name
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{quoted}"'
+    return f'"{quoted}"' if len(quoted) <= NAME else fields.words(name)  # with an address behind it, in one line
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ A message is found by its events, so one whose contents are forgotten is, too, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,10 @@ def _place(after: str) -> tuple[float, str] | None:
         return None
     at, _, ident = after.partition(":")
     try:
-        return float(at), parse_id(ident).submission
+        place = float(at), parse_id(ident).submission
+        if not math.isfinite(place[0]):
+            raise ValueError
+        return place
     except ValueError:
         raise Problem("bad_parameter", "after: expected what `next` of a page said", field="after") from None
 
