@@ -183,13 +183,16 @@ def _responses(call: Call, described: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for shown in call.answers:
         told = found.setdefault(str(shown.status), {"description": shown.help})
+        if shown.help not in told["description"]:
+            told["description"] += f" {shown.help}"
         if shown.headers:
             fields = {
                 name: {"description": said, "schema": {"type": "string"}} for name, said in shown.headers.items()
             }
             told["headers"] = {**told.get("headers", {}), **fields}
         if shown.media:
-            told.setdefault("content", {})[shown.media] = _content(shown, described)
+            content = told.setdefault("content", {})
+            content[shown.media] = _either(content.get(shown.media), _content(shown, described))
     by_status: dict[int, list[str]] = {}
     for code in codes_of(call):
         by_status.setdefault(CODES[code][0], []).append(code)
@@ -211,6 +214,16 @@ def _content(shown: Shown, described: _Schemas) -> dict[str, Any]:
     if shown.example is not None:
         told["example"] = shown.example
     return told
+
+
+def _either(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """Two answers with one status and kind: the schema of either, the example of the first."""
+    if one is None or not one.get("schema") or not other.get("schema"):
+        return one or other
+    known = one["schema"]["anyOf"] if list(one["schema"]) == ["anyOf"] else [one["schema"]]
+    if other["schema"] in known:
+        return one
+    return {**one, "schema": {"anyOf": [*known, other["schema"]]}}
 
 
 def _error() -> dict[str, Any]:

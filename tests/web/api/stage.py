@@ -57,6 +57,7 @@ from tests.limits.local import LocalLimits
 from tests.peers.dns import DnsServer
 from tests.submission.house import Room
 from tests.transform.verifiers import keys
+from tests.web.api.documented import held
 
 SHOP, OTHER = "shop", "other"
 CREATED = 1_700_000_000.0
@@ -88,7 +89,7 @@ class Stage:
 
     def as_token(self, whole: str) -> httpx.AsyncClient:
         """A client with that token; "" is none."""
-        made = httpx.AsyncClient(base_url=self.url, headers=_bearer(whole), timeout=30, trust_env=False)
+        made = _client(self.url, whole)
         self._clients.append(made)
         return made
 
@@ -195,7 +196,7 @@ async def _staged(data: Path, change: Callable[[Config], Config], dns: DnsServer
     )
     door = Door(services, CALLS, Once(idempotency, lambda: config.limits.idempotency), system_clock)
     async with _served(door) as url:
-        client = httpx.AsyncClient(base_url=url, headers=_bearer(whole), timeout=30, trust_env=False)
+        client = _client(url, whole)
         reporter = Reporter(config, system_clock)
         stage = Stage(data, url, registry, queue, room, services, door, client, token, reporter, dns)
         yield stage
@@ -262,6 +263,12 @@ def _token(scopes: Iterable[Scope], account: str, credential: str | None, rate: 
         rate=rate,
     )
     return token, whole
+
+
+def _client(url: str, whole: str) -> httpx.AsyncClient:
+    """Whatever it is answered must be in the API's document."""
+    hooks = {"response": [held]}
+    return httpx.AsyncClient(base_url=url, headers=_bearer(whole), timeout=30, trust_env=False, event_hooks=hooks)
 
 
 def _bearer(whole: str) -> dict[str, str]:

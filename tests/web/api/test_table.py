@@ -15,6 +15,7 @@ from relay.web.api.openapi import document
 from relay.web.api.problem import CODES
 from relay.web.api.routes import Routes, names
 from relay.web.api.table import CALLS
+from tests.web.api.documented import operation
 
 HERE = Path(__file__).parent
 DOCUMENT = document(CALLS)
@@ -93,6 +94,24 @@ def test_the_examples_of_a_call_fit_their_schemas(call: Call) -> None:
         for media, told in content.items():
             if media == JSON and "example" in told and "schema" in told:
                 jsonschema.Draft202012Validator(_schema(told["schema"])).validate(told["example"])
+
+
+@pytest.mark.parametrize("call", CALLS, ids=every)
+def test_a_client_can_be_generated_from_the_answers_of_a_call(call: Call) -> None:
+    """Each answer in JSON says what is in it: members of an object, items of a list."""
+    for shown in call.answers:
+        if shown.media == JSON and shown.status < 300:
+            content = operation(call)["responses"][str(shown.status)]["content"][JSON]
+            assert "example" in content
+            for schema in _alternatives(content.get("schema", {})):
+                wanted = {"array": {"items"}, "object": {"properties", "additionalProperties"}}
+                assert wanted.get(schema.get("type", ""), set()) & schema.keys(), schema
+
+
+def _alternatives(schema: Any) -> list[Any]:
+    if reference := schema.get("$ref"):
+        return _alternatives(DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]])
+    return [found for each in schema["anyOf"] for found in _alternatives(each)] if "anyOf" in schema else [schema]
 
 
 def test_every_call_has_a_page_in_the_handbook() -> None:

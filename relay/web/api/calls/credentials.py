@@ -21,6 +21,7 @@ from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, given, page, reach, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import CredentialMade, CredentialPage, CredentialShown, Who
 
 FAMILY = "Credentials"
 _MERGE = (
@@ -220,7 +221,7 @@ CALLS: tuple[Call, ...] = (
         ),
         scope=Scope.READ,
         handler=account_get,
-        answers=(Shown(help="The caller.", example=ACCOUNT),),
+        answers=(Shown(help="The caller.", shape=Who, example=ACCOUNT),),
         codes=("not_found", "unavailable"),
     ),
     Call(
@@ -233,7 +234,9 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=credentials_get,
         query=(LIMIT, AFTER),
-        answers=(Shown(help="A page of them.", example={"credentials": [SHOWN], "next": None}),),
+        answers=(
+            Shown(help="A page of them.", shape=CredentialPage, example={"credentials": [SHOWN], "next": None}),
+        ),
         codes=("unavailable",),
     ),
     Call(
@@ -260,6 +263,7 @@ CALLS: tuple[Call, ...] = (
             Shown(
                 help="Made; with its password.",
                 status=201,
+                shape=CredentialMade,
                 example={**SHOWN, "password": "Zt4kd92mPq7rXw3nLs8vBy6c"},
                 headers={"Location": "Where it is."},
             ),
@@ -276,7 +280,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=credential_get,
         params=(_USERNAME,),
-        answers=(Shown(help="The credential.", example=SHOWN),),
+        answers=(Shown(help="The credential.", shape=CredentialShown, example=SHOWN),),
         codes=("not_found", "unavailable"),
     ),
     Call(
@@ -290,7 +294,7 @@ CALLS: tuple[Call, ...] = (
         handler=credential_patch,
         params=(_USERNAME,),
         body=Body(help="the properties that change", shape=Changes, example=_CHANGED),
-        answers=(Shown(help="The credential as it is now.", example=SHOWN),),
+        answers=(Shown(help="The credential as it is now.", shape=CredentialShown, example=SHOWN),),
         codes=_CODES,
     ),
     Call(
@@ -306,7 +310,9 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=credential_delete,
         params=(_USERNAME,),
-        answers=(Shown(help="The credential as it is now.", example={**SHOWN, "disabled": True}),),
+        answers=(
+            Shown(help="The credential as it is now.", shape=CredentialShown, example={**SHOWN, "disabled": True}),
+        ),
         codes=("not_found", "unavailable"),
     ),
     Call(
@@ -322,7 +328,13 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=credential_rotate,
         params=(_USERNAME,),
-        answers=(Shown(help="With its new password.", example={**SHOWN, "password": "Zt4kd92mPq7rXw3nLs8vBy6c"}),),
+        answers=(
+            Shown(
+                help="With its new password.",
+                shape=CredentialMade,
+                example={**SHOWN, "password": "Zt4kd92mPq7rXw3nLs8vBy6c"},
+            ),
+        ),
         codes=("scope", "not_found", "conflict", "unavailable"),
     ),
 )

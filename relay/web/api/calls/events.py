@@ -46,6 +46,7 @@ _EVENTS_SHAPE = {
                     "event": {"type": "string", "enum": [each.value for each in EventName]},
                     "at": {"type": "string"},
                 },
+                "additionalProperties": True,
             },
         },
         "next": {"type": ["string", "null"]},

@@ -13,6 +13,7 @@ from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Call, Param, Shown
 from relay.web.api.kept import unknown
 from relay.web.api.services import Services
+from relay.web.api.shapes import Explained
 
 FAMILY = "Messages"
 _ID = Param(name="id", help="of a submission, or of a recipient of it", example="0r2k9v1m00000001-1")
@@ -54,16 +55,6 @@ _EXPLAINED = {
         }
     ],
     "steps": [],
-}
-_EXPLAINED_SHAPE = {
-    "type": "object",
-    "required": list(_EXPLAINED),
-    "properties": {
-        "id": {"type": "string"},
-        "recipients": {"type": "array", "items": {"type": "object"}},
-        "options": {"type": "object"},
-        "steps": {"type": "array", "items": {"type": "object"}},
-    },
 }
 _TRACED = {
     "recipients": [
@@ -122,7 +113,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=message_explain,
         params=(_ID,),
-        answers=(Shown(help="the explanation", example=_EXPLAINED, shape=_EXPLAINED_SHAPE),),
+        answers=(Shown(help="the explanation", example=_EXPLAINED, shape=Explained),),
         codes=("not_found", "unavailable"),
     ),
     Call(

@@ -19,6 +19,7 @@ from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, page, reach, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import OptionReference, OptionWhole, PresetPage, PresetShown
 
 OPTIONS, PRESETS = "Options", "Presets"
 
@@ -117,7 +118,11 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=options_get,
         answers=(
-            Shown(help="The reference.", example={"options": [_TAGS_SHOWN], "grants": {"source-ip": "source_ip"}}),
+            Shown(
+                help="The reference.",
+                shape=OptionReference,
+                example={"options": [_TAGS_SHOWN], "grants": {"source-ip": "source_ip"}},
+            ),
         ),
     ),
     Call(
@@ -132,6 +137,13 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="The schema.",
+                shape={
+                    "type": "object",
+                    "description": "a JSON Schema",
+                    "properties": {"properties": {"type": "object"}},
+                    "required": ["properties"],
+                    "additionalProperties": True,
+                },
                 example={
                     "$schema": "https://json-schema.org/draft/2020-12/schema",
                     "title": "Options of a message",
@@ -155,6 +167,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="The option.",
+                shape=OptionWhole,
                 example={
                     **_TAGS_SHOWN,
                     "family": "Classification and data",
@@ -174,7 +187,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=presets_get,
         query=(LIMIT, AFTER),
-        answers=(Shown(help="A page of them.", example={"presets": [_PRESET], "next": None}),),
+        answers=(Shown(help="A page of them.", shape=PresetPage, example={"presets": [_PRESET], "next": None}),),
         codes=("unavailable",),
     ),
     Call(
@@ -187,7 +200,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=preset_get,
         params=(_NAME,),
-        answers=(Shown(help="The preset.", example=_PRESET),),
+        answers=(Shown(help="The preset.", shape=PresetShown, example=_PRESET),),
         codes=("not_found", "unavailable"),
     ),
     Call(
@@ -205,8 +218,8 @@ CALLS: tuple[Call, ...] = (
         params=(_NAME,),
         body=Body(help="its options", shape=Wanted, example={"options": {"tags": ["receipt"], "priority": 7}}),
         answers=(
-            Shown(help="It was there; as it is now.", example=_PRESET),
-            Shown(help="It was made.", status=201, example=_PRESET),
+            Shown(help="It was there; as it is now.", shape=PresetShown, example=_PRESET),
+            Shown(help="It was made.", status=201, shape=PresetShown, example=_PRESET),
         ),
         codes=("bad_value", "missing", "unknown_property", "scope", "conflict", "unavailable"),
     ),

@@ -30,6 +30,7 @@ from relay.web.api.calls.queue_shared import (
 from relay.web.api.managed import AFTER, LIMIT
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import OrderDone, OrderGiven, Recipients, Waiting
 
 LONGEST = 500  # characters of a reason
 
@@ -174,6 +175,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="Counts.",
+                shape=Waiting,
                 example={
                     "states": {"queued": 1200, "flight": 3, "held": 0},
                     "domains": [
@@ -204,7 +206,9 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=queue_messages,
         query=(*PARAMS, LIMIT, AFTER),
-        answers=(Shown(help="A page of recipients.", example={"recipients": [_RECIPIENT], "next": None}),),
+        answers=(
+            Shown(help="A page of recipients.", shape=Recipients, example={"recipients": [_RECIPIENT], "next": None}),
+        ),
         codes=_CODES,
     ),
     Call(
@@ -231,8 +235,14 @@ CALLS: tuple[Call, ...] = (
             example={"act": "hold", "campaign": "spring", "reason": "wrong prices"},
         ),
         answers=(
-            Shown(help="Given.", status=202, example=_ORDER, headers={"Location": "Where it says what it came to."}),
-            Shown(help="Only counted.", example={**_ORDER, "order": None, "dry_run": True}),
+            Shown(
+                help="Given.",
+                status=202,
+                shape=OrderGiven,
+                example=_ORDER,
+                headers={"Location": "Where it says what it came to."},
+            ),
+            Shown(help="Only counted.", shape=OrderGiven, example={**_ORDER, "order": None, "dry_run": True}),
         ),
         codes=("bad_value", "missing", "unknown_property", "not_found", "too_many_requests", "unavailable"),
     ),
@@ -253,6 +263,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="The order.",
+                shape=OrderDone,
                 example={
                     "order": 17,
                     "act": "hold",

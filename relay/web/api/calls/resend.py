@@ -38,6 +38,7 @@ from relay.web.api.sending.documents import ANSWER, REHEARSED
 from relay.web.api.sending.rehearsal import rehearse
 from relay.web.api.sending.submit import LISTENER, login, most_recipients, people, submit
 from relay.web.api.services import Services
+from relay.web.api.shapes import Rehearsal
 
 # What belongs to a time, to a key, or was done to the content already.
 _SPENT: Final = frozenset(
@@ -238,7 +239,7 @@ CALLS: tuple[Call, ...] = (
                 example=ANSWER,
                 shape={"type": "object", "additionalProperties": {"type": "string"}},
             ),
-            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape={"type": "object"}),
+            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal),
         ),
         codes=(
             "refused",

@@ -9,6 +9,7 @@ from relay.web.api.sending.documents import ANSWER, EXAMPLE, HELP, REHEARSED, SH
 from relay.web.api.sending.rehearsal import rehearse
 from relay.web.api.sending.submit import compose, people, submit
 from relay.web.api.services import Services
+from relay.web.api.shapes import Rehearsal
 
 
 async def send(services: Services, asked: Asked) -> Answer:
@@ -50,7 +51,7 @@ CALLS: tuple[Call, ...] = (
                 example=ANSWER,
                 shape={"type": "object", "additionalProperties": {"type": "string"}},
             ),
-            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape={"type": "object"}),
+            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal),
         ),
         codes=(
             "refused",

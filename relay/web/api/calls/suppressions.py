@@ -29,6 +29,7 @@ from relay.web.api.calls.suppressions_shared import (
 from relay.web.api.managed import AFTER, LIMIT, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import Removed, SuppressionPage, SuppressionShown, SuppressionsOf
 
 
 class Entry(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -134,7 +135,9 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=suppressions_get,
         query=(*FILTERS, LIMIT, AFTER),
-        answers=(Shown(help="A page of them.", example={"suppressions": [SHOWN], "next": None}),),
+        answers=(
+            Shown(help="A page of them.", shape=SuppressionPage, example={"suppressions": [SHOWN], "next": None}),
+        ),
         codes=("bad_parameter", "unavailable"),
     ),
     *suppressions_files.CALLS,
@@ -148,7 +151,13 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=suppression_get,
         params=(_ADDRESS,),
-        answers=(Shown(help="Its entries.", example={"address": "ann@example.net", "suppressions": [SHOWN]}),),
+        answers=(
+            Shown(
+                help="Its entries.",
+                shape=SuppressionsOf,
+                example={"address": "ann@example.net", "suppressions": [SHOWN]},
+            ),
+        ),
         codes=("bad_parameter", "not_found", "unavailable"),
     ),
     Call(
@@ -172,8 +181,8 @@ CALLS: tuple[Call, ...] = (
             required=False,
         ),
         answers=(
-            Shown(help="It was there; as it is now.", example=SHOWN),
-            Shown(help="It is on the list.", status=201, example=SHOWN),
+            Shown(help="It was there; as it is now.", shape=SuppressionShown, example=SHOWN),
+            Shown(help="It is on the list.", status=201, shape=SuppressionShown, example=SHOWN),
         ),
         codes=("bad_parameter", "bad_value", "unknown_property", "scope", "unavailable"),
     ),
@@ -191,7 +200,7 @@ CALLS: tuple[Call, ...] = (
         handler=suppression_delete,
         params=(_ADDRESS,),
         query=(CAUSE, STREAM, GROUP),
-        answers=(Shown(help="How many entries went.", example={"removed": 1}),),
+        answers=(Shown(help="How many entries went.", shape=Removed, example={"removed": 1}),),
         codes=("bad_parameter", "scope", "not_found", "unavailable"),
     ),
 )

@@ -21,6 +21,7 @@ from relay.web.api.call import CSV, JSON, Answer, Asked, Body, Call, Kind, Param
 from relay.web.api.calls.suppressions_shared import FAMILY, FILTERS, SHOWN, audit, wanted_of
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import Imported
 from relay.web.api.spool import Spool
 
 NDJSON = "application/x-ndjson"
@@ -161,6 +162,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="What came of it: entries taken, those of them that are new, bad lines.",
+                shape=Imported,
                 example={
                     "entries": 2,
                     "new": 1,

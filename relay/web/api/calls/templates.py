@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -95,7 +96,14 @@ _HELP: Final = (
     "The document as it was stored, with its `id`; or what it is rendered to. A template that was written by hand, "
     f"part by part, is shown as a small document. {FILLING} {FETCHING}"
 )
-_JSON: Final = Shown(help="`json`: the document", example=DOCUMENT, shape={"type": "object"})
+_DOCUMENT: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "description": "a ResponsiveEmail document, as it was given",
+    "properties": {"id": {"type": "integer"}, "name": {"type": "string"}, "subject": {"type": "string"}},
+    "required": ["id", "name"],
+    "additionalProperties": True,
+}
+_JSON: Final = Shown(help="`json`: the document", example=DOCUMENT, shape=_DOCUMENT)
 _CODES: Final = ("bad_parameter", "not_found", "bad_value", "unacceptable", "fetch")
 
 CALLS: tuple[Call, ...] = (

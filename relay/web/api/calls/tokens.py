@@ -16,6 +16,7 @@ from relay.web.api.answers import answer, nothing
 from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, given, page, reach, told
 from relay.web.api.services import Services
+from relay.web.api.shapes import TokenMade, TokenPage, TokenShown
 
 FAMILY = "Tokens"
 SHOWN: dict[str, Any] = {
@@ -173,7 +174,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=tokens_get,
         query=(LIMIT, AFTER),
-        answers=(Shown(help="A page of them.", example={"tokens": [SHOWN], "next": None}),),
+        answers=(Shown(help="A page of them.", shape=TokenPage, example={"tokens": [SHOWN], "next": None}),),
         codes=("unavailable",),
     ),
     Call(
@@ -199,6 +200,7 @@ CALLS: tuple[Call, ...] = (
             Shown(
                 help="Made; with the token itself.",
                 status=201,
+                shape=TokenMade,
                 example={**SHOWN, "token": WHOLE},
                 headers={"Location": "Where it is."},
             ),
@@ -215,7 +217,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=token_get,
         params=(_ID,),
-        answers=(Shown(help="The token.", example=SHOWN),),
+        answers=(Shown(help="The token.", shape=TokenShown, example=SHOWN),),
         codes=("not_found", "unavailable"),
     ),
     Call(
@@ -231,7 +233,13 @@ CALLS: tuple[Call, ...] = (
         body=Body(
             help="the properties that change", shape=Changes, example={"scopes": ["send", "read"], "rate": 600}
         ),
-        answers=(Shown(help="The token as it is now.", example={**SHOWN, "scopes": ["send", "read"], "rate": 600}),),
+        answers=(
+            Shown(
+                help="The token as it is now.",
+                shape=TokenShown,
+                example={**SHOWN, "scopes": ["send", "read"], "rate": 600},
+            ),
+        ),
         codes=_CODES,
     ),
     Call(

@@ -28,6 +28,7 @@ from relay.web.api.calls.webhooks_shared import (
 from relay.web.api.managed import AFTER, LIMIT, few, page, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import WebhookFaring, WebhookFound, WebhookList
 
 
 async def webhooks_get(services: Services, asked: Asked) -> Answer:
@@ -158,6 +159,7 @@ def _list(path: str, name: str, *, old: bool = False) -> Call:
         answers=(
             Shown(
                 help="A page of them.",
+                shape=WebhookList,
                 example={"webhooks": [{**SHOWN, "state": "ok", **FARES}], "next": None},
             ),
         ),
@@ -182,6 +184,7 @@ def _add(path: str, name: str, *, old: bool = False) -> Call:
         answers=(
             Shown(
                 help="Made, and checked.",
+                shape=WebhookFound,
                 status=201,
                 example={**SHOWN, **_FOUND, **_SECRET},
                 headers={"Location": "Where it is."},
@@ -208,7 +211,7 @@ def _change(method: str, name: str) -> Call:
         handler=webhook_change,
         params=(ID,),
         body=Body(help="the properties that change", shape=Wanted, example={"events": "all", "machine": False}),
-        answers=(Shown(help="The webhook as it is now.", example=SHOWN),),
+        answers=(Shown(help="The webhook as it is now.", shape=WebhookFound, example=SHOWN),),
         codes=_CODES,
     )
 
@@ -231,7 +234,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.READ,
         handler=webhook_get,
         params=(ID,),
-        answers=(Shown(help="The webhook.", example={**SHOWN, "state": "ok", **FARES}),),
+        answers=(Shown(help="The webhook.", shape=WebhookFaring, example={**SHOWN, "state": "ok", **FARES}),),
         codes=("not_found", "unavailable"),
     ),
     _change("PUT", "webhook_put"),
@@ -259,7 +262,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=webhook_check,
         params=(ID,),
-        answers=(Shown(help="Whether it passed, and why not.", example={**SHOWN, **_FOUND}),),
+        answers=(Shown(help="Whether it passed, and why not.", shape=WebhookFound, example={**SHOWN, **_FOUND}),),
         codes=("not_found", "conflict", "unavailable"),
     ),
     *webhooks_acts.CALLS,

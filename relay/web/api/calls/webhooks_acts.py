@@ -23,6 +23,14 @@ from relay.web.api.managed import AFTER, LIMIT, told
 from relay.web.api.moments import moment
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
+from relay.web.api.shapes import (
+    DeadLetters,
+    WebhookDeliveries,
+    WebhookFound,
+    WebhookReplayed,
+    WebhookShown,
+    WebhookTried,
+)
 
 
 class Trial(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -175,6 +183,7 @@ CALLS: tuple[Call, ...] = (
         Body(help="which event", shape=Trial, example={"event": "bounced"}, required=False),
         Shown(
             help="What it answered.",
+            shape=WebhookTried,
             example={"id": ID.example, "event": "bounced", "status": 200, "answer": "thanks"},
         ),
     ),
@@ -188,6 +197,7 @@ CALLS: tuple[Call, ...] = (
         Body(help="whether the old one ends now", shape=Rotation, example={"now": True}, required=False),
         Shown(
             help="With its new secret.",
+            shape=WebhookFound,
             example={**SHOWN, "secret": "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
         ),
     ),
@@ -200,6 +210,7 @@ CALLS: tuple[Call, ...] = (
         Body(help="why", shape=Pause, example={"reason": "rebuilt"}, required=False),
         Shown(
             help="The webhook as it is now.",
+            shape=WebhookShown,
             example={**SHOWN, "disabled": "rebuilt", "disabled_at": iso(1_777_622_400)},
         ),
     ),
@@ -210,7 +221,7 @@ CALLS: tuple[Call, ...] = (
         "At once what waits; `replay` brings back what was given up.",
         webhook_enable,
         None,
-        Shown(help="The webhook as it is now.", example=SHOWN),
+        Shown(help="The webhook as it is now.", shape=WebhookShown, example=SHOWN),
     ),
     _act(
         "replay",
@@ -219,7 +230,11 @@ CALLS: tuple[Call, ...] = (
         "With the ids they had. `disabled` says why they become dead letters again, where the webhook is disabled.",
         webhook_replay,
         Body(help="which ones; all by default", shape=Again, example={"event": "bounced"}, required=False),
-        Shown(help="How many will be sent again.", example={"id": ID.example, "replayed": 12, "disabled": None}),
+        Shown(
+            help="How many will be sent again.",
+            shape=WebhookReplayed,
+            example={"id": ID.example, "replayed": 12, "disabled": None},
+        ),
     ),
     Call(
         method="GET",
@@ -235,6 +250,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="Requests.",
+                shape=WebhookDeliveries,
                 example={
                     "deliveries": [
                         {
@@ -266,6 +282,7 @@ CALLS: tuple[Call, ...] = (
         answers=(
             Shown(
                 help="A page of them.",
+                shape=DeadLetters,
                 example={
                     "dead": [
                         {
