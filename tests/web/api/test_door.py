@@ -77,7 +77,7 @@ async def test_the_pace_of_a_token_is_told_and_held(api: Stage) -> None:
 
 
 async def test_an_unknown_path_method_or_parameter_is_told(api: Stage) -> None:
-    for path in ("/v1/snd", "/v1", "/v1/", "/%761/send", "/v3/send", "//v1/send"):
+    for path in ("/v1/snd", "/v1", "/%761/send", "/v3/send", "//v1/send"):
         error(await api.get(path), 404, "not_found")
     wrong = await api.client.delete("/v1/send")
     assert wrong.headers["allow"] == "POST"

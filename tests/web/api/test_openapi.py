@@ -74,6 +74,14 @@ async def test_the_page_allows_no_script_but_its_own(api: Stage) -> None:
     assert (await api.get("/v1/docs/swagger-ui-bundle.js")).is_success
 
 
+async def test_the_root_of_the_api_and_a_slash_behind_docs_lead_to_the_page(api: Stage) -> None:
+    for path in ("/v1/", "/v2/", "/v1/docs/"):
+        answer = await api.get(path)
+        assert answer.status_code == 302 and "content-type" not in answer.headers
+        page = await api.get(str(answer.url.join(answer.headers["location"])))
+        assert page.is_success and b"swagger-ui" in page.content
+
+
 @pytest.mark.parametrize("path", ["/v1/docs/../tokens.py", "/v1/docs/%2e%2e/door.py", "/v1/docs/MANIFEST.txt"])
 async def test_the_page_serves_no_other_files(api: Stage, path: str) -> None:
     assert (await api.get(path)).status_code == 404

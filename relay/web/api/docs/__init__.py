@@ -5,6 +5,7 @@ In:  a path behind `/v1` or `/v2`. Out: the OpenAPI document, the page, its part
     openapi.json        made of the table of calls
     docs                the page: Swagger UI, which is kept here with its licence (`MANIFEST.txt`)
     docs/...            its parts
+    docs/, /            lead to the page
 
 No token is needed: what the API can do is no secret, and what it does needs one.
 """
@@ -29,6 +30,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_LEADING: Mapping[str, str] = {"/": "docs", "/docs/": "../docs"}  # relative: a proxy may have put a path before ours
 _KEPT = {"Cache-Control": "public, max-age=86400"}
 _PAGE = b"""<!doctype html>
 <html lang="en">
@@ -56,6 +58,8 @@ class Docs:
             return Answer(body=self._described(), media=JSON)
         if path == "/docs":
             return Answer(body=_PAGE, media="text/html; charset=utf-8", headers={"Content-Security-Policy": _POLICY})
+        if path in _LEADING:
+            return Answer(status=302, media="", headers={"Location": _LEADING[path]})
         name = path.removeprefix("/docs/")
         if name != path and name in _PARTS:
             return Answer(body=_part(name), media=_PARTS[name], headers=_KEPT)
