@@ -25,6 +25,7 @@ from relay.store.beside import Suppressions
 from relay.submission.addressing import Addressed, address
 from relay.submission.bounces import ASKED, automatic, return_host
 from relay.submission.choice import Chooser
+from relay.submission.control.again import resolve_again
 from relay.submission.control.layers import lacking
 from relay.submission.control.reader import Controls, read_controls
 from relay.submission.control.resolve import POLICY, Holder, resolve
@@ -180,20 +181,21 @@ class Examiner:
     def _resolve(
         self, submission: Submission, controls: Controls, credential: Credential, account: Account, author: str
     ) -> Resolved:
-        if submission.resent is not None:
-            return submission.resent.resolved
+        preset = partial(self._directory.preset, account.name)
+        holder = Holder(credential, account, self._domain(author, account), preset)
+        policy, kept = self._config.options, self._config.retention.contents
+        if (resent := submission.resent) is not None:
+            return resolve_again(resent.resolved, resent.spent, holder, policy, submission.at, kept)
         return resolve(
             controls,
             submission.parameters,
             submission.envelope,
-            holder=Holder(
-                credential, account, self._domain(author, account), partial(self._directory.preset, account.name)
-            ),
-            policy=self._config.options,
+            holder=holder,
+            policy=policy,
             limits=self._limits_of(submission),
             now=submission.at,
             properties=submission.properties,
-            retention=self._config.retention.contents,
+            retention=kept,
             door=submission.defaults,
         )
 

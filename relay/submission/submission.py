@@ -17,11 +17,12 @@ class Resent:
     """A message that left before, and is to leave again."""
 
     id: str  # of that submission
-    resolved: Resolved  # the options that hold again; nothing is resolved anew
+    resolved: Resolved  # the options as they were decided then
     contents: tuple[bytes, ...]  # as they left
     which: tuple[int, ...]  # number of each recipient's content, by place
     targets: Mapping[int, tuple[str, ...]]  # where links lead, by number of the content
     keys: tuple[LinkKey, ...]  # with which links were signed, those that are still known
+    spent: frozenset[str] = frozenset()  # options that do not hold again: they belong to a time, or are done already
 
     @property
     def personal(self) -> bool:

@@ -28,7 +28,7 @@ REMEMBERED = 1000  # sets of defaults
 
 log = logging.getLogger("relay.submission")
 
-_BY_MESSAGE = ("ESMTP ", f"{Door.HEADER} ", f"{Door.PROPERTY} ")  # how sources begin that are the message's own words
+BY_MESSAGE = ("ESMTP ", f"{Door.HEADER} ", f"{Door.PROPERTY} ")  # how sources begin that are the message's own words
 BUILT_IN_STREAMS: Mapping[str, Stream] = {
     "transactional": Stream(),
     "bulk": Stream(options={"priority": 3, "unsubscribe": "both"}),
@@ -68,7 +68,7 @@ def lacking(text: str, source: str) -> Refused:
     `source`: of the option, as `Resolved` has it; "" is the message. It is its owner who has to mend a default, and
     mail that was returned meanwhile would not come back.
     """
-    if not source or source.startswith(_BY_MESSAGE):
+    if not source or source.startswith(BY_MESSAGE):
         return Refused(554, "5.6.0", text)
     return Refused(451, "4.3.5", f"{text} ({printable(source)})")
 

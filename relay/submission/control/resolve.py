@@ -145,16 +145,16 @@ def _layers(
         asked.append(Layer(controls.values, "header", controls.sources, asked=True))
     if given.values:
         asked.append(Layer(given.values, "property", given.sources, asked=True))
-    standing = _standing(holder, policy)
-    if (answer := first([*asked, *standing], "preset")) is not None:
-        standing.insert(0, _preset(holder, answer))
-    if (answer := first([*asked, *standing], "stream")) is not None:
-        at = 1 if standing and standing[0].name.startswith("preset ") else 0
-        standing.insert(at, stream(policy, answer))
-    return asked + standing
+    held = standing(holder, policy)
+    if (answer := first([*asked, *held], "preset")) is not None:
+        held.insert(0, _preset(holder, answer))
+    if (answer := first([*asked, *held], "stream")) is not None:
+        at = 1 if held and held[0].name.startswith("preset ") else 0
+        held.insert(at, stream(policy, answer))
+    return asked + held
 
 
-def _standing(holder: Holder, policy: OptionPolicy) -> list[Layer]:
+def standing(holder: Holder, policy: OptionPolicy) -> list[Layer]:
     """The defaults, without preset and stream."""
     layers: list[Layer] = []
     if holder.credential.options:
@@ -189,12 +189,12 @@ def _answers(layers: Sequence[Layer]) -> dict[str, Answer]:
         if name in said and (answer := first(layers, name)) is not None:
             answers[name] = answer
     if "sandbox" in answers:
-        answers["sandbox"] = _strictest(layers)
+        answers["sandbox"] = strictest(layers)
     _one_deadline(layers, answers)
     return answers
 
 
-def _strictest(layers: Sequence[Layer]) -> Answer:
+def strictest(layers: Sequence[Layer]) -> Answer:
     found = [each for layer in layers if (each := first([layer], "sandbox")) is not None]
     return max(found, key=lambda each: _strictness(each.value))  # of equals the first, which is the strongest
 

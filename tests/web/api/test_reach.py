@@ -13,6 +13,7 @@ from tests.web.api.stage import CREATED, SHOP, Stage
 STRONG = Credential(
     username="strong", account=SHOP, password_hash="x", created=CREATED, grants=frozenset({"source-ip"})
 )
+MAIL = {"recipient": "ann@example.net", "from": "me@example.com", "subject": "s", "text": "t"}
 
 
 async def patched(api: Stage, path: str, **body: Any) -> tuple[int, str]:
@@ -53,10 +54,7 @@ async def test_the_sandbox_holds_whatever_a_message_is_made_of(api: Stage) -> No
     await api.send(sandbox=False)
     assert (await api.post("/v1/messages/batch", json={"messages": [MAIL]})).status_code == 202
     received = [each for each in api.events() if each.name.value == "received" and each.message not in real]
-    assert [each.data.get("sandbox") for each in received] == [True] * 3
-
-
-MAIL = {"recipient": "ann@example.net", "from": "me@example.com", "subject": "s", "text": "t"}
+    assert [each.data.get("test") for each in received] == [True] * 3
 
 
 async def test_a_stronger_credential_that_is_disabled_stays_so(api: Stage) -> None:
@@ -73,3 +71,25 @@ async def test_a_token_of_a_stronger_credential_gets_no_more_scopes(api: Stage, 
     path = f"/v1/tokens/{api.make_token(Scope.READ, credential='strong').partition('.')[0]}"
     assert await patched(api, path, scopes=scopes) == (403, "credential")
     assert await patched(api, path, note="looks on") == (200, "")
+
+
+async def test_who_sends_a_message_again_has_no_more_than_when_it_were_new(api: Stage) -> None:
+    archive = "archive@example.com"
+    own = api.registry.credential("shop-app")
+    allowed = {"bcc_archive": (archive,)}
+    api.registry.update_credential(replace(own, grants=frozenset({"archive-copy"}), allowed=allowed))
+    (sent,) = await api.send(bcc_archive=archive, campaign="spring")
+    api.registry.add_credential(replace(STRONG, username="weak", grants=frozenset()))
+    weak = api.as_token(api.make_token(Scope.SEND, credential="weak"))
+    refused = await weak.post("/v1/resend", json={"message": sent})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "refused")
+    assert "bcc_archive" in refused.json()["error"]["message"]
+    assert (await api.post("/v1/resend", json={"message": sent})).status_code == 200
+
+
+async def test_mail_sent_again_does_not_leave_the_sandbox_of_a_default(api: Stage) -> None:
+    (sent,) = await api.send()
+    own = api.registry.credential("shop-app")
+    api.registry.update_credential(replace(own, options={"sandbox": "accept"}))
+    answer = await api.post("/v1/resend?dry_run=1", json={"message": sent})
+    assert answer.json()["options"]["sandbox"] == {"value": "accept", "set_by": "credential shop-app"}

@@ -5,8 +5,9 @@ Out: ids and recipients, as of `send`.
 
 Why so: a message is kept as it left, so that is what leaves again, with Message-ID, Date and all; only our Received
 field, our signatures and the tokens in links are new, so that what happens to it is told of the new id. Its options
-hold again as they were decided then, except for those that belong to a time (when to send, until when), to its key,
-or to what was done to its content already. Who got nothing of it, and who was erased since, is left out.
+hold again as they were decided then, as far as this token's credential may have them (what it may not ask for is
+refused), except for those that belong to a time (when to send, until when), to its key, or to what was done to its
+content already. Who got nothing of it, and who was erased since, is left out.
 """
 
 from __future__ import annotations
@@ -189,6 +190,7 @@ def _read(reader: Reader, message: Message, wanted: Sequence[RecipientState], ke
         which=tuple([places[each.content] for each in wanted]),
         targets=targets,
         keys=keys,
+        spent=_SPENT,
     )
 
 
@@ -220,7 +222,7 @@ CALLS: tuple[Call, ...] = (
         "Messages from SMTP and HTTP can be sent again, as long as their contents are kept; after that the answer is "
         "410. SMTPeter does not say how long that is, nor whether times and limits hold anew: here a message that "
         "was to wait, or to be given up at a certain time, is sent now. It must be one that the token's credential "
-        "may send.",
+        "may send, with the options it had: what that credential may not ask for is refused (403).",
         scope=Scope.SEND,
         handler=resend,
         query=(
