@@ -17,6 +17,7 @@ from tests.fuzz import (
     sending,
     session,
     settings,
+    stored,
     templates,
 )
 from tests.fuzz.target import Target
@@ -25,7 +26,7 @@ TARGETS: Mapping[str, Target] = {
     each.name: each
     for module in (
         session, controls, content, pages, commands, peer, reports, settings, rewriting, templates,
-        asked, sending, documents,
+        asked, sending, documents, stored,
     )
     for each in module.TARGETS
 }  # fmt: skip

@@ -17,8 +17,11 @@ from typing import Any
 
 import msgspec
 
+from relay.model.address import printable
 from relay.web.api.problem import Problem
 
+SHOWN = 120  # characters of a property that is named
+LONGEST = 500  # of what is said about it
 _AT = re.compile(r"(?s)(?P<said>.*?)(?: - at `\$?\.?(?P<path>[^`]*)`)?\Z")
 _FIELD = re.compile(r"field `([^`]*)`")
 _TYPE = re.compile(r"Expected `([^`]*)`(?:, got `([^`]*)`)?")
@@ -41,7 +44,7 @@ def misfit(said: str, shape: Any) -> Problem:
     assert found is not None
     path, text = found["path"] or "", found["said"]
     named = _FIELD.search(text)
-    field = ".".join(filter(None, (path, named[1] if named else "")))
+    field = printable(".".join(filter(None, (path, named[1] if named else ""))), SHOWN)
     if "missing required" in text:
         return Problem("missing", f"{field}: it is needed", field=field)
     if "unknown field" in text and named:
@@ -55,6 +58,7 @@ def misfit(said: str, shape: Any) -> Problem:
         text += found["said"].removeprefix(_CHOICE)
     elif text:
         text = text[0].lower() + text[1:].replace("`", "")
+    text = printable(text, LONGEST)
     return Problem("bad_value", f"{field}: {text}" if field else text, field=field)
 
 

@@ -76,3 +76,11 @@ def test_without_a_shape_msgspecs_own_words_stay() -> None:
 async def test_forms_are_told_the_same(api: Stage) -> None:
     told = (await api.post("/v1/domain/example.com", data={"policy": "strict"})).json()["error"]
     assert told["message"] == "policy: expected none, quarantine or reject, not 'strict'"
+
+
+def test_what_is_told_of_a_stranger_is_short_and_in_one_line() -> None:
+    name = "x\n" * 5000
+    for said in (f"Object contains unknown field `{name}`", f"Invalid enum value '{name}' - at `$.a`"):
+        problem = misfit(said, Any)
+        assert problem.message.isprintable() and len(problem.message) < 700
+        assert problem.field.isprintable() and len(problem.field) <= 120
