@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from relay.cli.frame import CommandError, ExitCode
-from relay.cli.remote.place import Place
+from relay.cli.remote.place import TOKEN, Place
 
 TIMEOUT = 120.0  # seconds without an octet; checks of DNS and of webhooks take the relay a while
 LARGEST = 256 << 20  # octets of an answer that is kept in memory
@@ -66,15 +66,20 @@ class Remote:
     """The API of one relay."""
 
     def __init__(self, place: Place) -> None:
+        """Raises CommandError: there is no token."""
+        if not place.token:
+            raise CommandError(
+                f"with what token? Say --token file:PATH or {TOKEN}; `relay token add` makes one", ExitCode.USAGE
+            )
         self.place = place
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         return self.ask("GET", path, query=query).json()
 
-    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+    def post(self, path: str, body: Any = None, /, **query: Any) -> Any:
         return self.ask("POST", path, query=query, body=body).json()
 
-    def pages(self, path: str, name: str, limit: int | None = None, **query: Any) -> list[Any]:
+    def pages(self, path: str, name: str, limit: int | None = None, /, **query: Any) -> list[Any]:
         """All that a list has, or the first so many."""
         found: list[Any] = []
         after: Any = None
@@ -220,15 +225,16 @@ def _faulty(place: Place, response: http.client.HTTPResponse, said: bytes) -> Co
     return Faulty(f"{reply or message}{again}", code, status, seconds)
 
 
-_remote: ContextVar[Remote | None] = ContextVar("remote", default=None)
+_place: ContextVar[Place | None] = ContextVar("place", default=None)
 
 
 def use(place: Place) -> None:
     """Commands from now on are for that relay."""
-    _remote.set(Remote(place))
+    _place.set(place)
 
 
 def remote() -> Remote:
-    found = _remote.get()
+    """The relay this command is for. Raises CommandError: there is no token."""
+    found = _place.get()
     assert found is not None, "a remote command without a place"
-    return found
+    return Remote(found)

@@ -30,7 +30,7 @@ class Place:
     port: int
     tls: bool
     path: str  # of the API: `/v1`, or with what a proxy puts before it
-    token: str = field(repr=False)
+    token: str = field(repr=False)  # "" is none, which is enough for help
     authority: Path | None = None  # of the server's certificate; None: those the system knows
 
 
@@ -96,10 +96,6 @@ def _token(given: str) -> str:
             text = file.read(LONGEST).decode("ascii", "replace").strip()
         if not text:
             raise CommandError(f"--token: there is nothing in {path}", ExitCode.USAGE)
-    if not text:
-        raise CommandError(
-            f"with what token? Say --token file:PATH or {TOKEN}; `relay token add` makes one", ExitCode.USAGE
-        )
     if not text.isascii() or not text.isprintable() or " " in text:
         raise CommandError("--token: that is no token: it has letters and digits and a dot", ExitCode.USAGE)
     return text
