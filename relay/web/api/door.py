@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
+import re
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,7 @@ _NO_CALL = "there is no such call; /v1/openapi.json has all there are"
 TIDIED = 2 << 20  # octets of a body that leaves much to tidy up
 TIDY = 1.0  # seconds until that is done, for all that came meanwhile
 _PIECE = 64 << 10
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _NOT_KEPT = (b"cache-control", b"no-store")
 _SAFE = (
     (b"x-content-type-options", b"nosniff"),
@@ -356,5 +358,6 @@ def _peer(scope: Mapping[str, Any], client: str) -> str:
 
 
 def _host(request: Request) -> str:
+    """For addresses in answers. What the client says of itself comes back to it alone, and only as a host."""
     given = _field(request, b"host").strip()
-    return given if given and given.isascii() and given.isprintable() and "/" not in given else "localhost"
+    return given if _HOST.fullmatch(given) else "localhost"

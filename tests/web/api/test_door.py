@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.config import Config
 from relay.model.account import Scope
 from tests.web.api.stage import Stage, staged
 
@@ -188,3 +189,48 @@ async def test_a_token_without_a_credential_sends_nothing(api: Stage) -> None:
     credential = api.registry.credential("shop-app")
     api.registry.update_credential(replace(credential, disabled=True))
     error(await api.post("/v1/send", json=SMALL), 403, "refused")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("relay.example.com", "relay.example.com"),
+        ("192.0.2.1:8080", "192.0.2.1:8080"),
+        ("[2001:db8::1]:8080", "[2001:db8::1]:8080"),
+        *(
+            (each, "localhost")
+            for each in ("a b", "user@evil.example", "<script>", '"', "a/b", "[::1", "a:b", "%0d%0aX: y")
+        ),
+    ],
+)
+async def test_what_the_host_field_says_comes_back_as_a_host_or_not_at_all(api: Stage, said: str, told: str) -> None:
+    answer = await api.post("/v1/messages?dry_run=0", json=SMALL, headers={"Host": said})
+    assert answer.headers["location"].startswith(f"http://{told}/v1/messages/")
+
+
+async def test_who_is_no_proxy_of_ours_says_nothing_of_where_it_comes_from_or_how(tmp_path: Path) -> None:
+    forged = {"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "Forwarded": "for=192.0.2.1;proto=https"}
+    async with staged(tmp_path) as stage:
+        answer = await stage.post("/v1/messages", json=SMALL, headers=forged)
+        assert answer.headers["location"].startswith("http://127.0.0.1")
+        (received,) = [each for each in stage.events() if each.name.value == "received"]
+        assert str(received.data["peer"]).startswith("127.0.0.1:")
+
+
+async def test_a_client_behind_a_proxy_of_ours_cannot_pretend_to_be_this_machine(tmp_path: Path) -> None:
+    def behind(config: Config) -> Config:
+        return config.model_copy(update={"http": config.http.model_copy(update={"proxies": ("127.0.0.0/8",)})})
+
+    async with staged(tmp_path, behind) as stage:
+        for said in ("192.0.2.1", "127.0.0.1, 192.0.2.1", "::1, 192.0.2.1, 127.0.0.1"):
+            refused = await stage.get("/v1/account", headers={"X-Forwarded-For": said})
+            error(refused, 400, "plain_http")
+            seen = await stage.get("/v1/account", headers={"X-Forwarded-For": said, "X-Forwarded-Proto": "https"})
+            assert seen.status_code == 200
+
+
+async def test_a_method_is_the_one_of_the_request_line(api: Stage) -> None:
+    for field in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        answer = await api.get("/v1/account", headers={field: "DELETE"}, params={"access_token": "x"})
+        assert answer.status_code == 200
+    error(await api.client.request("TRACE", "/v1/account"), 405, "method")
