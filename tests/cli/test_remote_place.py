@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import ssl
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from relay.cli.frame import CommandError, ExitCode
 from relay.cli.remote.place import place
 from tests.cli.conftest import Cli, Elsewhere
+from tests.e2e.harness import PROGRAM, ROOT
 
 TOKEN = "4kd92mzq7r.Zt4kd92mzq7rw3n5s8vbyhc6jx2pgk4m"
 
 
 @contextmanager
-def server(status: int, body: bytes, tls: Path | None = None, **headers: str) -> Iterator[tuple[int, list[str]]]:
-    """Answers everything with this; its port, and the requests it got."""
+def server(
+    status: int,
+    body: bytes,
+    tls: Path | None = None,
+    answers: Sequence[tuple[int, Any]] = (),
+    **headers: str,
+) -> Iterator[tuple[int, list[str]]]:
+    """Answers everything with this, or one after the other with `answers` and again with the last of them; its port,
+    and the requests it got."""
     got: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            code, octets = status, body
+            if answers:
+                code, told = answers[min(len(got), len(answers) - 1)]
+                octets = json.dumps(told).encode()
             got.append(f"{self.path} {self.headers['Authorization']}")
-            self.send_response(status)
-            for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            self.send_response(code)
+            for name, value in {"Content_Length": str(len(octets)), **headers}.items():
                 self.send_header(name.replace("_", "-"), value)
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(octets)
 
         def log_message(self, format: str, *args: Any) -> None:
             return
@@ -218,3 +235,32 @@ def test_a_token_in_a_file_and_options_work_against_a_real_relay(
     assert token not in elsewhere.errors
     elsewhere("--url", url, "account", "show", code=2)
     assert "with what token?" in elsewhere.errors
+
+
+def test_following_goes_on_when_the_relay_comes_back(far: Cli) -> None:
+    """Busy once, then away with what it had, then there again with an event."""
+    event = {"id": "0.1", "event": "delivered", "at": "2026-01-31T12:00:00.000Z", "message": "0f3k2m9s8t7u6v5a-1"}
+    fault = {"message": "no room now", "code": "unavailable", "field": "", "reply": ""}
+    said: list[tuple[int, dict[str, Any]]] = [
+        (200, {"events": [], "next": "1-0.0", "more": False}),
+        (200, {"events": [], "next": None, "more": False}),
+        (503, {"error": fault}),
+        (200, {"events": [event], "next": "2-0.0", "more": False}),
+    ]
+    with server(200, b"", answers=said) as (port, got):
+        environment = {**os.environ, "RELAY_URL": f"http://127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            [*PROGRAM, "events", "-f"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().split()[:3] == [event["at"], "delivered", event["message"]]
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
+            assert "relay: no room now; asked again in 3 s\n" in told
+        finally:
+            process.kill()
+            process.wait(10)
+    places = [parse_qs(urlsplit(each.split()[0]).query).get("after", [""])[0] for each in got]
+    assert places[:4] == ["", "", "1-0.0", "1-0.0"]
+    assert set(places[4:]) <= {"2-0.0"}
