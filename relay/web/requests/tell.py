@@ -93,6 +93,7 @@ async def _mail(services: Services, store: Requests, request: Request) -> str:
         text = f"What is known of the address that data request {request.id} is about is attached."
     hostname = services.config.hostname
     domain = services.directory.governing(hostname)
+    asker = services.directory.credential(request.credential)
     enclosure = Enclosure(
         account=request.account,
         credential=request.credential,
@@ -103,7 +104,7 @@ async def _mail(services: Services, store: Requests, request: Request) -> str:
         file=file or b"",
         hostname=hostname,
         signers=services.directory.signers(domain.name) if domain is not None else (),
-        sandbox=services.config.sandbox.enabled,
+        sandbox=services.config.sandbox.enabled or (asker is not None and asker.sandbox),
     )
     await services.intake.add_own(partial(enclosing, enclosure))
     return TOLD

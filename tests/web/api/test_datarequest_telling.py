@@ -6,6 +6,8 @@ import asyncio
 import email
 import email.policy
 import json
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from aiohttp import web
 
 from relay.store.interface import StoreFull
 from relay.store.requests import Request
+from relay.store.sqlite import open_reader, shard_directory
 from relay.web.requests import desk, tell
+from relay.worker.context import WEB_SHARD
 from tests.http.site import Got, site
 from tests.web.api.asking import ANN, NOT_YET, asked, ended, working
 from tests.web.api.stage import Stage, staged
@@ -143,3 +147,13 @@ async def test_datarequest_is_not_mailed_to_a_domain_that_was_given_up(api: Stag
         state = await ended(api, id, "monitor", but="")
     assert state["monitor"] == "not told: the address is at no verified domain of the account any more"
     assert not [each for each in api.events() if each.data.get("to") == "privacy@keyless.example"]
+
+
+async def test_datarequest_of_a_credential_in_the_sandbox_mails_nothing_that_leaves(api: Stage) -> None:
+    api.registry.update_credential(replace(api.registry.credential("shop-app"), sandbox=True))
+    async with working(api):
+        id = await asked(api, monitor="privacy@example.com")
+        await ended(api, id, "monitor", but="")
+    (received,) = [each for each in api.events() if each.data.get("to") == "privacy@example.com"]
+    with closing(open_reader(shard_directory(api.data, WEB_SHARD), WEB_SHARD)) as reader:
+        assert reader.message(received.message).sandbox
