@@ -81,7 +81,7 @@ def _rows(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator
             if "field larger" in str(error):
                 return
             continue
-        if not any(each.strip() for each in row) or row[0].startswith("#"):
+        if not any(each.strip() for each in row) or _comment(row, columns):
             continue
         if columns is None:
             columns, spoken = list(COLUMNS), dialect([squeezed(each) for each in row])
@@ -96,6 +96,11 @@ def _rows(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator
             yield Bad(reader.line_num, f"{len(row)} values for {len(columns)} columns")
             continue
         yield from _entries(reader.line_num, dict(zip(columns, row, strict=False)), translate, known, usual)
+
+
+def _comment(row: list[str], columns: list[str] | None) -> bool:
+    """Addresses may begin with #, too: a row with a value for every one of several columns is no comment."""
+    return row[0].startswith("#") and (columns is None or not 1 < len(columns) == len(row))
 
 
 def _objects(lines: Iterable[str], known: frozenset[str], usual: Usual) -> Iterator[Suppression | Bad]:

@@ -165,7 +165,7 @@ def _cell(source: Source) -> str | int:
 def check_suppressions(octets: bytes) -> None:
     source = Source(octets)
     usual = Usual(account=source.of(("", "shop")), cause=source.of(("", "bounce")), created=NOW, own=source.bit())
-    lines = [each.decode("utf-8", "surrogateescape") for each in source.rest.splitlines(keepends=True)]
+    lines = _lines(source.rest)
     good: list[Suppression] = []
     for each in read(lines, frozenset({"shop"}), usual):
         if isinstance(each, Bad):
@@ -177,10 +177,14 @@ def check_suppressions(octets: bytes) -> None:
         good.append(each)
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows([COLUMNS, *map(row, good)])
-    assert list(read(written.getvalue().splitlines(keepends=True), frozenset({"shop"}), _none())) == [
+    assert list(read(_lines(written.getvalue().encode()), frozenset({"shop"}), _none())) == [
         _rounded(each) for each in good
     ]
     assert len(LONG) < LONGEST_LINE
+
+
+def _lines(octets: bytes) -> list[str]:
+    return [each.decode("utf-8", "surrogateescape") for each in re.findall(rb"[^\n]*\n|[^\n]+\Z", octets)]
 
 
 def _none() -> Usual:
@@ -202,7 +206,7 @@ def work_parts(octets: bytes) -> None:
 
 
 def work_suppressions(octets: bytes) -> None:
-    lines = [each.decode("utf-8", "surrogateescape") for each in octets.splitlines(keepends=True)]
+    lines = _lines(octets)
     for _ in read(lines, frozenset({"shop"}), _none()):
         pass
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from relay.manage.suppression_files import Bad, Usual, read
+from relay.manage.suppressions import COLUMNS, row
 from relay.manage.times import instant
 from relay.model.suppression import Cause, Suppression
 
@@ -109,3 +110,10 @@ def test_what_a_line_cannot_say_is_told_with_its_number(text: str, line: int, wh
 def test_bad_lines_take_nothing_from_the_others() -> None:
     found = taken("ann@example.net\nno address\nbob@example.net\n")
     assert [isinstance(each, Bad) for each in found] == [False, True, False]
+
+
+def test_an_address_that_begins_as_a_comment_does_comes_back_from_an_export() -> None:
+    (given,) = entries('{"address": "#ann@example.net", "note": "x"}\n')
+    text = ",".join(COLUMNS) + "\n# a comment, with a comma\n#bob@example.net\n" + ",".join(row(given)) + "\n"
+    assert entries(text) == [given]
+    assert entries("address\n#ann@example.net\n# ann\nbob@example.net\n")[0].address == "bob@example.net"
