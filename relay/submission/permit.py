@@ -30,8 +30,19 @@ from relay.transform.headers import Header
 
 ANY_SENDER = "any-sender"
 ENVELOPE = "envelope"
+AUTHOR = "From"
 USUAL = 256  # octets of a From field that is remembered once it was read: most applications have one or a few
 REMEMBERED = 4096
+
+
+class NoSenderDomain(Refused):
+    """550 5.7.1: a domain that is not the account's, or not verified yet."""
+
+    def __init__(self, text: str, domain: str, *, author: bool) -> None:
+        """`author`: it is of the From field; else of the reverse-path."""
+        super().__init__(550, "5.7.1", text)
+        self.domain = domain
+        self.author = author
 
 
 @light(frozen=True, slots=True)
@@ -51,7 +62,7 @@ def permit(author: str, reverse_path: str, credential: Credential, directory: Di
     if ANY_SENDER in credential.grants:
         domain = directory.governing(domain_of(author))
         return Permit(domain if domain is not None and domain.account == credential.account else None)
-    domain = _own_domain(domain_of(author), "From", credential, directory)
+    domain = _own_domain(domain_of(author), AUTHOR, credential, directory)
     if domain_of(reverse_path) != domain_of(author):
         check_sender(reverse_path, credential, directory, sandbox=False)
     return Permit(domain)
@@ -105,7 +116,7 @@ def _own_domain(name: str, where: str, credential: Credential, directory: Direct
         known = directory.domain(name)
         if known is not None and known.account == account and known.verified is None:
             text = f"{where}: {shown} is not verified yet; relay domain verify {shown}"
-        raise Refused(550, "5.7.1", text)
+        raise NoSenderDomain(text, shown, author=where == AUTHOR)
     return domain
 
 

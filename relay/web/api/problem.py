@@ -10,10 +10,12 @@ have answered. The four are always there. Every answer from 400 on has this form
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from relay.model.reply import Refused
+from relay.submission.permit import NoSenderDomain
 
 # Code -> status and what it means; the API's document and the handbook show this table.
 CODES: Mapping[str, tuple[int, str]] = {
@@ -45,6 +47,8 @@ CODES: Mapping[str, tuple[int, str]] = {
     "internal": (500, "a fault of the relay's; its log says more"),
     "unavailable": (503, "the relay cannot take or read this now; it may be tried again"),
 }
+# What a refusal is about stands before its colon: `tags: `, `property maxdelivertime: `, `dsn, notify: `.
+_FIELD = re.compile(r"(?:property |header )?([A-Za-z0-9_-]+)(?:, ([A-Za-z0-9_-]+))?: ")
 RETRY = 30  # seconds, where nothing better is known
 
 
@@ -80,11 +84,15 @@ class Problem(Exception):
 
 
 def refused(error: Refused) -> Problem:
-    """A refusal of intake's, in words of HTTP. Its text begins with the option at fault where there is one."""
+    """A refusal of intake's, in words of HTTP; of a sender domain in SMTPeter's, which clients look for."""
     reply = error.reply
-    field, colon, _ = reply.text.partition(": ")
-    known = field if colon and field.replace("_", "").replace("-", "").isalnum() else ""
-    return Problem(_code(reply.code, reply.status, reply.text), reply.text, field=known, reply=str(reply))
+    text, found = reply.text, _FIELD.match(reply.text)
+    field = ".".join(filter(None, found.groups())) if found is not None else ""
+    if isinstance(error, NoSenderDomain):
+        field = "from" if error.author else "envelope"
+        if error.author:
+            text = f"You cannot send mailings from {error.domain} without configuring it as sender domain ({text})"
+    return Problem(_code(reply.code, reply.status, text), text, field=field, reply=str(reply))
 
 
 def _code(code: int, enhanced: str, text: str) -> str:

@@ -108,6 +108,28 @@ def test_a_client_can_be_generated_from_the_answers_of_a_call(call: Call) -> Non
                 assert wanted.get(schema.get("type", ""), set()) & schema.keys(), schema
 
 
+# Makes something, and takes no Idempotency-Key.
+NOT_ONCE = {
+    "token_post": "the answer has a secret, of which only a digest is kept",
+    "credential_post": "the answer has a secret, of which only a digest is kept",
+    "domain_post": "a domain has a name, and the same request goes on with it",
+    "dkimkey_post": "a key has a name, and the same request changes nothing more",
+    "spf_post": "a mechanism that is there already is not added again",
+}
+
+
+def test_what_makes_something_is_made_once_with_an_idempotency_key() -> None:
+    making = {call.name for call in CALLS if call.method == "POST" and not _acts(call)}
+    assert {call.name for call in CALLS if call.once} == making - set(NOT_ONCE)
+    assert set(NOT_ONCE) <= making
+
+
+def _acts(call: Call) -> bool:
+    """What only renders, or does something to what is there."""
+    last = call.path.rpartition("/")[2]
+    return call.name.startswith("convert_") or (call.path.count("/") == 3 and not last.startswith("{"))
+
+
 def _alternatives(schema: Any) -> list[Any]:
     if reference := schema.get("$ref"):
         return _alternatives(DOCUMENT["components"]["schemas"][reference.rpartition("/")[2]])

@@ -249,7 +249,8 @@ CALLS: tuple[Call, ...] = (
             "Its password is in this answer and nowhere else. `options` are defaults for its mail, by any of their "
             "names: SMTPeter's `trackclicks` is `track_clicks`. `quota` is within that of the account, which stays. "
             f"User names are unique in the relay; one is made where none is given. {GIVES} A new credential begins "
-            "with what binds the token's own."
+            "with what binds the token's own. There is no Idempotency-Key here, since an answer with a secret is "
+            "kept nowhere: a `username` that is there already is 409."
         ),
         scope=Scope.MANAGE,
         handler=credential_post,

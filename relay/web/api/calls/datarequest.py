@@ -220,6 +220,7 @@ CALLS: tuple[Call, ...] = (
         ),
         answers=(_MADE,),
         codes=("bad_value", "missing", "unknown_property", "unavailable"),
+        once=True,
         smtpeter=True,
     ),
     Call(
@@ -270,6 +271,7 @@ CALLS: tuple[Call, ...] = (
         ),
         answers=(_MADE,),
         codes=("bad_value", "unknown_property", "unavailable"),
+        once=True,
         smtpeter=True,
         deprecated=True,
     ),

@@ -245,6 +245,7 @@ CALLS: tuple[Call, ...] = (
             Shown(help="Only counted.", shape=OrderGiven, example={**_ORDER, "order": None, "dry_run": True}),
         ),
         codes=("bad_value", "missing", "unknown_property", "not_found", "too_many_requests", "unavailable"),
+        once=True,
     ),
     Call(
         method="GET",

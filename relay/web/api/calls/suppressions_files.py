@@ -173,5 +173,6 @@ CALLS: tuple[Call, ...] = (
             ),
         ),
         codes=("bad_parameter", "bad_value", "unavailable"),
+        once=True,
     ),
 )

@@ -204,6 +204,7 @@ def _call(method: str, path: str, name: str, summary: str, help: str, *params: P
         body=_BODY if method == "POST" else _BODY_PUT,
         answers=_KEPT,
         codes=(*_FAULTS, *(("not_found",) if method == "PUT" else ()), *(("bad_parameter",) if params else ())),
+        once=method == "POST",
         smtpeter=True,
     )
 

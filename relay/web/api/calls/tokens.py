@@ -187,7 +187,8 @@ CALLS: tuple[Call, ...] = (
             "The token is in this answer and nowhere else. `scopes` are of `send` (make mail), `read` (look at "
             f"things) and `manage` (change them, see secrets). {_CREDENTIAL}`rate` is requests a minute, no more "
             f"than the calling token has; null: as the relay has it. {GIVES} A token that manages, made by one with "
-            "a credential, gets a credential that is bound as that one is."
+            "a credential, gets a credential that is bound as that one is. There is no Idempotency-Key here, since "
+            "an answer with a secret is kept nowhere: a token whose answer was lost is revoked, and another made."
         ),
         scope=Scope.MANAGE,
         handler=token_post,

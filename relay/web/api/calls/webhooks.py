@@ -191,6 +191,7 @@ def _add(path: str, name: str, *, old: bool = False) -> Call:
             ),
         ),
         codes=_CODES,
+        once=True,
         smtpeter=True,
         deprecated=old,
     )

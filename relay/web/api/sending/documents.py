@@ -14,7 +14,8 @@ A message is taken, stored durably and sent. Who gets it stands in `recipient` o
 properties, or comes from a `template`. It is sent as the credential of the token, with its grants, quotas and
 defaults.
 
-Every option of the relay is a property here, by any of its names (`GET /options` lists them), and is decided by
+Every option of the relay is a property here, by any of its names (`GET /options` lists them; a header's counts with
+and without `X-SMTPeter-`), and is decided by
 the strongest voice: control fields in `mime` or `extra` before properties, these before defaults of the
 credential, the domain and the account, and last SMTPeter's own: clicks, opens and bounces are tracked, and
 delivery is tried for a day.

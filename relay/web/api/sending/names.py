@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from relay.model.address import printable
 from relay.submission.control.grammar import squeezed
-from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, later, named, unknown
+from relay.submission.control.registry import BY_NAME, CARRIER, GROUPS, PREFIX, later, named, unknown
 from relay.web.api.problem import Problem
 
 CONTENT: Final = ("from", "to", "cc", "replyto", "subject", "text", "html", "extra", "attachments", "headers", "bcc")
@@ -73,6 +73,26 @@ def sort(properties: Mapping[str, Any]) -> Sorted:
         else:
             found.warnings.append(f"{printable(name, 60)}: given by another spelling already; the first one counts")
     return found
+
+
+def bared(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same, with names of control headers as properties; one that is there already stays, and is not known."""
+    if not any(map(_prefixed, properties)):
+        return properties
+    names = {name: _bare(name) for name in properties if _prefixed(name)}
+    return {
+        name if (bare := names.get(name, name)) in properties else bare: value for name, value in properties.items()
+    }
+
+
+def _prefixed(name: str) -> bool:
+    return name[: len(PREFIX)].lower() == PREFIX.lower()
+
+
+def _bare(name: str) -> str:
+    """What a control header sets, without its prefix; where a property of SMTPeter's is called so, its other name."""
+    bare = name[len(PREFIX) :]
+    return f"extra_{bare}" if squeezed(bare) in ("cc", "bcc") else bare
 
 
 @lru_cache(maxsize=2048)

@@ -29,7 +29,7 @@ from relay.web.api.problem import Problem
 from relay.web.api.sending import template
 from relay.web.api.sending.attachments import read_attachments
 from relay.web.api.sending.content import further_fields, header_fields
-from relay.web.api.sending.names import CLICKS, CONTENT, SPELLED, Sorted, sort
+from relay.web.api.sending.names import CLICKS, CONTENT, SPELLED, Sorted, bared, sort
 from relay.web.api.sending.recipients import read_address, read_people
 from relay.web.api.sending.unsubscribe import read_unsubscribe
 from relay.web.api.services import Services
@@ -53,6 +53,7 @@ class Found:
 
 async def read_properties(services: Services, asked: Asked, properties: Mapping[str, Any], limit: int) -> Found:
     """`limit`: recipients of a message. Raises Problem."""
+    properties = bared(properties)
     found = sort(properties)
     templated = _some(found.plain.get("template"))
     if templated:
