@@ -30,6 +30,7 @@ from relay.web.api.body import Gone
 from relay.web.api.call import Answer, Asked, Call, Caller
 from relay.web.api.cors import Cors
 from relay.web.api.docs import Docs
+from relay.web.api.lingering import Inbound, is_last
 from relay.web.api.once import HEADER, Once, fingerprint
 from relay.web.api.pace import Paces
 from relay.web.api.problem import Problem, refused
@@ -86,13 +87,16 @@ class Door:
         if request.method == "OPTIONS":
             await self._out(self._cors.preflight(request), more, receive, send, head=False)
             return
+        inbound = Inbound(receive)
         try:
-            answer = await self._answer(scope, request, receive, more)
+            answer = await self._answer(scope, request, inbound, more)
         except Gone:
             return
         except Exception as error:
             problem = error if isinstance(error, Problem) else _fault(error)
             answer = answers.answer(problem.body(), problem.status, problem.headers)
+            if is_last(scope):
+                await inbound.rest(2 * self._limit)
         await self._out(answer, more, receive, send, head=request.method == "HEAD")
 
     async def _answer(
@@ -154,6 +158,8 @@ class Door:
         media = body.media_type(asked.headers)
         if not body.accepts(call.body, media):
             text = f"Content-Type: expected {' or '.join(call.body.types)}, not {media[:80]}"
+            if media == "multipart/form-data":
+                text += "; in PHP give CURLOPT_POSTFIELDS json_encode(...) or http_build_query(...)"
             raise Problem("bad_type", text, headers={"Accept": ", ".join(call.body.types)})
         try:
             spool = await body.take(receive, asked.headers, self._limit, self._services.data)

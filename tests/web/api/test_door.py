@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import gzip
+import http.client
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +143,20 @@ async def test_a_body_over_the_limit_is_refused_before_it_came(api: Stage) -> No
     async with asyncio.timeout(10):
         assert await reader.readline() == b"HTTP/1.1 413 Request Entity Too Large\r\n"
     writer.close()
+
+
+async def test_who_closes_after_the_answer_hears_it_though_the_body_was_not_read(api: Stage) -> None:
+    def asked(version: int, token: str) -> int:
+        connection = http.client.HTTPConnection(api.url.removeprefix("http://"), timeout=20)
+        setattr(connection, "_http_vsn", version)  # noqa: B010
+        setattr(connection, "_http_vsn_str", f"HTTP/1.{version - 10}")  # noqa: B010
+        with contextlib.closing(connection):
+            more = {} if version == 10 else {"Connection": "close"}
+            connection.request("POST", "/v1/send", b"x" * (16 << 20), {"Authorization": f"Bearer {token}", **more})
+            return connection.getresponse().status
+
+    for version in (10, 11):
+        assert await asyncio.to_thread(asked, version, "nobody") == 401
 
 
 async def test_plain_http_from_elsewhere_is_refused_and_over_a_proxy_it_is_https(tmp_path: Path) -> None:

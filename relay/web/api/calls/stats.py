@@ -90,7 +90,9 @@ async def stats_tag(services: Services, asked: Asked) -> Answer:
     tag = asked.path["tag"]
     found = await services.threaded(of_tag, services.data, asked.caller.account, tag, test=asked.query["test"])
     if found is None:
-        raise Problem("not_found", f"nothing was counted under the tag {printable(tag, 60)}", field="tag")
+        text = f"nothing was counted under the tag {printable(tag, 60)}"
+        hint = "" if asked.query["test"] else "; mail of a sandbox is counted apart: test=1"
+        raise Problem("not_found", text + hint, field="tag")
     return answer(found)
 
 
