@@ -70,7 +70,9 @@ def _nearest(name: str, names: list[str]) -> str:
     if not names:
         return ""
     near = difflib.get_close_matches(name[:80].lower(), names, n=1)
-    return f"; the nearest is {near[0]}" if near else f"; there are {', '.join(names)}"
+    if near:
+        return f"; the nearest is {near[0]}"
+    return f"; there are {', '.join(names)}" if len(names) > 1 else f"; there is {names[0]} alone"
 
 
 def _names(shape: Any, path: str) -> list[str]:

@@ -34,6 +34,12 @@ class Shape(msgspec.Struct, forbid_unknown_fields=True):
             "zzz: there is no such property; there are scopes, inner, several, count",
         ),
         (
+            '{"inner": {"id": 1}}',
+            "unknown_property",
+            "inner.id",
+            "inner.id: there is no such property; there is policy alone",
+        ),
+        (
             '{"inner": {"Policies": 1}}',
             "unknown_property",
             "inner.Policies",
