@@ -39,6 +39,7 @@ class Wanted:
 
     account: str
     names: frozenset[EventName] = frozenset()  # empty: any
+    credential: str = ""  # that handed the message in, in any case
     message: str = ""  # submission id
     recipient: int | None = None  # with `message`: this one, and what concerns all of them
     address: str = ""  # forward-path
@@ -151,6 +152,8 @@ class _Terms:
         self.add("event.account = :account", account=wanted.account)
         if wanted.names:
             self.add(f"event.name in ({', '.join(repr(each.value) for each in sorted(wanted.names))})")
+        if wanted.credential:
+            self.add("event.data ->> 'credential' = :credential collate nocase", credential=wanted.credential)
 
     def __str__(self) -> str:
         return " and ".join(self._texts)

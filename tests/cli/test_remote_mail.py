@@ -82,8 +82,12 @@ def test_events_are_filtered_paged_and_shown_as_the_local_command_shows_them(els
     lines = elsewhere("events", *more).splitlines()
     assert lines[0].split() == ["time", "event", "id", "what"]
     assert "to=you@example.net" in lines[-1]
-    assert elsewhere("events", "--credential", "demo", code=2) == ""
-    assert "--credential: is for the relay's own machine" in elsewhere.errors
+    by = ("--tag", "bills", "--event", "delivered")
+    assert elsewhere.json("events", *by, "--credential", "Demo", "--from", "Me@example.com") == found
+    assert elsewhere.json("events", *by, "--credential", "other") == []
+    assert elsewhere.json("events", *by, "--from", "other@example.com") == []
+    elsewhere("events", "--account", "demo", code=2)
+    assert "--account: over the API everything is of the token's account" in elsewhere.errors
     elsewhere("events", "--id", "nonsense", code=2)
     assert "message:" in elsewhere.errors
 

@@ -19,6 +19,10 @@ AGAIN = 3.0  # seconds until a relay that did not answer is asked again
 def events(
     message_id: Annotated[str, typer.Option("--id", metavar="ID", help="Of a submission or of a recipient.")] = "",
     event: Annotated[EventName | None, typer.Option("--event", help="Only events of this name.")] = None,
+    credential: Annotated[str, typer.Option(metavar="NAME", help="Only of mail this credential handed in.")] = "",
+    sender: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="Only of messages with this reverse-path.")
+    ] = "",
     to: Annotated[str, typer.Option(metavar="ADDRESS", help="Only of this recipient.")] = "",
     domain: Annotated[str, typer.Option(metavar="DOMAIN", help="Only of recipients at this domain.")] = "",
     tag: Annotated[str, typer.Option(metavar="TAG", help="Only of messages with this tag.")] = "",
@@ -46,6 +50,8 @@ def events(
     asked = {
         "message": message_id,
         "event": event and event.value,
+        "credential": credential,
+        "sender": sender,
         "recipient": to,
         "domain": domain,
         "tag": tag,

@@ -62,9 +62,12 @@ async def events(services: Services, asked: Asked) -> Answer:
     except ValueError as error:
         raise Problem("bad_parameter", f"message: {error}", field="message") from error
     labels = [(kind, query[kind]) for kind in _LABELS if query[kind]]
+    if query["sender"]:
+        labels.append(("from", query["sender"].lower()))
     search = Wanted(
         account=asked.caller.account,
         names=frozenset(_name(each) for each in query["event"]),
+        credential=query["credential"] or "",
         message=ident.submission if ident else "",
         recipient=ident.recipient if ident else None,
         address=query["recipient"] or "",
@@ -113,6 +116,8 @@ CALLS: tuple[Call, ...] = (
             _filter("event", "name of an event; may come several times", "delivered", many=True),
             _filter("recipient", "address of a recipient", "ann@example.net"),
             _filter("domain", "of a recipient", "example.net"),
+            _filter("sender", "reverse-path of the message", "bounces@example.com"),
+            _filter("credential", "user name of the credential that handed it in", "shop-app"),
             _filter("tag", "a tag of the message", "invoice"),
             _filter("campaign", "the message's campaign", "spring"),
             _filter("template", "number of the template it was made of", "7"),
