@@ -49,7 +49,8 @@ async def test_an_import_that_comes_again_adds_nothing(api: Stage) -> None:
     ],
 )
 async def test_a_fault_of_a_property_names_it(api: Stage, given: dict[str, Any], field: str) -> None:
-    assert (await told(api, recipient="ann@example.net", **PROPERTIES, **given))["field"] == field
+    body: dict[str, Any] = {**PROPERTIES, "recipient": "ann@example.net", **given}
+    assert (await told(api, **body))["field"] == field
 
 
 async def test_a_fault_of_the_envelopes_domain_names_envelope(api: Stage) -> None:

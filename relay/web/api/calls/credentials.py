@@ -21,7 +21,7 @@ from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, given, page, reach, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
-from relay.web.api.shapes import CredentialMade, CredentialPage, CredentialShown, Who
+from relay.web.api.shapes_managed import CredentialMade, CredentialPage, CredentialShown, Who
 
 FAMILY = "Credentials"
 _MERGE = (

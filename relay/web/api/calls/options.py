@@ -19,7 +19,7 @@ from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, page, reach, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
-from relay.web.api.shapes import OptionReference, OptionWhole, PresetPage, PresetShown
+from relay.web.api.shapes_managed import OptionReference, OptionWhole, PresetPage, PresetShown
 
 OPTIONS, PRESETS = "Options", "Presets"
 

@@ -16,7 +16,7 @@ from relay.web.api.answers import answer, nothing
 from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.managed import AFTER, GIVES, LIMIT, few, given, page, reach, told
 from relay.web.api.services import Services
-from relay.web.api.shapes import TokenMade, TokenPage, TokenShown
+from relay.web.api.shapes_managed import TokenMade, TokenPage, TokenShown
 
 FAMILY = "Tokens"
 SHOWN: dict[str, Any] = {

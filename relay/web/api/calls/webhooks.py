@@ -28,7 +28,7 @@ from relay.web.api.calls.webhooks_shared import (
 from relay.web.api.managed import AFTER, LIMIT, few, page, told
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
-from relay.web.api.shapes import WebhookFaring, WebhookFound, WebhookList
+from relay.web.api.shapes_managed import WebhookFaring, WebhookFound, WebhookList
 
 
 async def webhooks_get(services: Services, asked: Asked) -> Answer:

@@ -23,7 +23,7 @@ from relay.web.api.managed import AFTER, LIMIT, told
 from relay.web.api.moments import moment
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
-from relay.web.api.shapes import (
+from relay.web.api.shapes_managed import (
     DeadLetters,
     WebhookDeliveries,
     WebhookFound,
