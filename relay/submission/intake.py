@@ -8,7 +8,8 @@ Out: the id to answer with, once the message is on disk.
 Every door leads here, so a rule added here holds for all.
 
 Why so: what is large, or is made for many recipients, is worked on in two threads, since a signature of megabytes
-or a header of as much would stop every session for as long; all else is done sooner than handed over. From its
+or a header of as much would stop every session for as long; all else is done sooner than handed over. Templates may
+compute for many seconds, so those have two threads of their own, and nobody without one waits behind them. From its
 signing until it is on disk a message is in memory twice, as it came and as it leaves; so only so many large ones get
 there at once, and the others wait while small ones go by.
 """
@@ -93,6 +94,7 @@ class Intake:
         self._tuner = Tuner(host)
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="intake")
+        self._slow = ThreadPoolExecutor(THREADS, thread_name_prefix="intake-slow")
         once, campaigns = Once(idempotency, stored), Campaigns(idempotency, stored)
         self._storing = Storing(queue, dispatch, limits, once, campaigns)
         self._rejections = Rejections(queue)
@@ -201,6 +203,7 @@ class Intake:
         await self._storing.close()
         await self._rejections.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._slow.shutdown(wait=False, cancel_futures=True)
 
     def _room(self, octets: int) -> int:
         """Take memory for copies. Raises Refused, 452 4.3.1, where others have it."""
@@ -252,7 +255,7 @@ class Intake:
         small = len(submission.octets) * (case.copies or 1) <= THREAD_OCTETS and case.copies <= THREAD_COPIES
         if small and not long:
             return work()
-        return await self._in_thread(work)
+        return await self._in_thread(work, self._slow if long else self._threads)
 
     async def _note(self, submission: Submission, ident: str, case: Case, finished: Finished) -> None:
         """Tell whom the message names of those who could not be filled in. Best effort: the message is taken."""
@@ -274,8 +277,8 @@ class Intake:
         except (StoreFull, StoreDown) as fault:
             log.warning("nobody is told that %s could not be filled in for all: %s", ident, fault)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+    async def _in_thread(self, work: Callable[[], T], threads: ThreadPoolExecutor | None = None) -> T:
+        return await asyncio.get_running_loop().run_in_executor(threads or self._threads, work)
 
     async def _reject(self, submission: Submission, refused: Refused) -> None:
         """Journal a refusal. Best effort: the client hears of it whatever becomes of the record."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +55,30 @@ async def test_data_for_templates_are_in_the_contents_and_nowhere_else(house: Ho
     assert kept.sources["merge"] == "header X-SMTPeter-Merge"
     assert b"Hello Ann Secret of Hidden." in await house.queue.content(taken.id, 0)
     assert not any("Secret" in each.to_json() or "Hidden" in each.to_json() for each in house.events())
+
+
+async def test_templates_that_compute_for_long_hold_up_no_other_large_message(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ends = threading.Semaphore(0), threading.Event()
+
+    def tune(*_given: object) -> None:
+        begun.release()
+        assert ends.wait(20)
+        raise Refused(554, "5.6.0", "enough")
+
+    monkeypatch.setattr("relay.submission.tuning.tuner.Tuner.tune", tune)
+    intake = house.intake()
+    lines = b'X-SMTPeter-Merge: {"ann@example.net": {"name": "Ann"}}\r\n'
+    slow = [asyncio.create_task(intake.take(submission(lines + PLAIN))) for _ in range(3)]
+    for _ in range(2):  # as many as compute at once
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+    async with asyncio.timeout(10):
+        await intake.take(submission(PLAIN + b"word \t word\r\n" * 60_000))
+    assert not any(each.done() for each in slow)
+    ends.set()
+    assert all(isinstance(each, Refused) for each in await asyncio.gather(*slow, return_exceptions=True))
+    await intake.close()
 
 
 async def test_refusing_suppressed_recipients_heeds_group_and_bypass(house: House) -> None:

@@ -49,6 +49,7 @@ VERSIONS = {"/v1/": 1, "/v2/": 2}
 WORKED_ON = 96 << 20  # octets of large bodies that are read at once; others wait
 _NO_CALL = "there is no such call; /v1/openapi.json has all there are"
 TIDIED = 2 << 20  # octets of a body that leaves much to tidy up
+STOPPING = 5.0  # seconds until a successor answers
 TIDY = 1.0  # seconds until that is done, for all that came meanwhile
 _PIECE = 64 << 10
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -92,6 +93,12 @@ class Door:
             answer = await self._answer(scope, request, inbound, more)
         except Gone:
             return
+        except asyncio.CancelledError:  # the process ends, and this request had the time there was
+            text = (
+                "the relay stops, and whether this was carried out is not known; with an Idempotency-Key, ask again"
+            )
+            problem = Problem("unavailable", text, reply="451 4.3.2", retry=STOPPING)
+            answer = answers.answer(problem.body(), problem.status, problem.headers)
         except Exception as error:
             problem = error if isinstance(error, Problem) else _fault(error)
             answer = answers.answer(problem.body(), problem.status, problem.headers)
