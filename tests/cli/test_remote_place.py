@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -206,6 +207,26 @@ def test_faults_end_with_the_code_that_a_local_command_has(status: int, code: in
         far("--url", f"http://127.0.0.1:{port}", "account", "show", code=code)
     again = "; try again in 7 s" if status in (429, 503) else ""
     assert far.errors == f"relay: no such luck{again}\n"
+
+
+def test_an_answer_that_comes_before_all_is_sent_is_told(far: Cli) -> None:
+    fault = {"error": {"message": "over the limit", "code": "too_large", "field": "", "reply": ""}}
+    (far.home / "large.csv").write_bytes(b"a@b.example\n" * (2 << 20))
+
+    def refuse(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client:
+            client.recv(1000)
+            body = json.dumps(fault).encode()
+            client.sendall(b"HTTP/1.1 413 No\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=refuse, args=(listening,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        far("--url", url, "suppress", "import", "large.csv", code=2)
+        thread.join(10)
+    assert far.errors == "relay: over the limit\n"
 
 
 def test_the_certificate_of_the_relay_is_verified(ready: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

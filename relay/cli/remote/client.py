@@ -12,7 +12,7 @@ import http.client
 import json
 import ssl
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -159,7 +159,8 @@ class Remote:
         with _reached(place):
             connection = _connection(place)
             try:
-                connection.request(method, target, body=body, headers=sent)
+                with suppress(BrokenPipeError, ConnectionResetError):  # it may have answered before it read all
+                    connection.request(method, target, body=body, headers=sent)
                 response = connection.getresponse()
                 if 200 <= response.status < 300:
                     return read(response)

@@ -36,7 +36,7 @@ def add(
     as_json: JsonOption = False,
 ) -> None:
     """Make a credential. Its password is shown once, and only here."""
-    bare = Credential(username=username, account="", password_hash="", created=0.0)
+    bare = Credential(username=username, account="of the token", password_hash="", created=0.0)
     body = _difference(bare, changes.apply(bare, _presets(changes)))
     shown = remote().post("/credentials", {**body, **({"username": username} if username else {})})
     print_new(shown, as_json)
