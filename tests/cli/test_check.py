@@ -69,6 +69,15 @@ def test_settings_that_are_for_tests_are_warned_of(ready: Cli) -> None:
     assert {level for level, _ in found.values()} == {"warn"}
 
 
+def test_an_api_that_other_machines_reach_in_clear_text_only_is_warned_of(ready: Cli) -> None:
+    configure(ready, {"http": {"address": "0.0.0.0", "port": 0}})
+    level, text = findings(ready)["http.address"]
+    assert level == "warn" and "http.https" in text
+    for more in ({"proxies": ["192.0.2.1"]}, {"https": {"port": 0, "address": "127.0.0.1"}}, {"address": "::1"}):
+        configure(ready, {"http": {"address": "0.0.0.0", "port": 0, **more}})
+        assert "http.address" not in findings(ready)
+
+
 def test_options_in_the_configuration_that_do_not_exist_are_failures(ready: Cli) -> None:
     configure(ready, {"options": {"force": {"priorty": 3}, "streams": {"a": {"options": {"tags": "x y"}}}}})
     found = findings(ready, code=1)

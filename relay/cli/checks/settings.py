@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from relay.config import Config, Purpose
@@ -11,7 +12,7 @@ from relay.submission.control.policy import policy_faults
 
 
 def settings(config: Config) -> Iterator[Finding]:
-    found = [*for_tests(config), *clear_text(config), *policy(config), *hidden(config)]
+    found = [*for_tests(config), *clear_text(config), *spoken(config), *policy(config), *hidden(config)]
     yield from found
     if not found:
         yield ok("configuration", "has no setting that is for tests")
@@ -36,6 +37,22 @@ def clear_text(config: Config) -> Iterator[Finding]:
         if listener.auth_without_tls:
             key = f"listeners.{listener.name}.auth_without_tls"
             yield warn(key, "is set: passwords cross the network in clear text")
+
+
+def spoken(config: Config) -> Iterator[Finding]:
+    """The API is for this machine itself, or spoken over https: by the relay, or by a proxy that it believes."""
+    http = config.http
+    if _is_this_machine(http.address) or http.https.port is not None or http.proxies:
+        return
+    text = f"is {http.address}, but the API is not spoken in clear text: other machines are answered 400 there"
+    yield warn("http.address", text, "set http.https, or name the proxy that speaks https in http.proxies")
+
+
+def _is_this_machine(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:  # a name
+        return address == "localhost"
 
 
 def policy(config: Config) -> Iterator[Finding]:
