@@ -83,6 +83,7 @@ def _told(octets: bytes | None, path: str) -> tuple[str, str]:
     """The still's address and the video's title, as the platform says them; empty where it does not."""
     try:
         said = json.loads(octets or b"{}")
+        json.dumps(said, ensure_ascii=False).encode()  # fails for half characters
     except (ValueError, RecursionError):
         return "", ""
     if not isinstance(said, dict):

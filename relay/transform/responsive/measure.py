@@ -1,18 +1,20 @@
-"""How large and how deep a value of JSON is, before anybody walks into it."""
+"""How large and how deep a value of JSON is, and whether its names are text, before anybody walks into it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from relay.transform.responsive.error import DocumentError
 
+_HALF = re.compile("[\ud800-\udfff]")
 SIZE = 1 << 20  # characters of all texts and names
 DEPTH = 20  # objects and arrays within each other
 VALUES = 100_000
 
 
 def measure(values: object, path: str = "") -> None:
-    """Raises DocumentError: over a limit."""
+    """Raises DocumentError: over a limit; a name that no warning could be made of."""
     size = count = 0
     waiting: list[tuple[object, int]] = [(values, 1)]
     while waiting:
@@ -23,6 +25,8 @@ def measure(values: object, path: str = "") -> None:
             size += len(value)
         elif isinstance(value, Mapping):
             size += sum(len(each) for each in value if isinstance(each, str))
+            if any(isinstance(each, str) and _HALF.search(each) for each in value):
+                raise DocumentError(path, "a property with half a character (a lone surrogate) in its name")
             inner = list(value.values())
         elif isinstance(value, (list, tuple)):
             inner = value

@@ -66,6 +66,7 @@ def test_an_empty_document_is_an_empty_page() -> None:
         ({"content": {"blocks": [{"type": "txet"}]}}, "did you mean 'text'?"),
         ({"content": {"blocks": {}}}, "/content/blocks: expected an array"),
         ({"content": 7}, "/content: expected an object"),
+        ({"data": {"\ud800": 1}}, "/: a property with half a character"),
         ({"version": 10**400}, "/version: expected a number from 0 to"),
         ({"subject": "two\nlines"}, "/subject: expected one line"),
         ({"subject": "{nothing}"}, "/subject: line 1, column 1: there is no construct {nothing"),

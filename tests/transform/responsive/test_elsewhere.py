@@ -239,6 +239,7 @@ def test_vimeo_says_where_its_still_is() -> None:
     assert done.text == "A film <https://vimeo.com/12345678>\n"
     without = made({}, block)
     assert "Watch the video" in without.html and "a link takes its place" in without.warnings[0]
+    assert "Watch the video" in made({need.url: {**told, "title": "\ud800"}}, block).html  # no text at all
 
 
 def png(width: int, height: int) -> bytes:
