@@ -155,7 +155,7 @@ class Door:
             raise Problem("not_found", _NO_CALL)
         call = found.calls.get("GET" if method == "HEAD" else method)
         if call is None:
-            allowed = ", ".join(sorted(found.calls))
+            allowed = ", ".join(sorted({*found.calls, *(("HEAD",) if "GET" in found.calls else ())}))
             raise Problem("method", f"expected {allowed}, not {method}", headers={"Allow": allowed})
         return call, found.values
 
@@ -197,7 +197,7 @@ class Door:
         if spool.size <= body.LARGE:
             print_ = _fingerprint(query, media, spool)
         else:
-            print_ = await self._services.threaded(_fingerprint, query, media, spool)
+            print_ = await self._services.brief(_fingerprint, query, media, spool)
         try:
             return await self._once.run(
                 account=asked.caller.account,
@@ -221,10 +221,10 @@ class Door:
             return await self._handle(call, _with(asked, spool=spool))
         if spool.size <= body.LARGE:
             return await self._handle(call, _with(asked, spool=spool, body=body.decode(call.body, media, spool)))
-        weight = await self._services.threaded(body.weigh, call.body, media, spool)
+        weight = await self._services.brief(body.weigh, call.body, media, spool)
         await self._cargo.take(weight)
         try:
-            value = await self._services.threaded(body.decode, call.body, media, spool)
+            value = await self._services.brief(body.decode, call.body, media, spool)
             return await self._handle(call, _with(asked, spool=spool, body=value))
         finally:
             self._cargo.give(weight)

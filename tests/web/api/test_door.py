@@ -84,6 +84,7 @@ async def test_an_unknown_path_method_or_parameter_is_told(api: Stage) -> None:
         error(await api.get(path), 404, "not_found")
     wrong = await api.client.delete("/v1/send")
     assert wrong.headers["allow"] == "POST"
+    assert (await api.client.delete("/v1/domains")).headers["allow"] == "GET, HEAD"
     error(wrong, 405, "method")
     assert error(await api.post("/v1/send?dryrun=1", json=SMALL), 400, "bad_parameter")["field"] == "dryrun"
     error(await api.post("/v1/send?dry_run=perhaps", json=SMALL), 400, "bad_parameter")

@@ -26,15 +26,14 @@ from relay.store.interface import NotFound, StoreDown, StoreFull
 from relay.submission.control.grammar import squeezed
 from relay.submission.submission import Submission, Taken
 from relay.web.api.answers import answer
-from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
+from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.problem import Problem, refused
 from relay.web.api.room import room
 from relay.web.api.sending.documents import EXAMPLE, REHEARSED, SHAPE
 from relay.web.api.sending.recipients import NAMES, read_address
-from relay.web.api.sending.rehearsal import rehearse
+from relay.web.api.sending.rehearsal import DRY_RUN, SHOWN, rehearse
 from relay.web.api.sending.submit import compose, login, most_recipients, people, submission, submit
 from relay.web.api.services import Services
-from relay.web.api.shapes import Rehearsal
 
 FAMILY: Final = "Messages"
 BATCH: Final = 1000  # messages
@@ -171,7 +170,7 @@ def _read_batch(body: Mapping[str, Any]) -> tuple[list[Mapping[str, Any]], Mappi
 
 async def _lanes(services: Services, base: Mapping[str, Any]) -> int:
     """So many that what they all hold of `base` stays bounded; what each has of its own is in memory anyway."""
-    size = len(await services.threaded(msgspec.json.encode, base))
+    size = len(await services.brief(msgspec.json.encode, base))
     return max(1, min(LANES, ROOM // max(1, size)))
 
 
@@ -220,7 +219,7 @@ async def mime(services: Services, asked: Asked) -> Answer:
     if sender is not None:
         sender = "" if sender.strip() in ("", "<>") else read_address(sender, "from")
     async with room(2 * spool.size):
-        octets = await services.threaded(_crlf, spool.octets)
+        octets = await services.brief(_crlf, spool.octets)
         made = submission(services, asked, whose, octets, addresses, envelope=sender, options=options)
         return await _handed_in(services, asked, made, [])
 
@@ -256,13 +255,6 @@ _SENT = {
     "warnings": [],
 }
 _FAULT = {"error": {"message": "subject: expected a text", "code": "bad_value", "field": "subject", "reply": ""}}
-_DRY = Param(
-    name="dry_run",
-    help="Answer what would become of it; nothing is kept, and nothing is sent.",
-    example="1",
-    kind=Kind.BOOLEAN,
-    default=False,
-)
 _TAKEN = Shown(
     help="It is on disk, and sent from there.",
     status=202,
@@ -270,7 +262,6 @@ _TAKEN = Shown(
     shape=Sent,
     headers={"Location": "where its state is"},
 )
-_REHEARSED = Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal)
 _CODES: Final = (
     "refused",
     "too_large",
@@ -295,9 +286,9 @@ CALLS: tuple[Call, ...] = (
         "address is refused, and the others get the message; where none is left, the call is refused.",
         scope=Scope.SEND,
         handler=send,
-        query=(_DRY,),
+        query=(DRY_RUN,),
         body=Body(help="The message, as for `POST /send`.", shape=SHAPE, example=EXAMPLE),
-        answers=(_TAKEN, _REHEARSED),
+        answers=(_TAKEN, SHOWN),
         codes=_CODES,
         once=True,
     ),
@@ -312,7 +303,7 @@ CALLS: tuple[Call, ...] = (
         "order of the request.",
         scope=Scope.SEND,
         handler=batch,
-        query=(_DRY,),
+        query=(DRY_RUN,),
         body=Body(
             help="The messages, and what they have in common.",
             shape={
@@ -376,10 +367,10 @@ CALLS: tuple[Call, ...] = (
                 required=True,
             ),
             Param(name="options", help="Options, as a JSON object.", example='{"tags": ["invoice"]}'),
-            _DRY,
+            DRY_RUN,
         ),
         body=Body(help="The message.", types=("message/rfc822",), example="From: me@example.com\r\n\r\nHello.\r\n"),
-        answers=(replace(_TAKEN, example={**_SENT, "rejected": []}), _REHEARSED),
+        answers=(replace(_TAKEN, example={**_SENT, "rejected": []}), SHOWN),
         codes=tuple(each for each in _CODES if each != "fetch"),
         once=True,
     ),

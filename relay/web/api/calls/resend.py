@@ -32,14 +32,13 @@ from relay.submission.submission import Resent, Submission
 from relay.submission.tuning.resending import bare
 from relay.web.api import kept
 from relay.web.api.answers import answer
-from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
+from relay.web.api.call import Answer, Asked, Body, Call, Shown
 from relay.web.api.problem import Problem
 from relay.web.api.room import room
-from relay.web.api.sending.documents import ANSWER, REHEARSED
-from relay.web.api.sending.rehearsal import rehearse
+from relay.web.api.sending.documents import ANSWER
+from relay.web.api.sending.rehearsal import DRY_RUN, SHOWN, rehearse
 from relay.web.api.sending.submit import LISTENER, login, most_recipients, people, submit
 from relay.web.api.services import Services
-from relay.web.api.shapes import Rehearsal
 
 # What belongs to a time, to a key, or was done to the content already.
 _SPENT: Final = frozenset(
@@ -225,15 +224,7 @@ CALLS: tuple[Call, ...] = (
         "may send, with the options it had: what that credential may not ask for is refused (403).",
         scope=Scope.SEND,
         handler=resend,
-        query=(
-            Param(
-                name="dry_run",
-                help="Answer what would become of the message; nothing is kept, and nothing is sent.",
-                example="1",
-                kind=Kind.BOOLEAN,
-                default=False,
-            ),
-        ),
+        query=(DRY_RUN,),
         body=Body(help="The id.", shape=Resend, example={"message": "0r2k9v1m00000001-1"}),
         answers=(
             Shown(
@@ -241,7 +232,7 @@ CALLS: tuple[Call, ...] = (
                 example=ANSWER,
                 shape={"type": "object", "additionalProperties": {"type": "string"}},
             ),
-            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal),
+            SHOWN,
         ),
         codes=(
             "refused",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from relay.model.account import Scope
-from relay.web.api.answers import answer
-from relay.web.api.call import Answer, Asked, Body, Call, Kind, Param, Shown
-from relay.web.api.sending.documents import ANSWER, EXAMPLE, HELP, REHEARSED, SHAPE
-from relay.web.api.sending.rehearsal import rehearse
+from relay.web.api.answers import WARNINGS, answer, warned
+from relay.web.api.call import Answer, Asked, Body, Call, Shown
+from relay.web.api.sending.documents import ANSWER, EXAMPLE, HELP, SHAPE
+from relay.web.api.sending.rehearsal import DRY_RUN, SHOWN, rehearse
 from relay.web.api.sending.submit import compose, people, submit
 from relay.web.api.services import Services
-from relay.web.api.shapes import Rehearsal
 
 
 async def send(services: Services, asked: Asked) -> Answer:
@@ -18,7 +17,7 @@ async def send(services: Services, asked: Asked) -> Answer:
     if asked.query["dry_run"]:
         return await rehearse(services, submission)
     taken = await submit(services, asked, submission)
-    return answer(await people(services, taken, submission))
+    return answer(await people(services, taken, submission), headers=warned(taken.warnings))
 
 
 CALLS: tuple[Call, ...] = (
@@ -31,15 +30,7 @@ CALLS: tuple[Call, ...] = (
         help=HELP,
         scope=Scope.SEND,
         handler=send,
-        query=(
-            Param(
-                name="dry_run",
-                help="Answer what would become of the message; nothing is kept, and nothing is sent.",
-                example="1",
-                kind=Kind.BOOLEAN,
-                default=False,
-            ),
-        ),
+        query=(DRY_RUN,),
         body=Body(
             help="Who it is for, and a ready-made message (`mime`) or properties that one is made of.",
             shape=SHAPE,
@@ -50,8 +41,9 @@ CALLS: tuple[Call, ...] = (
                 help="It is on disk, and sent from there. The id of each recipient, and the address.",
                 example=ANSWER,
                 shape={"type": "object", "additionalProperties": {"type": "string"}},
+                headers={WARNINGS: "what was left out or changed, in a line; absent where nothing was"},
             ),
-            Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal),
+            SHOWN,
         ),
         codes=(
             "refused",

@@ -9,14 +9,25 @@ message), quotas, and whether its idempotency key was used.
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import Any, Final
 
 from relay.model.clock import iso
 from relay.model.options import plain
 from relay.submission.submission import Rehearsed, Submission
 from relay.web.api.answers import answer
-from relay.web.api.call import Answer
+from relay.web.api.call import Answer, Kind, Param, Shown
+from relay.web.api.sending.documents import REHEARSED
 from relay.web.api.services import Services
+from relay.web.api.shapes import Rehearsal
+
+DRY_RUN: Final = Param(
+    name="dry_run",
+    help="Answer what would become of it; nothing is kept, and nothing is sent.",
+    example="1",
+    kind=Kind.BOOLEAN,
+    default=False,
+)
+SHOWN: Final = Shown(help="With `dry_run`: what would become of it.", example=REHEARSED, shape=Rehearsal)
 
 
 async def rehearse(services: Services, submission: Submission) -> Answer:
