@@ -62,7 +62,7 @@ async def read_attachments(services: Services, value: Any) -> list[Attachment]:
             room.take(len(each.data) // 4 * 3 - 2, each.where)
     fetched = await fetch_all(services, [(each.where, each.url) for each in wanted if each.url], room)
     if fetched or sum(len(each.data) for each in wanted) > THREAD:
-        return await services.threaded(_made, wanted, fetched)
+        return await services.brief(_made, wanted, fetched)
     return _made(wanted, fetched)
 
 

@@ -161,7 +161,7 @@ async def _ready(services: Services, found: Sorted, fields: Sequence[bytes]) -> 
     beside = [SPELLED.get(each, each) for each in CONTENT if _some(found.plain.get(each))]
     if beside:
         found.warnings.append(f"mime is the whole message, so {', '.join(beside)} beside it had no effect")
-    octets = await services.threaded(crlf, mime) if len(mime) > THREAD else crlf(mime)
+    octets = await services.brief(crlf, mime) if len(mime) > THREAD else crlf(mime)
     if not fields:
         return octets
     end = octets.find(b"\r\n\r\n")
@@ -207,7 +207,7 @@ async def _built(
     )
     try:
         large = len(text or "") + len(html or "") > THREAD or attachments
-        return (await services.threaded(message, *work) if large else message(*work)), utf8
+        return (await services.brief(message, *work) if large else message(*work)), utf8
     except ValueError as error:
         raise Problem("bad_value", f"text: {error}", field="text") from None
 

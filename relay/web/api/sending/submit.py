@@ -150,7 +150,7 @@ async def people(services: Services, taken: Taken, submission: Submission) -> di
     """Recipient's id -> address, archives left out. What was taken before is looked up where it is kept."""
     addresses: Sequence[str] = taken.people
     if taken.again:
-        stored = await services.threaded(_stored, services.data, taken.id)
+        stored = await services.brief(_stored, services.data, taken.id)
         addresses = stored or [each.address for each in submission.envelope.recipients]
     return {f"{taken.id}-{number}": address for number, address in enumerate(addresses, 1)}
 
