@@ -5,11 +5,11 @@ Out: nothing, or `Beyond` naming the property at fault.
 
 Grants are the operator's. So a token gives nothing that its own credential has not: no grant, no value that goes with
 one, no default that would need one; and it takes nothing away by which its own credential is bound: its sandbox, what
-it may not ask for, its lifetime. A token without a credential has no grants, and is bound by nothing but that. Only
-what a change adds is looked at: a credential with grants from the operator can be renamed, paused or bound closer by
-any token of the account, but not loosened; and its use (a new password, a token on it, more scopes for such a token,
-an end of its pause) is for those who have as much. A token that is bound makes none that manages and is not: such a
-one gets a credential.
+it may not ask for, its lifetime, defaults that a message needs a grant to loosen. A token without a credential has no
+grants, and is bound by nothing but that. Only what a change adds is looked at: a credential with grants from the
+operator can be renamed, paused or bound closer by any token of the account, but not loosened; and its use (a new
+password, a token on it, more scopes for such a token, an end of its pause) is for those who have as much. A token
+that is bound makes none that manages and is not: such a one gets a credential.
 
 Why so: who may manage may otherwise make itself a credential for anything, and a scope would be no bound.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 from relay.manage.wrong import Beyond
@@ -29,6 +30,7 @@ from relay.submission.control.option import Listed, allows
 from relay.submission.control.option import Scope as Circumstances
 from relay.submission.control.permission import check
 from relay.submission.control.registry import BY_NAME
+from relay.submission.control.resolve import strictness
 
 _WILD = frozenset("*?[")
 
@@ -64,6 +66,9 @@ class Reach:
             forbidden=self.own.forbidden,
             lifetime=self.own.lifetime,
             allowed=dict(self.own.allowed),
+            options={
+                name: value for name, value in self.own.options.items() if self._looser(name, self._base(name), value)
+            },
         )
 
     def change(self, before: Credential, after: Credential) -> None:
@@ -73,6 +78,7 @@ class Reach:
         self._grants(after.grants - before.grants)
         self._lists(before, after)
         self._bounds(before, after)
+        self._held(before.options, after.options)
         self.defaults(before.options, after.options)
         self._presets(after.presets - before.presets)
 
@@ -116,6 +122,27 @@ class Reach:
             except Refused as error:
                 said = error.reply.text.removesuffix(" (default)")
                 raise Beyond(f"{field}.{name}", f"{said}; the credential of this token has it not") from error
+
+    def _held(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+        """A default that no message of its own may loosen, it loosens nowhere."""
+        for name, value in (self.own or _NOBODY).options.items():
+            shall = BY_NAME[name].read(after[name]) if name in after else self._base(name)
+            same = before.get(name) == after.get(name)
+            if not same and self._looser(name, shall, value):
+                raise Beyond(f"options.{name}", f"this token's own credential is held to {value!s:.60} by default")
+
+    def _looser(self, name: str, shall: Any, value: Any) -> bool:
+        """Whether it takes a grant it has not to have `shall` where `value` is the default."""
+        option, own = BY_NAME[name], self.own or _NOBODY
+        was = option.read(value)
+        if name == "sandbox":
+            return strictness(shall) < strictness(was)
+        rule = option.permission
+        circumstances = Circumstances(self.now, self.usual.retention, "")
+        lacks = bool(rule.grant) and rule.grant not in own.grants
+        if shall is None:  # nobody says
+            shall = {"retention": self.usual.retention, "max_attempts": inf}.get(name)
+        return lacks and shall not in (None, was) and rule.needs(shall, was, circumstances)
 
     def _base(self, name: str) -> Any:
         if name in self.usual.options:

@@ -196,10 +196,11 @@ def _answers(layers: Sequence[Layer]) -> dict[str, Answer]:
 
 def strictest(layers: Sequence[Layer]) -> Answer:
     found = [each for layer in layers if (each := first([layer], "sandbox")) is not None]
-    return max(found, key=lambda each: _strictness(each.value))  # of equals the first, which is the strongest
+    return max(found, key=lambda each: strictness(each.value))  # of equals the first, which is the strongest
 
 
-def _strictness(value: Sandbox) -> int:
+def strictness(value: Sandbox) -> int:
+    """How far mail is kept from leaving: 0, 1 or 2."""
     return _FREE_TO_LEAVE.index(value) if value in _FREE_TO_LEAVE else len(_FREE_TO_LEAVE)
 
 

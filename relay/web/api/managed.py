@@ -35,7 +35,8 @@ AFTER = Param(name="after", help="What `next` of the page before said: go on the
 GIVES = (
     "A token gives nothing that its own credential has not: no grant, no value on a list that goes with one, no "
     "default that would need one; nor does it take away what binds its own credential (sandbox, `forbidden`, "
-    "`lifetime`). Such a request gets 403 with the code `scope`. Grants are the operator's to give, by command."
+    "`lifetime`, defaults that need a grant to loosen). Such a request gets 403 with the code `scope`. Grants are the "
+    "operator's to give, by command."
 )
 
 

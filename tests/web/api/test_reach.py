@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from relay.model.account import Credential, Scope
+from relay.model.options import Options
+from relay.submission.control.registry import BY_NAME
 from tests.web.api.stage import CREATED, SHOP, Stage
 
 STRONG = Credential(
@@ -93,3 +95,29 @@ async def test_mail_sent_again_does_not_leave_the_sandbox_of_a_default(api: Stag
     api.registry.update_credential(replace(own, options={"sandbox": "accept"}))
     answer = await api.post("/v1/resend?dry_run=1", json={"message": sent})
     assert answer.json()["options"]["sandbox"] == {"value": "accept", "set_by": "credential shop-app"}
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "looser"),
+    [
+        ("sandbox", "accept", "off"),
+        ("retention", "90d", "1d"),
+        ("max_attempts", 3, 9),
+        ("verify_tls", "required", "none"),
+        ("unsubscribe", "both", "off"),
+    ],
+)
+async def test_a_default_that_messages_need_a_grant_to_loosen_binds_credentials_as_well(
+    api: Stage, name: str, held: Any, looser: Any
+) -> None:
+    own = api.registry.credential("shop-app")
+    found = {name: BY_NAME[name].read(held)}
+    api.registry.update_credential(replace(own, options=Options(**found).as_dict()))
+    for path in ("/v1/credentials/shop-app", "/v1/credentials"):
+        for value in (looser, None):
+            method = "PATCH" if path.endswith("app") else "POST"
+            answer = await api.client.request(method, path, json={"options": {name: value}})
+            assert (answer.status_code, answer.json()["error"]["field"]) == (403, f"options.{name}"), answer.text
+    made = (await api.post("/v1/credentials", json={})).json()
+    assert made["options"].keys() == {name}
+    assert await patched(api, "/v1/credentials/shop-app", options={"tags": ["a"]}) == (200, "")
