@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import itertools
 import json
@@ -23,7 +24,7 @@ from relay.web.api.call import Answer, Asked
 from relay.web.api.door import Door
 from relay.web.api.forms import PIECE, read_form
 from relay.web.api.once import Once
-from relay.web.api.services import Services
+from relay.web.api.services import THREADS, Services
 from relay.web.api.table import CALLS
 from tests.web.api.stage import Stage
 
@@ -166,3 +167,24 @@ async def test_memory_of_large_requests_goes_back_to_the_system(api: Stage, monk
     assert (await api.post("/v1/send", json=SMALL)).status_code == 200
     assert (await api.post("/v1/send", json={**SMALL, "text": "x" * (door.TIDIED + 1)})).status_code == 200
     assert await asyncio.to_thread(called.wait, 10)
+
+
+async def test_searches_that_take_long_hold_up_no_sending_however_many_there_are(api: Stage) -> None:
+    ends = threading.Event()
+    searches = [asyncio.create_task(api.services.threaded(ends.wait, 20)) for _ in range(THREADS + 1)]
+    await asyncio.sleep(0)
+    try:
+        attachment = {"name": "a.bin", "data": base64.b64encode(bytes(200_000)).decode()}
+        headers = {"Idempotency-Key": "k"}
+        large = {**SMALL, "text": "x" * 300_000, "attachments": [attachment]}
+        assert (await api.post("/v1/send", json=large, headers=headers)).status_code == 200
+        mime = b"From: me@example.com\n\n" + b"Hello.\n" * 50_000
+        query = {"to": "ann@example.net", "from": "me@example.com"}
+        headers = {"Content-Type": "message/rfc822"}
+        assert (await api.post("/v1/messages/mime", content=mime, params=query, headers=headers)).status_code == 202
+        batch = {"base": SMALL, "messages": [{}, {}]}
+        assert (await api.post("/v1/messages/batch", json=batch)).status_code == 202
+        assert not any(each.done() for each in searches)
+    finally:
+        ends.set()
+        await asyncio.gather(*searches)
