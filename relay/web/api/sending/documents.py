@@ -15,10 +15,10 @@ properties, or comes from a `template`. It is sent as the credential of the toke
 defaults.
 
 Every option of the relay is a property here, by any of its names (`GET /options` lists them; a header's counts with
-and without `X-SMTPeter-`), and is decided by
-the strongest voice: control fields in `mime` or `extra` before properties, these before defaults of the
-credential, the domain and the account, and last SMTPeter's own: clicks, opens and bounces are tracked, and
-delivery is tried for a day.
+and without `X-SMTPeter-`), and is decided by the strongest voice: control fields in `mime` or `extra` before
+properties, these before defaults of the credential, the domain and the account, and last SMTPeter's own: clicks,
+opens and bounces are tracked, and delivery is tried for a day. What a domain is not set up for is left out with a
+warning where it is a default, and refused where the request asks for it by name.
 
 Where SMTPeter's text is silent:
 
