@@ -221,7 +221,7 @@ _BODY = (
 )  # fmt: skip
 
 TARGETS = (
-    Target(examples=300, name="form", check=check_form, words=_FORM, work=work_form, head=b"a="),
-    Target(examples=300, name="asked", check=check_asked, words=_ASKED, work=work_asked, head=b"/"),
-    Target(examples=300, name="body", check=check_body, words=_BODY),
+    Target(examples=200, name="form", check=check_form, words=_FORM, work=work_form, head=b"a="),
+    Target(examples=200, name="asked", check=check_asked, words=_ASKED, work=work_asked, head=b"/"),
+    Target(examples=200, name="body", check=check_body, words=_BODY),
 )

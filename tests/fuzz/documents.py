@@ -209,8 +209,8 @@ _MARKUP = (
 )  # fmt: skip
 
 TARGETS = (
-    Target(examples=300, name="patch", check=check_patch, words=_PATCH, head=b"{a\0{a\0[#1\0#2\0]}}["),
-    Target(examples=300, name="responsive", check=check_document, words=_DOCUMENT, head=b"{blocks\0["),
-    Target(examples=300, name="feed", check=check_feed, words=_FEED, work=work_feed, head=b"<rss><channel>"),
-    Target(examples=300, name="harmless", check=check_harmless, words=_MARKUP, work=work_harmless),
+    Target(examples=200, name="patch", check=check_patch, words=_PATCH, head=b"{a\0{a\0[#1\0#2\0]}}["),
+    Target(examples=200, name="responsive", check=check_document, words=_DOCUMENT, head=b"{blocks\0["),
+    Target(examples=200, name="feed", check=check_feed, words=_FEED, work=work_feed, head=b"<rss><channel>"),
+    Target(examples=200, name="harmless", check=check_harmless, words=_MARKUP, work=work_harmless),
 )

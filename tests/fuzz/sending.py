@@ -257,12 +257,12 @@ _MESSAGE = (
 )  # fmt: skip
 
 TARGETS = (
-    Target(examples=300, name="mailboxes", check=check_mailboxes, words=_ADDRESSES, work=work_mailboxes),
-    Target(examples=300, name="people", check=check_people, words=_VALUES + _ADDRESSES, head=b"{recipients\0["),
-    Target(examples=300, name="base64", check=check_base64, words=(
+    Target(examples=200, name="mailboxes", check=check_mailboxes, words=_ADDRESSES, work=work_mailboxes),
+    Target(examples=200, name="people", check=check_people, words=_VALUES + _ADDRESSES, head=b"{recipients\0["),
+    Target(examples=200, name="base64", check=check_base64, words=(
         b"YWJj", b"YQ==", b"YWI=", b"=", b"==", b"\r\n", b" ", b"\t", b"\x0c", b"-", b"_", b"\xc3\xa4", b"A" * 75,
         b"A" * 76, b"\0",
     ), work=work_base64),
-    Target(examples=300, name="send", check=check_send, words=_SENT, head=b"{"),
-    Target(examples=300, name="message", check=check_message, words=_MESSAGE, work=work_message, head=b"\3a\0"),
+    Target(examples=200, name="send", check=check_send, words=_SENT, head=b"{"),
+    Target(examples=200, name="message", check=check_message, words=_MESSAGE, work=work_message, head=b"\3a\0"),
 )  # fmt: skip

@@ -252,8 +252,8 @@ _LISTS = (
 )  # fmt: skip
 
 TARGETS = (
-    Target(examples=300, name="parts", check=check_parts, words=_PARTS, work=work_parts, head=_PARTS[0]),
-    Target(examples=300, name="resend", check=check_resend, words=_RESEND, head=_RESEND[0]),
-    Target(examples=300, name="logfile", check=check_logfile, words=_ROWS),
-    Target(examples=300, name="suppressions", check=check_suppressions, words=_LISTS, work=work_suppressions),
+    Target(examples=200, name="parts", check=check_parts, words=_PARTS, work=work_parts, head=_PARTS[0]),
+    Target(examples=200, name="resend", check=check_resend, words=_RESEND, head=_RESEND[0]),
+    Target(examples=200, name="logfile", check=check_logfile, words=_ROWS),
+    Target(examples=200, name="suppressions", check=check_suppressions, words=_LISTS, work=work_suppressions),
 )

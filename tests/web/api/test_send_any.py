@@ -68,6 +68,7 @@ SERVICES = cast(
     SimpleNamespace(
         config=SimpleNamespace(limits=Limits()),
         threaded=_here,
+        brief=_here,
         http=SimpleNamespace(get=_nowhere),
         fetching=asyncio.Semaphore(4),
     ),
