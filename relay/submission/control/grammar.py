@@ -70,7 +70,8 @@ def choice(kind: type[E], aliases: Mapping[str, E] | None = None) -> Read:
     def read(value: Any) -> E:
         found = known.get(squeezed(word(value)))
         if found is None:
-            raise ValueError(f"expected {', '.join(filter(None, kind))}, not {shown(value)}")
+            words = [*filter(None, kind), *(("true", "false") if "true" in known else ())]
+            raise ValueError(f"expected {', '.join(words)}, not {shown(value)}")
         return found
 
     return read

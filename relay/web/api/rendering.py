@@ -29,17 +29,15 @@ from relay.transform.headers import read_header
 from relay.transform.merge import TemplateError, compile
 from relay.transform.merge.message import prepare
 from relay.transform.responsive import DocumentError, Rendered, needed
-from relay.web.api.answers import answer, text
+from relay.web.api.answers import WARNINGS, answer, text, warned
 from relay.web.api.call import TEXT, Answer, Param, Shown
 from relay.web.api.problem import Problem
 from relay.web.api.services import Services
 
 HTML: Final = "text/html; charset=utf-8"
 MIME: Final = "message/rfc822"
-WARNINGS: Final = "X-Warnings"
 DEPTH: Final = 100  # of JSON within a form or a text
 REMEMBERED: Final = 16 << 20  # octets of rendered documents, a process
-_TOLD: Final = 1000  # characters of the warnings in a header field
 _POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:"
 _SAFE: Final = {"Content-Security-Policy": _POLICY}
 
@@ -96,12 +94,12 @@ async def shown(services: Services, document: Mapping[str, Any], form: Format, v
                 embed = form is Format.EMBEDDED
                 found = await letter(services.http, services.threaded, made, services.clock(), embed=embed)
             octets = await services.threaded(_filled_letter, found.octets, values)
-            return Answer(body=octets, media=MIME, headers=_headers((*made.warnings, *found.remarks)))
+            return Answer(body=octets, media=MIME, headers=warned((*made.warnings, *found.remarks)))
         said = made.text if form is Format.TEXT else made.html
         filled = await services.threaded(_filled, said, values)
     if form is Format.TEXT:
-        return text(filled, headers=_headers(made.warnings))
-    return text(filled, media=HTML, headers={**_headers(made.warnings), **_SAFE})
+        return text(filled, headers=warned(made.warnings))
+    return text(filled, media=HTML, headers={**warned(made.warnings), **_SAFE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +188,3 @@ def document_of_body(body: Mapping[str, Any]) -> dict[str, Any]:
     if len(body) == 1 and isinstance(given := body.get("json"), str):
         return document_of_text(given, "json")
     return dict(body)
-
-
-def _headers(warnings: tuple[str, ...]) -> dict[str, str]:
-    if not warnings:
-        return {}
-    told = " | ".join(printable(each, 200) for each in warnings)
-    return {WARNINGS: told if len(told) <= _TOLD else f"{told[: _TOLD - 3]}..."}

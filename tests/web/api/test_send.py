@@ -302,3 +302,12 @@ async def test_send_refuses_a_body_that_is_no_object(api: Stage) -> None:
     broken = await api.post("/v1/send", content='{"a":', headers={"Content-Type": "application/json"})
     assert broken.status_code == 400
     assert json.loads(broken.content)["error"]["message"]
+
+
+async def test_send_tells_its_warnings_in_a_header_field(api: Stage) -> None:
+    given = {"recipient": "ann@example.net", "from": "me@example.com", "text": "x", "bcc": "bob@example.net"}
+    answer = await api.post("/v1/send", json=given)
+    assert answer.status_code == 200 and "bcc" in answer.headers["x-warnings"]
+    quiet = {"envelope": "me@example.com", "trackclicks": False, "trackopens": False, "trackbounces": False}
+    del given["bcc"]
+    assert "x-warnings" not in (await api.post("/v1/send", json=given | quiet)).headers

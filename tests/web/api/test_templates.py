@@ -237,3 +237,14 @@ async def test_templates_are_changed_by_who_may_manage_and_read_by_who_may_read(
     assert (await reader.get("/v1/template/1/html")).status_code == 200
     assert (await sender.get("/v1/template/1")).status_code == 403
     assert (await reader.delete("/v1/template/1")).status_code == 403
+
+
+async def test_template_post_does_not_keep_a_page_that_nobody_would_see(api: Stage) -> None:
+    answer = await api.post("/v1/template", json={"name": "empty", "subject": "Hi", "html": "<p>Hello.</p>"})
+    assert answer.status_code == 422
+    assert answer.json()["error"] | {"reply": ""} == {
+        "message": "content: it is needed, and html has no meaning: put it there",
+        "code": "missing",
+        "field": "/content",
+        "reply": "",
+    }

@@ -128,6 +128,8 @@ async def _rendered(
 ) -> tuple[Template, tuple[str, ...]]:
     if not any(document.get(each) for each in _CONTENT):
         raise Problem("missing", "content: the document has no content, text or subject", field="/content")
+    if "html" in document and not document.get("content"):  # an empty message would be sent
+        raise Problem("missing", "content: it is needed, and html has no meaning: put it there", field="/content")
     with faults():
         made = await made_of(services, document)
     try:
