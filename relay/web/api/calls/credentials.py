@@ -68,7 +68,7 @@ ACCOUNT: dict[str, Any] = {
 }
 
 
-class Changes(Struct, forbid_unknown_fields=True, kw_only=True):
+class CredentialChanges(Struct, forbid_unknown_fields=True, kw_only=True):
     """Properties of a credential, as a change names them."""
 
     note: str | UnsetType = UNSET
@@ -86,7 +86,7 @@ class Changes(Struct, forbid_unknown_fields=True, kw_only=True):
     quota: dict[str, int | str | None] | UnsetType = UNSET
 
 
-class New(Changes, forbid_unknown_fields=True, kw_only=True):
+class CredentialNew(CredentialChanges, forbid_unknown_fields=True, kw_only=True):
     """A credential to be made."""
 
     username: str = ""
@@ -110,7 +110,7 @@ async def credentials_get(services: Services, asked: Asked) -> Answer:
 
 
 async def credential_post(services: Services, asked: Asked) -> Answer:
-    body: New = asked.body if asked.body is not None else New()
+    body: CredentialNew = asked.body if asked.body is not None else CredentialNew()
     registry, account = services.registry, asked.caller.account
     few(len(registry.credentials(account)), MOST, "credentials")
     password = secret.password()
@@ -195,7 +195,7 @@ def _keep(services: Services, asked: Asked, after: Credential, before: Credentia
         services.registry.audit(asked.at, asked.caller.who, act, difference(after, before))
 
 
-def _properties(body: Changes) -> Mapping[str, Any]:
+def _properties(body: CredentialChanges) -> Mapping[str, Any]:
     return {name: value for name, value in given(body).items() if name != "username"}
 
 
@@ -256,7 +256,7 @@ CALLS: tuple[Call, ...] = (
         handler=credential_post,
         body=Body(
             help="properties of the credential, all of them optional",
-            shape=New,
+            shape=CredentialNew,
             example={"note": "the webshop on host a", "options": {"trackclicks": True, "tags": ["invoice"]}},
             required=False,
         ),
@@ -294,7 +294,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=credential_patch,
         params=(_USERNAME,),
-        body=Body(help="the properties that change", shape=Changes, example=_CHANGED),
+        body=Body(help="the properties that change", shape=CredentialChanges, example=_CHANGED),
         answers=(Shown(help="The credential as it is now.", shape=CredentialShown, example=SHOWN),),
         codes=_CODES,
     ),

@@ -26,7 +26,7 @@ LATER = 3600.0  # seconds until who has too many may have one less
 _NEW_ID = "5b0d3f2a9c8e7d6f1a2b"
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class DataWanted(msgspec.Struct, forbid_unknown_fields=True):
     email: str
     monitor: str = ""
 
@@ -215,7 +215,7 @@ CALLS: tuple[Call, ...] = (
         handler=datarequest_post,
         body=Body(
             help="the address, and who is told",
-            shape=Wanted,
+            shape=DataWanted,
             example={"email": "ann@example.net", "monitor": "https://shop.example.com/privacy"},
         ),
         answers=(_MADE,),

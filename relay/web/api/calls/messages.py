@@ -54,7 +54,7 @@ class Found(msgspec.Struct):
     test: bool
 
 
-class Listed(msgspec.Struct):
+class MessagePage(msgspec.Struct):
     messages: list[Found]
     next: str | None
 
@@ -106,14 +106,14 @@ async def listing(services: Services, asked: Asked) -> Answer:
     return answer(await services.threaded(_list, services.data, wanted, query["limit"], query["after"]))
 
 
-def _list(data: Path, wanted: Filter, limit: int, after: str) -> Listed:
+def _list(data: Path, wanted: Filter, limit: int, after: str) -> MessagePage:
     found, more = _page(data, wanted, limit, _place(after))
     readers = Readers(data)
     try:
         told = [_found(readers, each.event) for each in found]
     finally:
         readers.close()
-    return Listed(told, f"{found[-1].event.at!r}:{found[-1].event.message}" if more else None)
+    return MessagePage(told, f"{found[-1].event.at!r}:{found[-1].event.message}" if more else None)
 
 
 def _page(data: Path, wanted: Filter, limit: int, after: tuple[float, str] | None) -> tuple[list[Entry], bool]:
@@ -329,7 +329,7 @@ CALLS: tuple[Call, ...] = (
             LIMIT,
             AFTER,
         ),
-        answers=(Shown(help="the messages", example={"messages": [_FOUND], "next": None}, shape=Listed),),
+        answers=(Shown(help="the messages", example={"messages": [_FOUND], "next": None}, shape=MessagePage),),
         codes=("unavailable",),
     ),
     Call(

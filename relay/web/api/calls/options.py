@@ -24,7 +24,7 @@ from relay.web.api.shapes_managed import OptionReference, OptionWhole, PresetPag
 OPTIONS, PRESETS = "Options", "Presets"
 
 
-class Wanted(Struct, forbid_unknown_fields=True, kw_only=True):
+class PresetWanted(Struct, forbid_unknown_fields=True, kw_only=True):
     """A preset, without its name."""
 
     options: dict[str, Any]
@@ -56,7 +56,7 @@ async def preset_get(services: Services, asked: Asked) -> Answer:
 
 
 async def preset_put(services: Services, asked: Asked) -> Answer:
-    body: Wanted = asked.body
+    body: PresetWanted = asked.body
     registry, account, name = services.registry, asked.caller.account, asked.path["name"]
     with told():
         presets.check_name(name)
@@ -216,7 +216,7 @@ CALLS: tuple[Call, ...] = (
         scope=Scope.MANAGE,
         handler=preset_put,
         params=(_NAME,),
-        body=Body(help="its options", shape=Wanted, example={"options": {"tags": ["receipt"], "priority": 7}}),
+        body=Body(help="its options", shape=PresetWanted, example={"options": {"tags": ["receipt"], "priority": 7}}),
         answers=(
             Shown(help="It was there; as it is now.", shape=PresetShown, example=_PRESET),
             Shown(help="It was made.", status=201, shape=PresetShown, example=_PRESET),

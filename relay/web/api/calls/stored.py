@@ -48,14 +48,14 @@ _SILENT: Final = (
 )
 
 
-class Listed(msgspec.Struct):
+class FileListed(msgspec.Struct):
     rank: int
     name: str
     type: str
     size: int  # octets
 
 
-class Embedded(Listed):
+class Embedded(FileListed):
     cid: str
 
 
@@ -113,7 +113,7 @@ async def _part(services: Services, asked: Asked, choose: Callable[[Parts], str]
 async def attachments(services: Services, asked: Asked) -> Answer:
     def work(content: bytes) -> Any:
         files = parts.read(content).attachments
-        return [Listed(rank, each.name, each.type, len(each.octets(content))) for rank, each in enumerate(files)]
+        return [FileListed(rank, each.name, each.type, len(each.octets(content))) for rank, each in enumerate(files)]
 
     return answer(await _of_content(services, asked, work))
 
@@ -193,7 +193,7 @@ _HEADER = "Subject: Hi\r\nFrom: Shop <me@example.com>\r\nTo: ann@example.net\r\n
 _LISTED_SHOWN = Shown(
     help="the files in their order, each with its size in octets",
     example=[{"rank": 0, "name": "invoice.pdf", "type": "application/pdf", "size": 20480}],
-    shape=list[Listed],
+    shape=list[FileListed],
 )
 _EMBEDDED_SHOWN = Shown(
     help="the files in their order, each with its size in octets and its Content-ID without angle brackets",

@@ -27,7 +27,7 @@ VERSION: Final = Param(
 )
 
 
-class Listed(msgspec.Struct):
+class TemplateListed(msgspec.Struct):
     id: int
     name: str
 
@@ -43,7 +43,7 @@ async def templates(services: Services, asked: Asked) -> Answer:
     start = value_of(START, asked.path.get("start", "0"))
     length = value_of(LENGTH, asked.path.get("length", str(LENGTH_USUAL)))
     found = services.registry.template_names(asked.caller.account, start, length)
-    return answer([Listed(number, name) for number, name in found])
+    return answer([TemplateListed(number, name) for number, name in found])
 
 
 async def template(services: Services, asked: Asked) -> Answer:
@@ -78,7 +78,7 @@ def _listing(path: str, name: str, *params: Param) -> Call:
         scope=Scope.READ,
         handler=templates,
         params=params,
-        answers=(Shown(help="id and name of each", example=_LIST, shape=list[Listed]),),
+        answers=(Shown(help="id and name of each", example=_LIST, shape=list[TemplateListed]),),
         codes=("bad_parameter",),
         smtpeter=True,
     )

@@ -32,7 +32,7 @@ SHOWN: dict[str, Any] = {
 WHOLE = f"{SHOWN['id']}.Zt4kd92mzq7rw3n5s8vbyhc6jx2pgk4m"
 
 
-class Changes(Struct, forbid_unknown_fields=True, kw_only=True):
+class TokenChanges(Struct, forbid_unknown_fields=True, kw_only=True):
     """Properties of a token, as a change names them."""
 
     note: str | UnsetType = UNSET
@@ -41,7 +41,7 @@ class Changes(Struct, forbid_unknown_fields=True, kw_only=True):
     rate: int | UnsetType | None = UNSET
 
 
-class New(Struct, forbid_unknown_fields=True, kw_only=True):
+class TokenNew(Struct, forbid_unknown_fields=True, kw_only=True):
     """A token to be made."""
 
     scopes: list[str]
@@ -58,7 +58,7 @@ async def tokens_get(services: Services, asked: Asked) -> Answer:
 
 
 async def token_post(services: Services, asked: Asked) -> Answer:
-    body: New = asked.body
+    body: TokenNew = asked.body
     registry, account = services.registry, asked.caller.account
     few(len(registry.tokens(account)), tokens.MOST, "tokens")
     with told():
@@ -194,7 +194,7 @@ CALLS: tuple[Call, ...] = (
         handler=token_post,
         body=Body(
             help="what it may do",
-            shape=New,
+            shape=TokenNew,
             example={"scopes": ["send"], "note": "the webshop on host a"},
         ),
         answers=(
@@ -232,7 +232,7 @@ CALLS: tuple[Call, ...] = (
         handler=token_patch,
         params=(_ID,),
         body=Body(
-            help="the properties that change", shape=Changes, example={"scopes": ["send", "read"], "rate": 600}
+            help="the properties that change", shape=TokenChanges, example={"scopes": ["send", "read"], "rate": 600}
         ),
         answers=(
             Shown(

@@ -18,7 +18,7 @@ from relay.web.api.calls.webhooks_shared import (
     FARES,
     ID,
     SHOWN,
-    Wanted,
+    WebhookWanted,
     faring,
     mine,
     properties,
@@ -139,7 +139,7 @@ _SHAPE = (
 )
 _BODY = Body(
     help="properties of the webhook",
-    shape=Wanted,
+    shape=WebhookWanted,
     example={"url": "https://example.com/hooks/mail", "events": ["delivered", "failed", "bounced"]},
 )
 
@@ -211,7 +211,9 @@ def _change(method: str, name: str) -> Call:
         scope=Scope.MANAGE,
         handler=webhook_change,
         params=(ID,),
-        body=Body(help="the properties that change", shape=Wanted, example={"events": "all", "machine": False}),
+        body=Body(
+            help="the properties that change", shape=WebhookWanted, example={"events": "all", "machine": False}
+        ),
         answers=(Shown(help="The webhook as it is now.", shape=WebhookFound, example=SHOWN),),
         codes=_CODES,
     )

@@ -55,7 +55,7 @@ SHOWN: dict[str, Any] = {
 }
 
 
-class Wanted(Struct, forbid_unknown_fields=True, kw_only=True):
+class WebhookWanted(Struct, forbid_unknown_fields=True, kw_only=True):
     """Properties of a webhook."""
 
     url: str | UnsetType = UNSET
@@ -74,7 +74,7 @@ class Wanted(Struct, forbid_unknown_fields=True, kw_only=True):
     note: str | UnsetType = UNSET
 
 
-def properties(body: Wanted, *, new: bool) -> dict[str, Any]:
+def properties(body: WebhookWanted, *, new: bool) -> dict[str, Any]:
     """As `manage.webhooks.changed` takes them. Who names SMTPeter's triggers gets its shape, unless they say
     otherwise. Raises Problem: one thing is said twice."""
     found = given(body)
