@@ -59,7 +59,7 @@ def test_all_that_was_promised_is_there_after_any_of_hundreds_of_cuts(
     found = tried(recorded, STATES, seed, place / "cuts")
     assert found.faults == [], f"seed {seed}"
     assert found.by_loss.keys() == {each.name for each in Loss}
-    assert found.messages > STATES * 10  # so the states were no empty ones
+    assert found.messages > STATES * 5  # so the states were no empty ones
     print(f"{found.states} states, {found.messages} messages looked for, 0 lost (seed {seed})")
 
 
