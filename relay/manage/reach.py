@@ -22,7 +22,7 @@ from math import inf
 from typing import Any
 
 from relay.manage.wrong import Beyond
-from relay.model.account import Account, Credential, Preset, Scope, Token
+from relay.model.account import Account, Credential, Domain, Preset, Scope, Token
 from relay.model.options import NOTHING
 from relay.model.reply import Refused
 from relay.submission.control.layers import Answer, Layer
@@ -42,10 +42,23 @@ class Usual:
     options: Mapping[str, Any]  # in JSON's types
     forbid: tuple[str, ...] = ()  # by the operator
     retention: float = 0.0  # seconds that contents are kept
+    domains: tuple[Mapping[str, Any], ...] = ()  # defaults of the account's domains, which a credential's go before
 
     @classmethod
-    def of(cls, account: Account, defaults: Mapping[str, Any], forbid: tuple[str, ...], retention: float) -> Usual:
-        return cls(options={**defaults, **account.options}, forbid=forbid, retention=retention)
+    def of(
+        cls,
+        account: Account,
+        defaults: Mapping[str, Any],
+        forbid: tuple[str, ...],
+        retention: float,
+        domains: Iterable[Domain] = (),
+    ) -> Usual:
+        return cls(
+            options={**defaults, **account.options},
+            forbid=forbid,
+            retention=retention,
+            domains=tuple([each.options for each in domains if each.options]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +129,9 @@ class Reach:
             if name in before and before[name] == value:
                 continue
             option = BY_NAME[name]
+            for held in (own.options, *self.usual.domains):
+                if name in held and self._looser(name, option.read(value), held[name]):
+                    raise Beyond(f"{field}.{name}", f"a default holds mail to {held[name]!s:.60} here")
             asked = Answer(option.read(value), Layer({}, "default", asked=True), "default")
             try:
                 check(option, asked, self._base(name), own, self.usual.forbid, circumstances)
@@ -124,11 +140,9 @@ class Reach:
                 raise Beyond(f"{field}.{name}", f"{said}; the credential of this token has it not") from error
 
     def _held(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-        """A default that no message of its own may loosen, it loosens nowhere."""
+        """A default that no message of its own may loosen, it takes away nowhere."""
         for name, value in (self.own or _NOBODY).options.items():
-            shall = BY_NAME[name].read(after[name]) if name in after else self._base(name)
-            same = before.get(name) == after.get(name)
-            if not same and self._looser(name, shall, value):
+            if name in before and name not in after and self._looser(name, self._base(name), value):
                 raise Beyond(f"options.{name}", f"this token's own credential is held to {value!s:.60} by default")
 
     def _looser(self, name: str, shall: Any, value: Any) -> bool:

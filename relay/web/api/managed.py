@@ -35,8 +35,8 @@ AFTER = Param(name="after", help="What `next` of the page before said: go on the
 GIVES = (
     "A token gives nothing that its own credential has not: no grant, no value on a list that goes with one, no "
     "default that would need one; nor does it take away what binds its own credential (sandbox, `forbidden`, "
-    "`lifetime`, defaults that need a grant to loosen). Such a request gets 403 with the code `scope`. Grants are the "
-    "operator's to give, by command."
+    "`lifetime`, defaults that need a grant to loosen). Such a request gets 403 with the code `scope`. Grants are "
+    "the operator's to give, by command."
 )
 
 
@@ -63,7 +63,8 @@ def reach(services: Services, asked: Asked) -> Reach:
         except NotFound as error:
             raise Problem("scope", f"the credential of this token, {token.credential}, is not there") from error
     account = registry.account(token.account)
-    usual = Usual.of(account, config.options.defaults, config.options.forbid, config.retention.contents)
+    options, domains = config.options, registry.domains(token.account)
+    usual = Usual.of(account, options.defaults, options.forbid, config.retention.contents, domains)
     return Reach(token=token, own=own, usual=usual, now=asked.at, presets=tuple(registry.presets(token.account)))
 
 

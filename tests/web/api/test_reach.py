@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from relay.model.account import Credential, Scope
-from relay.model.options import Options
+from relay.model.account import Credential, Preset, Scope
+from relay.model.options import Options, Unsubscribe
 from relay.submission.control.registry import BY_NAME
 from tests.web.api.stage import CREATED, SHOP, Stage
 
@@ -121,3 +121,23 @@ async def test_a_default_that_messages_need_a_grant_to_loosen_binds_credentials_
     made = (await api.post("/v1/credentials", json={})).json()
     assert made["options"].keys() == {name}
     assert await patched(api, "/v1/credentials/shop-app", options={"tags": ["a"]}) == (200, "")
+
+
+@pytest.mark.parametrize("whose", ["credential", "domain"])
+async def test_no_preset_gets_around_a_default_that_binds(api: Stage, whose: str) -> None:
+    held = Options(unsubscribe=Unsubscribe.BOTH).as_dict()
+    if whose == "credential":
+        api.registry.update_credential(replace(api.registry.credential("shop-app"), options=held))
+    else:
+        api.registry.update_domain(replace(api.registry.domain("example.com"), options=held))
+    answer = await api.client.put("/v1/presets/quiet", json={"options": {"unsubscribe": "off"}})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (403, "options.unsubscribe")
+    assert await patched(api, "/v1/credentials/shop-app", options={"unsubscribe": "off"}) == (
+        403,
+        "options.unsubscribe",
+    )
+    api.registry.put_preset(
+        Preset(account=SHOP, name="quiet", options={"unsubscribe": "off", "tags": ["a"]}, created=CREATED)
+    )
+    answer = await api.client.patch("/v1/credentials/shop-app", json={"presets": ["quiet"]})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (403, "presets.quiet.unsubscribe")
