@@ -120,9 +120,6 @@ class Examiner:
         if options is not NOTHING:
             _check_reverse_path(resolved, credential, directory, sandbox=sandbox)
             self._check_means(options, resolved.sources, account)
-            if options.webhook_url and options.webhook_url not in directory.webhook_urls(account.name):
-                text = f"webhook_url: account {account.name} has no webhook {options.webhook_url}"
-                raise lacking(text, resolved.sources.get("webhook_url", ""))
             if submission.resent is None:
                 tuned = self._tuning(options, resolved.sources, permitted.domain, author, account.name)
             host, told = return_host(
@@ -243,7 +240,10 @@ class Examiner:
 
     def _check_means(self, options: Options, sources: Mapping[str, str], account: Account) -> None:
         """Is there what the options need here?"""
-        delivery = self._config.delivery
+        delivery, hook = self._config.delivery, options.webhook_url
+        if hook and hook not in self._directory.webhook_urls(account.name):
+            text = f"webhook_url: account {account.name} has no webhook {hook}"
+            raise lacking(text, sources.get("webhook_url", ""))
         if (told := options.merge_error_report) and self._domain(told, account) is None:
             text = f"merge_error_report: {told} is not of a verified domain of account {account.name}"
             raise lacking(text, sources.get("merge_error_report", ""))
