@@ -4,7 +4,8 @@ In:  the resolved options with their provenance, the domain the message speaks f
 Out: a `Tuning`, or None where the message stays as it is; or Refused.
 
 Why so: what a message itself asks for and cannot have is refused, and what a default asks for is left out with a
-warning: an operator who has set no host for links yet must not lose all mail of a login that tracks clicks.
+warning: an operator who has set no host for links yet must not lose all mail of a login that tracks clicks. So are
+the switches that applications written for SMTPeter name in every request, where there always is a host.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from relay.model.options import NOTHING, MergeError, MergeSyntax, OpenPixel, Opt
 from relay.model.reply import Refused
 from relay.model.template import Template
 from relay.submission.bounces import ASKED
+from relay.submission.control.option import Door
 from relay.submission.tuning.compose import Work
 from relay.submission.tuning.defaults import defaults
 from relay.transform.listheaders import Wanted, wanted
 from relay.transform.rules import Pixel, Rules
 
+_SWITCHES = frozenset({"track_clicks", "track_opens", "hosted_images"})  # SMTPeter's, of its REST API
 VIEW_MARK = "{$webversion}"
 UNSUBSCRIBE_MARK = "{$unsubscribe}"
 _PIXELS = {
@@ -162,7 +165,8 @@ class _Wish:
             f"{name}: there is no host for links in mail of {self._domain}; `relay domain tracking {self._domain} "
             f"clicks.{self._domain}` sets one"
         )
-        if self._sources.get(name, "").startswith(ASKED):
+        source = self._sources.get(name, "")
+        if source.startswith(ASKED) and not (name in _SWITCHES and source.startswith(Door.PROPERTY)):
             raise Refused(554, "5.6.0", text)
         self.warnings.append(f"{text}; left out")
         return False

@@ -226,3 +226,15 @@ async def test_send_takes_more_data_than_a_header_field_could_hold(api: Stage) -
     assert found["merge"]["p29@example.net"] == data
     error = await told(api, **{**GIVEN, "recipients": {"p@example.net": {f"n{each}": 1 for each in range(1001)}}})
     assert "at most 1,000 names" in error["message"]
+
+
+async def test_send_leaves_out_what_a_domain_without_a_host_for_links_cannot_have(api: Stage) -> None:
+    """Applications name SMTPeter's switches in every request, whatever their domain is set up for."""
+    given = {"recipient": "ann@example.net", "from": "me@example.com", "html": '<a href="https://example.com">x</a>'}
+    switches = {"trackclicks": True, "trackopens": True, "images": "hosted", "trackbounces": True}
+    answer = await api.post("/v1/send", json=given | switches)
+    assert answer.status_code == 200, answer.text
+    assert "relay domain tracking" in answer.headers["x-warnings"]
+    assert b"https://example.com" in api.content(next(iter(answer.json())))
+    refused = await api.post("/v1/send", json=given | {"view_online": True})
+    assert refused.status_code == 422 and "relay domain tracking" in refused.json()["error"]["message"]
