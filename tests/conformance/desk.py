@@ -73,7 +73,9 @@ class Desk:
         """Click on a link of a page; which address is asked for in the end, of a host that is not there."""
         page = self.browser.new_page()
         page.goto(url)
-        with page.expect_event("requestfailed", lambda one: not one.url.startswith(BASE)) as failed:
+        with page.expect_event(
+            "requestfailed", lambda one: one.is_navigation_request() and not one.url.startswith(BASE)
+        ) as failed:
             page.evaluate(f"() => {{ const one = document.links[{number}]; one.target = ''; one.click() }}")
         asked: Request = failed.value
         page.close()
