@@ -4,7 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= config/local.yaml
-JOBS ?= 2
+JOBS ?= 3
 
 # Pins hold for what builds our dependencies, too.
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
