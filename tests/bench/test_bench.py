@@ -75,7 +75,8 @@ def test_processes_that_ended_are_counted(kind: str, monkeypatch: pytest.MonkeyP
         parent.stdout.readline()
         assert group.pids() == [parent.pid]
         assert group.cpu() >= 0.17  # the process tree is counted in hundredths, rounded down
-        assert group.memory() == group.largest() > 1_000_000
+        assert abs(group.memory() - group.largest()) < 100_000  # read one after the other
+        assert group.largest() > 1_000_000
         prefer(group.pids(), 0)
         parent.communicate(b"\n")
     group.close()
