@@ -25,7 +25,7 @@ venv: .venv/installed ## install the program into .venv and start nothing
 
 test: .venv/installed-test ## all tests; tools and mail programs they need are fetched first
 	@$(BIN)/python -m tests.packages
-	@exec $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder tests
+	@exec $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests
 
 soak: .venv/installed-test ## an hour of faults: kills, power cuts, bad disks, peers, clients; SOAK="--minutes 5 --only kill"
 	@exec $(BIN)/python -m tests.faults $(SOAK)
