@@ -25,28 +25,32 @@ if TYPE_CHECKING:
     from relay.config import Config
 
 
+# What a message is made of: the same words here and for a relay elsewhere.
+To = Annotated[
+    list[str] | None, typer.Option(metavar="ADDRESS", help="A recipient; may be given again. Default: To, Cc, Bcc.")
+]
+Subject = Annotated[str | None, typer.Option(metavar="TEXT")]
+Text = Annotated[str | None, typer.Option(metavar="TEXT", help="The body.")]
+Html = Annotated[
+    str | None,
+    typer.Option(metavar="HTML", help="The body as HTML, beside the text or alone: the words themselves, no file."),
+]
+HeaderLine = Annotated[
+    list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="One more header field; may be given again.")
+]
+File = Annotated[Path | None, typer.Option(metavar="FILE", help="A ready message; - is standard input, the default.")]
+
+
 def send(
     sender: Annotated[
         str, typer.Option("--from", metavar="ADDRESS", help="Default: as the message or the demo says.")
     ] = "",
-    to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ADDRESS", help="A recipient; may be given again. Default: To, Cc, Bcc."),
-    ] = None,
-    subject: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
-    text: Annotated[str | None, typer.Option(metavar="TEXT", help="The body.")] = None,
-    html: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HTML", help="The body as HTML, beside the text or alone: the words themselves, no file."
-        ),
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="One more header field; may be given again.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A ready message; - is standard input, the default.")
-    ] = None,
+    to: To = None,
+    subject: Subject = None,
+    text: Text = None,
+    html: Html = None,
+    header: HeaderLine = None,
+    file: File = None,
     host: Annotated[str, typer.Option(help="Another server than the relay running here.")] = "",
     port: Annotated[
         int,

@@ -22,10 +22,10 @@ from relay.cli.frame import (
 )
 from relay.cli.output import print_fields, print_json, print_table, when
 from relay.cli.owner import AccountOption, owner
-from relay.cli.template_documents import Format, parts_of, shown
+from relay.cli.template_documents import parts_of, shown
 from relay.cli.templates import object_of, read_text, template_errors
 from relay.model.clock import system_clock
-from relay.model.template import Part, Template
+from relay.model.template import Format, Part, Template
 
 if TYPE_CHECKING:
     from relay.store.interface import Registry

@@ -9,13 +9,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from relay.cli.frame import CommandError
 from relay.cli.templates import object_of
 from relay.model.clock import system_clock
+from relay.model.template import Format
 
 if TYPE_CHECKING:
     from relay.config import Config
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Format(StrEnum):
-    JSON = "json"
-    HTML = "html"
-    WEBVERSION = "webversion"
-    MIME = "mime"
-    EMBEDDED = "embedded"
-    TEXT = "text"
 
 
 def parts_of(config: Config, file: Path) -> dict[str, Any]:

@@ -17,6 +17,17 @@ class Part(StrEnum):
     TEXT = "text"
 
 
+class Format(StrEnum):
+    """What a template may be looked at as; all but the document are rendered from it."""
+
+    JSON = "json"
+    HTML = "html"
+    WEBVERSION = "webversion"
+    MIME = "mime"
+    EMBEDDED = "embedded"
+    TEXT = "text"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """One version of it. Its texts are in the template language; an empty one leaves the message's own in place."""

@@ -6,7 +6,6 @@ import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ import typer
 from relay.cli.frame import CommandError, ExitCode, JsonOption
 from relay.cli.output import print_json
 from relay.cli.remote.client import Answered, name, remote
+from relay.cli.send import File, HeaderLine, Html, Subject, Text, To, compose, envelope, ready
 
 if TYPE_CHECKING:
     from relay.report.explain import Explanation, Step, Story
@@ -25,24 +25,12 @@ def send(
     sender: Annotated[
         str, typer.Option("--from", metavar="ADDRESS", help="Where failures are told. Default: as the message says.")
     ] = "",
-    to: Annotated[
-        list[str] | None,
-        typer.Option(metavar="ADDRESS", help="A recipient; may be given again. Default: To, Cc, Bcc."),
-    ] = None,
-    subject: Annotated[str | None, typer.Option(metavar="TEXT")] = None,
-    text: Annotated[str | None, typer.Option(metavar="TEXT", help="The body.")] = None,
-    html: Annotated[
-        str | None,
-        typer.Option(
-            metavar="HTML", help="The body as HTML, beside the text or alone: the words themselves, no file."
-        ),
-    ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="'NAME: VALUE'", help="One more header field; may be given again.")
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A ready message; - is standard input, the default.")
-    ] = None,
+    to: To = None,
+    subject: Subject = None,
+    text: Text = None,
+    html: Html = None,
+    header: HeaderLine = None,
+    file: File = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send a message and print its id.
@@ -50,7 +38,6 @@ def send(
     What the API does unless it is told otherwise is done: clicks, opens and bounces are tracked. A connection that is
     lost is tried once more, under the same Idempotency-Key: nobody gets the message twice.
     """
-    from relay.cli.send import compose, envelope, ready
 
     written = subject is not None or text is not None or html is not None
     if written and file is not None:

@@ -22,9 +22,8 @@ from relay.cli.remote.client import name as segment
 from relay.cli.remote.client import remote
 from relay.cli.remote.frame import family
 from relay.cli.template import Name, Version, shown_text
-from relay.cli.template_documents import Format
 from relay.cli.templates import object_of, read_text
-from relay.model.template import Part
+from relay.model.template import Format, Part
 
 PAGE = 1000  # templates
 _USUAL = {"webversion": "https://example.com/view"}  # a value, so that placeholders are filled in at all

@@ -14,7 +14,6 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from relay.manage.documents import Unfetched, rendered, written
 from relay.manage.letters import letter
 from relay.manage.templates import SHOWN
 from relay.model.address import printable
+from relay.model.template import Format
 from relay.submission.tuning.memory import Memory
 from relay.transform.headers import read_header
 from relay.transform.merge import TemplateError, compile
@@ -40,15 +40,6 @@ DEPTH: Final = 100  # of JSON within a form or a text
 REMEMBERED: Final = 16 << 20  # octets of rendered documents, a process
 _POLICY: Final = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src http: https: data:"
 _SAFE: Final = {"Content-Security-Policy": _POLICY}
-
-
-class Format(StrEnum):
-    JSON = "json"
-    HTML = "html"
-    WEBVERSION = "webversion"
-    MIME = "mime"
-    EMBEDDED = "embedded"
-    TEXT = "text"
 
 
 FORMAT: Final = Param(

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from relay.model.account import Scope
+from relay.model.template import Format
 from relay.web.api.call import Answer, Asked, Body, Call, Shown
 from relay.web.api.calls.templates_change import DOCUMENT, SCHEMA
-from relay.web.api.rendering import FETCHING, FILLING, LETTER, PAGE, PLAIN, Format, document_of_body, shown
+from relay.web.api.rendering import FETCHING, FILLING, LETTER, PAGE, PLAIN, document_of_body, shown
 from relay.web.api.services import Services
 
 FAMILY: Final = "ResponsiveEmail"

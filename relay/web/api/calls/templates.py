@@ -10,13 +10,13 @@ import msgspec
 from relay.manage.templates import document_of
 from relay.model.account import Scope
 from relay.model.clock import iso
-from relay.model.template import VERSIONS
+from relay.model.template import VERSIONS, Format
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Call, Kind, Param, Shown
 from relay.web.api.calls import templates_change
 from relay.web.api.calls.templates_change import DOCUMENT, FAMILY, ID
 from relay.web.api.query import value_of
-from relay.web.api.rendering import FETCHING, FILLING, FORMAT, LETTER, PAGE, PLAIN, Format, shown
+from relay.web.api.rendering import FETCHING, FILLING, FORMAT, LETTER, PAGE, PLAIN, shown
 from relay.web.api.services import Services
 
 START: Final = Param(name="start", help="the first one, from 0", example="0", kind=Kind.INTEGER, least=0, most=10**9)

@@ -22,12 +22,12 @@ from relay.manage import templates
 from relay.manage.templates import Uncompiled, name_of
 from relay.manage.wrong import Wrong
 from relay.model.account import Scope
-from relay.model.template import NAME, Template
+from relay.model.template import NAME, Format, Template
 from relay.web.api.answers import answer
 from relay.web.api.call import Answer, Asked, Body, Call, Param, Shown
 from relay.web.api.problem import Problem
 from relay.web.api.query import value_of
-from relay.web.api.rendering import FORMAT, Format, document_of_body, faults, made_of
+from relay.web.api.rendering import FORMAT, document_of_body, faults, made_of
 from relay.web.api.services import Services
 
 FAMILY: Final = "Templates"
